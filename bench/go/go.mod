@@ -1,0 +1,3 @@
+module gopark-bench-go
+
+go 1.27

@@ -1,0 +1,97 @@
+//! The table of goals: what each row has to reach, in one place. Whether a goal
+//! is met is reported and never makes the bench fail.
+
+/// What a row has to reach.
+pub(crate) struct Goal {
+    /// The row's name.
+    pub(crate) row: &'static str,
+    /// As reported.
+    pub(crate) text: &'static str,
+    /// As tested.
+    pub(crate) limit: Limit,
+}
+
+/// How a goal is tested; a figure at the limit meets it.
+#[derive(Clone, Copy)]
+pub(crate) enum Limit {
+    /// The ratio to Go's median in the same run.
+    OfGo(f64),
+    /// The ratio to the median of another row of the same mode.
+    OfRow(&'static str, f64),
+    /// The median itself, in the row's unit: for what Go cannot be asked in
+    /// the same run. `text` says where the limit comes from.
+    Fixed(f64),
+}
+
+const fn of_go(row: &'static str, text: &'static str, limit: f64) -> Goal {
+    Goal {
+        row,
+        text,
+        limit: Limit::OfGo(limit),
+    }
+}
+
+const fn fixed(row: &'static str, text: &'static str, limit: f64) -> Goal {
+    Goal {
+        row,
+        text,
+        limit: Limit::Fixed(limit),
+    }
+}
+
+/// One for every row. The goleak figures were measured once, with Go 1.27.3 on
+/// a 2-core Linux x86-64 machine; goleak polls, so they hardly depend on the
+/// machine.
+const GOALS: &[Goal] = &[
+    of_go("spawn", "<= 0.4", 0.4),
+    of_go("spawn_join", "<= 0.4", 0.4),
+    of_go("yield", "<= 0.2", 0.2),
+    of_go("ping_pong_1p", "<= 0.3", 0.3),
+    of_go("ping_pong_2p", "<= 0.5", 0.5),
+    of_go("mpmc_buffered", "<= 0.7", 0.7),
+    of_go("mpmc_rendezvous", "<= 0.5", 0.5),
+    of_go("fib", "<= 0.4", 0.4),
+    of_go("skynet", "<= 0.4", 0.4),
+    of_go("skynet_memory", "<= 1", 1.0),
+    fixed("clean_check", "<= 0.05 of goleak's 97 us", 0.05 * 97.0),
+    Goal {
+        row: "clean_check_beside_10k",
+        text: "<= 1.25 of clean_check (goleak: 129 ms)",
+        limit: Limit::OfRow("clean_check", 1.25),
+    },
+    fixed(
+        "verdict_1",
+        "settle of 20 ms and this: <= 0.1 of goleak's 446 ms",
+        0.1 * 446.0 - 20.0,
+    ),
+    fixed(
+        "verdict_10k",
+        "settle of 20 ms and this: <= 0.1 of goleak's 2500 ms",
+        0.1 * 2500.0 - 20.0,
+    ),
+];
+
+/// The goal of a row.
+pub(crate) fn of(row: &str) -> Option<&'static Goal> {
+    GOALS.iter().find(|goal| goal.row == row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workloads;
+
+    #[test]
+    fn every_row_has_one_goal_and_every_goal_a_row() {
+        let cases = workloads::cases();
+        let mut rows: Vec<_> = cases
+            .iter()
+            .flat_map(|case| case.rows)
+            .map(|row| row.name)
+            .collect();
+        let mut goals: Vec<_> = GOALS.iter().map(|goal| goal.row).collect();
+        rows.sort_unstable();
+        goals.sort_unstable();
+        assert_eq!(rows, goals);
+    }
+}

@@ -1,0 +1,76 @@
+//! The switch for AArch64, AAPCS64 calling convention.
+
+use core::arch::naked_asm;
+
+/// Bytes that `switch` keeps: x19–x30 and d8–d15.
+const SAVED: usize = 160;
+
+/// Leaves this stack at `*save` and continues the one saved at `to`.
+///
+/// # Safety
+/// A1; `save` is writable. What the other stack does until it switches back is
+/// a call like any other for this one.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn switch(save: *mut *mut u8, to: *mut u8) {
+    naked_asm!(
+        ".cfi_startproc",
+        "stp x29, x30, [sp, #-160]!",
+        ".cfi_def_cfa_offset 160",
+        "stp x19, x20, [sp, #16]",
+        "stp x21, x22, [sp, #32]",
+        "stp x23, x24, [sp, #48]",
+        "stp x25, x26, [sp, #64]",
+        "stp x27, x28, [sp, #80]",
+        "stp d8, d9, [sp, #96]",
+        "stp d10, d11, [sp, #112]",
+        "stp d12, d13, [sp, #128]",
+        "stp d14, d15, [sp, #144]",
+        "mov x9, sp",
+        // From here on the old stack can be continued by another thread.
+        "str x9, [x0]",
+        "mov sp, x1",
+        "ldp x19, x20, [sp, #16]",
+        "ldp x21, x22, [sp, #32]",
+        "ldp x23, x24, [sp, #48]",
+        "ldp x25, x26, [sp, #64]",
+        "ldp x27, x28, [sp, #80]",
+        "ldp d8, d9, [sp, #96]",
+        "ldp d10, d11, [sp, #112]",
+        "ldp d12, d13, [sp, #128]",
+        "ldp d14, d15, [sp, #144]",
+        "ldp x29, x30, [sp], #160",
+        ".cfi_def_cfa_offset 0",
+        "br x30",
+        ".cfi_endproc",
+    )
+}
+
+/// First frame of every task: calls the entry that `prepare` left in x19.
+#[unsafe(naked)]
+unsafe extern "C" fn trampoline() -> ! {
+    naked_asm!(
+        // No caller: unwinders and backtraces stop here.
+        ".cfi_startproc",
+        ".cfi_undefined x30",
+        "blr x19",
+        "brk #1",
+        ".cfi_endproc",
+    )
+}
+
+/// Makes an empty stack continue in `entry` at its first `switch`.
+///
+/// # Safety
+/// `top` is 16-byte aligned, with at least 256 writable bytes below it that
+/// nothing uses; A2.
+pub(crate) unsafe fn prepare(top: *mut u8, entry: extern "C" fn() -> !) -> *mut u8 {
+    // SAFETY: by contract these bytes below `top` are ours.
+    unsafe {
+        let sp = top.sub(16 + SAVED);
+        sp.write_bytes(0, 16 + SAVED);
+        let words = sp.cast::<usize>();
+        words.add(1).write(trampoline as *const () as usize); // x30
+        words.add(2).write(entry as *const () as usize); // x19
+        sp
+    }
+}

@@ -1,0 +1,336 @@
+//! The receiving half.
+
+use super::error::{RecvError, RecvTimeoutError, TryRecvError};
+use super::iter::{IntoIter, Iter, TryIter};
+use super::never::{self, Ended};
+use super::raw::Chan;
+use crate::inspect::WaitReason;
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The receiving half of a channel (Go: `<-chan T`).
+///
+/// Clones receive from the same channel; each value goes to one of them. When
+/// the last one is dropped, the channel closes: sends fail and hand their value
+/// back, and what was buffered is dropped.
+///
+/// Every method may be called from tasks and from plain OS threads. A blocking
+/// one parks the task; on a thread that is none of the runtime's it blocks the
+/// thread.
+///
+/// ```
+/// use gopark::chan;
+///
+/// let (tx, rx) = chan::rendezvous();
+/// gopark::go(move || {
+///     for i in 0..3 {
+///         tx.send(i).unwrap();
+///     }
+/// });
+/// assert_eq!(rx.iter().collect::<Vec<_>>(), [0, 1, 2]);
+/// ```
+pub struct Receiver<T> {
+    /// None: the channel that is never ready.
+    chan: Option<Arc<Chan<T>>>,
+}
+
+impl<T> Receiver<T> {
+    pub(super) const fn new(chan: Option<Arc<Chan<T>>>) -> Self {
+        Self { chan }
+    }
+
+    /// Receives a value; blocks until there is one.
+    ///
+    /// Parks the task with reason `chan receive`.
+    ///
+    /// # Errors
+    /// The channel is closed and drained, or gets closed during the wait. (Go
+    /// gives the zero value and `false`.)
+    ///
+    /// ```
+    /// use gopark::chan::{self, RecvError};
+    ///
+    /// let (tx, rx) = chan::bounded(1);
+    /// tx.send(1).unwrap();
+    /// drop(tx);
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// assert_eq!(rx.recv(), Err(RecvError));
+    /// ```
+    #[track_caller]
+    #[inline]
+    pub fn recv(&self) -> Result<T, RecvError> {
+        self.recv_at(Location::caller())
+    }
+
+    #[inline]
+    pub(super) fn recv_at(&self, site: &'static Location<'static>) -> Result<T, RecvError> {
+        self.recv_until(None, site).map_err(|_| RecvError)
+    }
+
+    /// Receives a value if there is one at once: in the buffer, or with a sender
+    /// that waits.
+    ///
+    /// # Errors
+    /// [`TryRecvError::Empty`] if there is none, [`TryRecvError::Closed`] if
+    /// there never will be.
+    ///
+    /// ```
+    /// use gopark::chan::{self, TryRecvError};
+    ///
+    /// let (tx, rx) = chan::bounded(1);
+    /// assert_eq!(rx.try_recv(), Err(TryRecvError::Empty));
+    /// tx.send(1).unwrap();
+    /// assert_eq!(rx.try_recv(), Ok(1));
+    /// ```
+    #[inline]
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        match &self.chan {
+            Some(chan) => chan.try_recv(),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    /// Receives a value, and waits at most so long for it.
+    ///
+    /// # Errors
+    /// [`RecvTimeoutError::Timeout`] if none came in time,
+    /// [`RecvTimeoutError::Closed`] if none can come any more.
+    ///
+    /// ```
+    /// use gopark::chan::{self, RecvTimeoutError};
+    /// use std::time::Duration;
+    ///
+    /// let (_tx, rx) = chan::bounded::<i32>(1);
+    /// let limit = Duration::from_millis(5);
+    /// assert_eq!(rx.recv_timeout(limit), Err(RecvTimeoutError::Timeout));
+    /// ```
+    #[track_caller]
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        // The clock is read only when there is something to wait for.
+        match self.try_recv() {
+            Ok(value) => return Ok(value),
+            Err(TryRecvError::Closed) => return Err(RecvTimeoutError::Closed),
+            Err(TryRecvError::Empty) => {}
+        }
+        // A deadline beyond the clock's range is none.
+        let deadline = Instant::now().checked_add(timeout);
+        self.recv_until(deadline, Location::caller())
+    }
+
+    /// Receives a value, and waits for it until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// As [`Receiver::recv_timeout`].
+    ///
+    /// ```
+    /// use gopark::chan::{self, RecvTimeoutError};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (_tx, rx) = chan::rendezvous::<i32>();
+    /// let deadline = Instant::now() + Duration::from_millis(5);
+    /// assert_eq!(rx.recv_deadline(deadline), Err(RecvTimeoutError::Timeout));
+    /// assert!(Instant::now() >= deadline);
+    /// ```
+    #[track_caller]
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_until(Some(deadline), Location::caller())
+    }
+
+    #[inline]
+    fn recv_until(
+        &self,
+        deadline: Option<Instant>,
+        site: &'static Location<'static>,
+    ) -> Result<T, RecvTimeoutError> {
+        match &self.chan {
+            Some(chan) => chan.recv(deadline, site),
+            None => match never::park(WaitReason::ChanReceiveNil, deadline, site) {
+                Ended::TimedOut => Err(RecvTimeoutError::Timeout),
+                Ended::Reaped => Err(RecvTimeoutError::Closed),
+            },
+        }
+    }
+
+    /// The values as they come, until the channel is closed and drained (Go:
+    /// `for v := range ch`). Each step blocks as [`Receiver::recv`]; the wait's
+    /// site is the call of `iter`.
+    ///
+    /// ```
+    /// let (tx, rx) = gopark::chan::bounded(3);
+    /// for i in 1..=3 {
+    ///     tx.send(i).unwrap();
+    /// }
+    /// drop(tx);
+    /// assert_eq!(rx.iter().collect::<Vec<_>>(), [1, 2, 3]);
+    /// ```
+    #[track_caller]
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter::new(self, Location::caller())
+    }
+
+    /// The values that are there, without waiting for more.
+    ///
+    /// ```
+    /// let (tx, rx) = gopark::chan::bounded(3);
+    /// tx.send(1).unwrap();
+    /// tx.send(2).unwrap();
+    /// assert_eq!(rx.try_iter().collect::<Vec<_>>(), [1, 2]);
+    /// ```
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter::new(self)
+    }
+
+    /// Closes the channel (Go: `close(ch)`): sends fail from now on, also those
+    /// that wait, and receivers get what is buffered and then an error.
+    ///
+    /// True if this call closed it; closing again is not an error and changes
+    /// nothing. (Go panics.) The channel that is never ready cannot be closed.
+    ///
+    /// ```
+    /// let (tx, rx) = gopark::chan::bounded(1);
+    /// tx.send(1).unwrap();
+    /// assert!(rx.close());
+    /// assert!(!tx.close());
+    /// assert!(tx.send(2).is_err());
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// ```
+    pub fn close(&self) -> bool {
+        self.chan.as_ref().is_some_and(|chan| chan.close())
+    }
+
+    /// True if the channel is closed: by hand, or because the last handle of one
+    /// kind is gone. There may still be values to receive.
+    ///
+    /// ```
+    /// let (tx, rx) = gopark::chan::bounded(1);
+    /// tx.send(1).unwrap();
+    /// drop(tx);
+    /// assert!(rx.is_closed());
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.chan.as_ref().is_some_and(|chan| chan.is_closed())
+    }
+
+    /// Number of values in the buffer (Go: `len(ch)`). The values of senders
+    /// that wait do not count.
+    ///
+    /// ```
+    /// let (tx, rx) = gopark::chan::bounded(2);
+    /// tx.send(1).unwrap();
+    /// assert_eq!(rx.len(), 1);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.chan.as_ref().map_or(0, |chan| chan.len())
+    }
+
+    /// True if no value is in the buffer: always for a rendezvous channel.
+    ///
+    /// ```
+    /// let (tx, rx) = gopark::chan::bounded(2);
+    /// assert!(rx.is_empty());
+    /// tx.send(1).unwrap();
+    /// assert!(!rx.is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// True if the buffer has no room: always for a rendezvous channel.
+    ///
+    /// ```
+    /// let (tx, rx) = gopark::chan::bounded(1);
+    /// tx.send(1).unwrap();
+    /// assert!(rx.is_full());
+    /// ```
+    pub fn is_full(&self) -> bool {
+        self.len() == self.capacity()
+    }
+
+    /// Number of values that the buffer can hold (Go: `cap(ch)`).
+    ///
+    /// ```
+    /// assert_eq!(gopark::chan::bounded::<i32>(3).1.capacity(), 3);
+    /// assert_eq!(gopark::chan::never::<i32>().capacity(), 0);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.chan.as_ref().map_or(0, |chan| chan.capacity())
+    }
+
+    /// True if both receive from the same channel. All that are never ready are
+    /// the same.
+    ///
+    /// ```
+    /// use gopark::chan;
+    ///
+    /// let (_tx, a) = chan::bounded::<i32>(1);
+    /// assert!(a.same_channel(&a.clone()));
+    /// assert!(!a.same_channel(&chan::never()));
+    /// ```
+    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
+        match (&self.chan, &other.chan) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        if let Some(chan) = &self.chan {
+            chan.receivers.add();
+        }
+        Self::new(self.chan.clone())
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        if let Some(chan) = &self.chan
+            && chan.receivers.remove()
+        {
+            chan.abandon();
+        }
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    #[track_caller]
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    #[track_caller]
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter::new(self, Location::caller())
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Receiver");
+        match &self.chan {
+            Some(chan) => out
+                .field("len", &chan.len())
+                .field("capacity", &chan.capacity())
+                .field("closed", &chan.is_closed())
+                .finish(),
+            None => out.field("never", &true).finish(),
+        }
+    }
+}
+
+// A panic cannot leave a channel half changed: no user code runs inside.
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}

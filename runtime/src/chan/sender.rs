@@ -1,0 +1,280 @@
+//! The sending half.
+
+use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::never::{self, Ended};
+use super::raw::Chan;
+use crate::inspect::WaitReason;
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The sending half of a channel (Go: `chan<- T`).
+///
+/// Clones send into the same channel. When the last one is dropped, the channel
+/// closes: receivers drain it and then get an error.
+///
+/// Every method may be called from tasks and from plain OS threads. A blocking
+/// one parks the task; on a thread that is none of the runtime's it blocks the
+/// thread.
+///
+/// ```
+/// use gopark::chan;
+///
+/// let (tx, rx) = chan::bounded(2);
+/// let tx2 = tx.clone();
+/// gopark::go(move || tx.send(1).unwrap());
+/// gopark::go(move || tx2.send(2).unwrap());
+/// assert_eq!(rx.iter().sum::<i32>(), 3); // ends when both senders are gone
+/// ```
+pub struct Sender<T> {
+    /// None: the channel that is never ready.
+    chan: Option<Arc<Chan<T>>>,
+}
+
+impl<T> Sender<T> {
+    pub(super) const fn new(chan: Option<Arc<Chan<T>>>) -> Self {
+        Self { chan }
+    }
+
+    /// Sends a value; blocks until it is in the buffer or a receiver has it.
+    ///
+    /// Parks the task with reason `chan send`.
+    ///
+    /// # Errors
+    /// The channel is closed, or gets closed during the wait; the value comes
+    /// back. (Go panics here.)
+    ///
+    /// ```
+    /// use gopark::chan;
+    ///
+    /// let (tx, rx) = chan::rendezvous();
+    /// let sender = gopark::go(move || tx.send("hello"));
+    /// assert_eq!(rx.recv(), Ok("hello"));
+    /// assert_eq!(sender.join().unwrap(), Ok(()));
+    /// ```
+    #[track_caller]
+    #[inline]
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        self.send_until(value, None, Location::caller())
+            .map_err(|err| SendError(err.into_inner()))
+    }
+
+    /// Sends a value if that is possible at once.
+    ///
+    /// # Errors
+    /// [`TrySendError::Full`] if there is neither room in the buffer nor a
+    /// waiting receiver, [`TrySendError::Closed`] if the channel is closed. The
+    /// value comes back.
+    ///
+    /// ```
+    /// use gopark::chan::{TrySendError, rendezvous};
+    ///
+    /// let (tx, _rx) = rendezvous();
+    /// assert_eq!(tx.try_send(1), Err(TrySendError::Full(1))); // nobody receives
+    /// ```
+    #[inline]
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        match &self.chan {
+            Some(chan) => chan.try_send(value),
+            None => Err(TrySendError::Full(value)),
+        }
+    }
+
+    /// Sends a value, and waits at most so long for it.
+    ///
+    /// # Errors
+    /// [`SendTimeoutError::Timeout`] if nobody took the value in time,
+    /// [`SendTimeoutError::Closed`] if the channel is or gets closed. The value
+    /// comes back.
+    ///
+    /// ```
+    /// use gopark::chan::{SendTimeoutError, bounded};
+    /// use std::time::Duration;
+    ///
+    /// let (tx, _rx) = bounded(1);
+    /// let limit = Duration::from_millis(5);
+    /// assert_eq!(tx.send_timeout(1, limit), Ok(()));
+    /// assert_eq!(tx.send_timeout(2, limit), Err(SendTimeoutError::Timeout(2)));
+    /// ```
+    #[track_caller]
+    pub fn send_timeout(&self, value: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        // The clock is read only when there is something to wait for.
+        let value = match self.try_send(value) {
+            Err(TrySendError::Full(value)) => value,
+            Err(TrySendError::Closed(value)) => return Err(SendTimeoutError::Closed(value)),
+            Ok(()) => return Ok(()),
+        };
+        // A deadline beyond the clock's range is none.
+        let deadline = Instant::now().checked_add(timeout);
+        self.send_until(value, deadline, Location::caller())
+    }
+
+    /// Sends a value, and waits for it until `deadline` at the latest.
+    ///
+    /// # Errors
+    /// As [`Sender::send_timeout`].
+    ///
+    /// ```
+    /// use gopark::chan::{SendTimeoutError, rendezvous};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (tx, _rx) = rendezvous();
+    /// let deadline = Instant::now() + Duration::from_millis(5);
+    /// assert_eq!(tx.send_deadline(1, deadline), Err(SendTimeoutError::Timeout(1)));
+    /// assert!(Instant::now() >= deadline);
+    /// ```
+    #[track_caller]
+    pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
+        self.send_until(value, Some(deadline), Location::caller())
+    }
+
+    #[inline]
+    fn send_until(
+        &self,
+        value: T,
+        deadline: Option<Instant>,
+        site: &'static Location<'static>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        match &self.chan {
+            Some(chan) => chan.send(value, deadline, site),
+            None => match never::park(WaitReason::ChanSendNil, deadline, site) {
+                Ended::TimedOut => Err(SendTimeoutError::Timeout(value)),
+                Ended::Reaped => Err(SendTimeoutError::Closed(value)),
+            },
+        }
+    }
+
+    /// Closes the channel (Go: `close(ch)`): sends fail from now on, also those
+    /// that wait, and receivers get what is buffered and then an error.
+    ///
+    /// True if this call closed it; closing again is not an error and changes
+    /// nothing. (Go panics.) The channel that is never ready cannot be closed.
+    ///
+    /// ```
+    /// let (tx, rx) = gopark::chan::bounded(1);
+    /// tx.send(1).unwrap();
+    /// assert!(tx.close());
+    /// assert!(!tx.close());
+    /// assert!(tx.send(2).is_err());
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// assert!(rx.recv().is_err());
+    /// ```
+    pub fn close(&self) -> bool {
+        self.chan.as_ref().is_some_and(|chan| chan.close())
+    }
+
+    /// True if the channel is closed: by hand, or because the last handle of one
+    /// kind is gone.
+    ///
+    /// ```
+    /// let (tx, rx) = gopark::chan::bounded::<i32>(1);
+    /// assert!(!tx.is_closed());
+    /// drop(rx);
+    /// assert!(tx.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.chan.as_ref().is_some_and(|chan| chan.is_closed())
+    }
+
+    /// Number of values in the buffer (Go: `len(ch)`). The values of senders
+    /// that wait do not count.
+    ///
+    /// ```
+    /// let (tx, _rx) = gopark::chan::bounded(2);
+    /// assert_eq!(tx.len(), 0);
+    /// tx.send(1).unwrap();
+    /// assert_eq!(tx.len(), 1);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.chan.as_ref().map_or(0, |chan| chan.len())
+    }
+
+    /// True if no value is in the buffer: always for a rendezvous channel.
+    ///
+    /// ```
+    /// let (tx, _rx) = gopark::chan::bounded(2);
+    /// assert!(tx.is_empty());
+    /// tx.send(1).unwrap();
+    /// assert!(!tx.is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// True if the buffer has no room: always for a rendezvous channel.
+    ///
+    /// ```
+    /// let (tx, _rx) = gopark::chan::bounded(1);
+    /// assert!(!tx.is_full());
+    /// tx.send(1).unwrap();
+    /// assert!(tx.is_full());
+    /// ```
+    pub fn is_full(&self) -> bool {
+        self.len() == self.capacity()
+    }
+
+    /// Number of values that the buffer can hold (Go: `cap(ch)`).
+    ///
+    /// ```
+    /// assert_eq!(gopark::chan::bounded::<i32>(3).0.capacity(), 3);
+    /// assert_eq!(gopark::chan::rendezvous::<i32>().0.capacity(), 0);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.chan.as_ref().map_or(0, |chan| chan.capacity())
+    }
+
+    /// True if both send into the same channel. All that are never ready are the
+    /// same.
+    ///
+    /// ```
+    /// let (a, _rx) = gopark::chan::bounded::<i32>(1);
+    /// let (b, _rx) = gopark::chan::bounded::<i32>(1);
+    /// assert!(a.same_channel(&a.clone()));
+    /// assert!(!a.same_channel(&b));
+    /// ```
+    pub fn same_channel(&self, other: &Sender<T>) -> bool {
+        match (&self.chan, &other.chan) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        if let Some(chan) = &self.chan {
+            chan.senders.add();
+        }
+        Self::new(self.chan.clone())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        if let Some(chan) = &self.chan
+            && chan.senders.remove()
+        {
+            chan.close();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Sender");
+        match &self.chan {
+            Some(chan) => out
+                .field("len", &chan.len())
+                .field("capacity", &chan.capacity())
+                .field("closed", &chan.is_closed())
+                .finish(),
+            None => out.field("never", &true).finish(),
+        }
+    }
+}
+
+// A panic cannot leave a channel half changed: no user code runs inside.
+impl<T> UnwindSafe for Sender<T> {}
+impl<T> RefUnwindSafe for Sender<T> {}

@@ -1,0 +1,171 @@
+//! What a leak check counts: who is blocked, and who might still wake somebody.
+
+use super::Status;
+use crate::sched::SCHED;
+use crate::sys::{barrier, thread};
+use crate::task::record::{Record, TaskId, flag};
+use crate::task::scope::{self, Scope, ScopeId};
+use crate::task::{adopt, registry};
+use crate::time;
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+/// The live tasks of a scope and those outside that could wake one of them,
+/// each read at one moment.
+///
+/// Two censuses that are [the same](Census::same) show what held during the
+/// whole time between them: a task with an equal stamp was in one state all
+/// that time, and nothing was born in the scope.
+#[derive(Clone, Debug)]
+pub struct Census {
+    /// Live tasks of the scope, daemons not included.
+    pub members: Vec<Member>,
+    /// Tasks ever born in the scope.
+    pub born: u64,
+    /// Tasks and adopted threads that could still wake a member: they belong to
+    /// no open scope, or to one that shares a primitive with this one, and are
+    /// not durably blocked. Threads of a test harness and the calling thread
+    /// are not counted.
+    pub outside: usize,
+    /// Sum of their and the blocked outsiders' states: unequal sums show that
+    /// one of them moved.
+    outside_stamp: u64,
+}
+
+/// One live task of the scope.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Member {
+    /// Its number.
+    pub id: TaskId,
+    /// See [`TaskInfo::stamp`](super::TaskInfo::stamp).
+    pub stamp: u64,
+    /// Parked where only another task or thread can end it.
+    pub blocked: bool,
+    /// Ready to run, but without a processor.
+    pub runnable: bool,
+}
+
+impl Census {
+    /// Counts. Takes the registry's lock; visits every task that exists.
+    pub fn take(scope: &Scope) -> Census {
+        barrier::heavy();
+        let near = near(scope.id());
+        let me = core::ptr::from_ref(crate::task::current().record());
+        let mut census =
+            Census { members: Vec::new(), born: scope.born(), outside: 0, outside_stamp: 0 };
+        registry::each(|record| {
+            let Some((stamp, seen)) = record.observe(look) else {
+                // It changes faster than it can be read: it runs.
+                census.outside += usize::from(!core::ptr::eq(record, me));
+                return;
+            };
+            let Some((id, scope_id, open, blocked, runnable)) = seen else { return };
+            if scope_id == scope.id() && !record.has(flag::THREAD) {
+                if !record.has(flag::DAEMON) {
+                    census.members.push(Member { id, stamp, blocked, runnable });
+                }
+                return;
+            }
+            let apart = open && !near.contains(&scope_id);
+            if core::ptr::eq(record, me) || record.has(flag::HARNESS) || apart {
+                return;
+            }
+            census.outside += usize::from(!blocked);
+            census.outside_stamp = census.outside_stamp.wrapping_add(stamp ^ id.get() << 17);
+        });
+        census.members.sort_unstable_by_key(|member| member.id);
+        census
+    }
+
+    /// Every member is parked where only others can wake it.
+    pub fn all_blocked(&self) -> bool {
+        self.members.iter().all(|member| member.blocked)
+    }
+
+    /// Nothing moved between this census and a later one.
+    pub fn same(&self, later: &Census) -> bool {
+        self.born == later.born
+            && self.outside == later.outside
+            && self.outside_stamp == later.outside_stamp
+            && self.members == later.members
+    }
+}
+
+type Look = (TaskId, ScopeId, bool, bool, bool);
+
+fn look(record: &Record) -> Option<Look> {
+    let status = record.state.read().status();
+    if matches!(status, Status::Idle | Status::Dead) || record.has(flag::FINISHED) {
+        return None;
+    }
+    let parked = matches!(status, Status::Waiting | Status::Leaked);
+    let blocked = parked && record.reason().durable() && record.until() == u64::MAX;
+    let scope = record.scope();
+    Some((record.id(), scope.id(), scope.is_open(), blocked, status == Status::Runnable))
+}
+
+/// The open scopes that share a primitive with this one, directly or through
+/// others.
+fn near(id: ScopeId) -> HashSet<ScopeId> {
+    let open = scope::open_scopes();
+    let mut near = HashSet::from([id]);
+    loop {
+        let before = near.len();
+        for (other, partners) in &open {
+            if near.contains(other) {
+                near.extend(partners);
+            } else if partners.iter().any(|partner| near.contains(partner)) {
+                near.insert(*other);
+            }
+        }
+        if near.len() == before {
+            return near;
+        }
+    }
+}
+
+/// Kernel ids of threads that nothing is known of: they could do anything.
+///
+/// Not among them: the runtime's own threads; threads that were adopted, which
+/// a [`Census`] counts; the calling thread; the main thread, unless it was
+/// adopted; threads of a test harness. Empty where the system has no list of
+/// threads.
+///
+/// ```
+/// use std::sync::mpsc;
+///
+/// let (tx, rx) = mpsc::channel::<()>();
+/// let thread = std::thread::spawn(move || rx.recv());
+/// assert_eq!(gopark::inspect::foreign_threads().len(), 1);
+/// drop(tx);
+/// assert!(thread.join().unwrap().is_err());
+/// ```
+pub fn foreign_threads() -> Vec<u32> {
+    let alive = thread::list();
+    let harness = adopt::harness_threads(&alive);
+    let mut known = HashSet::from([thread::id(), thread::main_id(), time::thread_id()]);
+    known.extend(SCHED.workers().iter().map(|w| w.tid.load(Ordering::Relaxed)));
+    registry::each(|record| {
+        if record.has(flag::THREAD) {
+            known.insert(record.tid.load(Ordering::Relaxed));
+        }
+    });
+    alive
+        .iter()
+        .filter(|key| !known.contains(&key.id) && !harness.contains(key))
+        .map(|key| key.id)
+        .collect()
+}
+
+/// Tells the runtime that the calling thread belongs to a test harness: it runs
+/// one test after the other, so what it does after its own test wakes nobody in
+/// another. Leak checks then do not wait for it.
+///
+/// ```
+/// gopark::inspect::mark_harness_thread();
+/// assert!(gopark::inspect::foreign_threads().is_empty());
+/// ```
+pub fn mark_harness_thread() {
+    adopt::mark_harness();
+}

@@ -1,0 +1,74 @@
+//! The goroutine dump that Go's tools parse (debug=2).
+//!
+//! ```text
+//! goroutine 7 [chan send, 3 minutes]:
+//! app::leak::{{closure}}(...)
+//! 	/src/app.rs:15 +0x0
+//! created by app::leak in goroutine 1
+//! 	/src/app.rs:14 +0x0
+//! ```
+//!
+//! The form is that of Go's `runtime/traceback.go`. The frame shown is the
+//! task's function at the place where it waits, or where it was made.
+
+use super::{Kind, Snapshot, Status, TaskInfo, source};
+use std::fmt;
+
+/// Writes the tasks of a snapshot in Go's form, adopted threads included; blank
+/// lines between them.
+///
+/// # Errors
+/// Those of `out`.
+///
+/// ```
+/// use gopark::inspect::{Snapshot, write_go_dump};
+///
+/// let mut text = String::new();
+/// write_go_dump(&mut text, &Snapshot::all()).unwrap();
+/// assert!(text.is_empty() || text.starts_with("goroutine "));
+/// ```
+pub fn write_go_dump(out: &mut dyn fmt::Write, snapshot: &Snapshot) -> fmt::Result {
+    for (n, task) in snapshot.tasks.iter().enumerate() {
+        if n > 0 {
+            out.write_char('\n')?;
+        }
+        write_task(out, task)?;
+    }
+    Ok(())
+}
+
+fn write_task(out: &mut dyn fmt::Write, task: &TaskInfo) -> fmt::Result {
+    write!(out, "goroutine {} [", task.id)?;
+    match task.wait {
+        Some(wait) => out.write_str(wait.reason.as_str())?,
+        None => out.write_str(task.status.as_str())?,
+    }
+    if task.status == Status::Leaked {
+        out.write_str(" (leaked)")?;
+    }
+    let minutes = task.wait.map_or(0, |wait| wait.age.as_secs() / 60);
+    if minutes > 0 {
+        write!(out, ", {minutes} minutes")?;
+    }
+    if task.kind == Kind::Thread {
+        out.write_str(", locked to thread")?;
+    }
+    out.write_str("]:\n")?;
+    let at = task.wait.map_or(task.created_at, |wait| wait.site);
+    writeln!(out, "{}(...)\n\t{}:{} +0x0", task.entry, source::absolute(at), at.line())?;
+    if task.kind == Kind::Task {
+        write!(out, "created by {}", task.creator)?;
+        if let Some(parent) = task.parent {
+            write!(out, " in goroutine {parent}")?;
+        }
+        let at = task.created_at;
+        writeln!(out, "\n\t{}:{} +0x0", source::absolute(at), at.line())?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_go_dump(f, self)
+    }
+}

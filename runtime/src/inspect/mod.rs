@@ -1,0 +1,40 @@
+//! See what the tasks do.
+//!
+//! One [`Snapshot`] serves all observers: dumps, leak reports, and whatever
+//! comes. Taking one stops nothing. Each task is read between two equal
+//! readings of its state, so what is said of one task was true at one moment;
+//! two tasks may have been read at different moments. A [`Census`] is the light
+//! form that a leak check takes twice: if nothing differs, then every task was
+//! in the same state during the whole time between the two.
+//!
+//! ```
+//! use gopark::inspect::Snapshot;
+//!
+//! let (tx, rx) = gopark::chan::rendezvous::<()>();
+//! let task = gopark::Builder::new().name("waits").go(move || rx.recv()).unwrap();
+//! // The task runs some time; look until it is parked.
+//! let info = loop {
+//!     let all = Snapshot::all();
+//!     let info = all.tasks.into_iter().find(|t| t.id == task.id() && t.wait.is_some());
+//!     if let Some(info) = info {
+//!         break info;
+//!     }
+//!     std::thread::yield_now();
+//! };
+//! assert_eq!(info.wait.unwrap().reason.as_str(), "chan receive");
+//! drop(tx);
+//! assert!(task.join().unwrap().is_err());
+//! ```
+
+mod census;
+mod dump;
+mod snapshot;
+pub mod source;
+
+pub use crate::task::reap::Reaped;
+pub use crate::task::reason::WaitReason;
+pub use crate::task::scope::{ScopeId, UnseenPanic};
+pub use crate::task::state::Status;
+pub use census::{Census, Member, foreign_threads, mark_harness_thread};
+pub use dump::write_go_dump;
+pub use snapshot::{Kind, Snapshot, TaskInfo, Wait};

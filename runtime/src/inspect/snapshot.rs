@@ -1,0 +1,171 @@
+//! The one view of all tasks.
+
+use super::{Status, WaitReason};
+use crate::sys::clock;
+use crate::task::record::{Record, TaskId, flag};
+use crate::task::registry;
+use crate::task::scope::{Scope, ScopeId};
+use core::panic::Location;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// All tasks, or those of a scope, each as it was at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Sorted by number.
+    pub tasks: Vec<TaskInfo>,
+}
+
+/// A task of ours, or an OS thread that was adopted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// Made by [`go`](crate::go).
+    Task,
+    /// A thread that used a channel, lock or scope.
+    Thread,
+}
+
+/// One task.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskInfo {
+    /// Its number.
+    pub id: TaskId,
+    /// Task or adopted thread.
+    pub kind: Kind,
+    /// What it does.
+    pub status: Status,
+    /// Why and where it waits; `None` when it is not parked.
+    pub wait: Option<Wait>,
+    /// The name it was given.
+    pub name: Option<String>,
+    /// The labels it was given.
+    pub labels: Vec<(String, String)>,
+    /// Meant to outlive tests.
+    pub daemon: bool,
+    /// The function that it runs: the type name of its closure.
+    pub entry: &'static str,
+    /// The function that made it: the closure's own path, or else the entry of
+    /// the task that made it.
+    pub creator: &'static str,
+    /// Where it was made.
+    pub created_at: &'static Location<'static>,
+    /// Who made it.
+    pub parent: Option<TaskId>,
+    /// The scope it was born in; for a thread, the one it is in.
+    pub scope: ScopeId,
+    /// Whether somebody holds a handle to that scope.
+    pub scope_open: bool,
+    /// The worker that it is bound to.
+    pub worker: Option<u32>,
+    /// Equal stamps of one task mean that it was in one state all the time.
+    pub stamp: u64,
+}
+
+/// Why, where and since when a task is parked.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Wait {
+    /// Why.
+    pub reason: WaitReason,
+    /// The blocking call.
+    pub site: &'static Location<'static>,
+    /// For how long, exact to some milliseconds.
+    pub age: Duration,
+    /// Whether a timer will end it.
+    pub timed: bool,
+    /// When that timer fires.
+    pub left: Option<Duration>,
+}
+
+impl TaskInfo {
+    /// Parked where only another task or thread can end it.
+    pub fn durably_blocked(&self) -> bool {
+        self.wait.is_some_and(|wait| wait.reason.durable() && !wait.timed)
+    }
+}
+
+impl Snapshot {
+    /// Every task and every adopted thread.
+    pub fn all() -> Snapshot {
+        let mut tasks = Vec::new();
+        registry::each(|record| tasks.extend(read(record)));
+        Snapshot::sorted(tasks)
+    }
+
+    /// The tasks that were born in the scope; adopted threads not included.
+    pub fn of(scope: &Scope) -> Snapshot {
+        let mut tasks = Vec::new();
+        registry::each_of(scope.inner(), |record| tasks.extend(read(record)));
+        Snapshot::sorted(tasks)
+    }
+
+    fn sorted(mut tasks: Vec<TaskInfo>) -> Snapshot {
+        tasks.sort_by_key(|task| task.id);
+        Snapshot { tasks }
+    }
+}
+
+/// Reads one task, under the registry's lock. `None`: it ended meanwhile, or
+/// changed too fast to be caught.
+fn read(record: &Record) -> Option<TaskInfo> {
+    let (stamp, info) = record.observe(|record| {
+        let status = record.state.read().status();
+        let parked = matches!(status, Status::Waiting | Status::Leaked);
+        if matches!(status, Status::Idle | Status::Dead) || record.has(flag::FINISHED) {
+            return None;
+        }
+        let kind = if record.has(flag::THREAD) { Kind::Thread } else { Kind::Task };
+        let scope = record.scope();
+        // ORDERING: Acquire; pairs with the Release in first_start().
+        let worker = record.worker.load(Ordering::Acquire);
+        Some(TaskInfo {
+            id: record.id(),
+            kind,
+            status,
+            wait: parked.then(|| wait(record)).flatten(),
+            name: None,
+            labels: Vec::new(),
+            daemon: record.has(flag::DAEMON),
+            entry: record.entry(),
+            creator: creator(record),
+            created_at: record.created_at(),
+            parent: record.parent(),
+            scope: scope.id(),
+            scope_open: scope.is_open(),
+            // SAFETY: null, or a worker, and those are never freed (W3).
+            worker: unsafe { worker.as_ref() }.map(|w| w.id),
+            stamp: 0,
+        })
+    })?;
+    let mut info = info?;
+    info.stamp = stamp;
+    // Names are copied after the rest was found consistent; the registry's lock
+    // keeps the task from taking them away.
+    if let Some(extra) = record.clone_extra() {
+        info.name = extra.name;
+        info.labels = extra.labels;
+    }
+    Some(info)
+}
+
+fn wait(record: &Record) -> Option<Wait> {
+    let now = clock::now();
+    let until = record.until();
+    let timed = until != u64::MAX;
+    Some(Wait {
+        reason: record.reason(),
+        site: record.site()?,
+        age: Duration::from_nanos(now.saturating_sub(record.since())),
+        timed,
+        left: timed.then(|| Duration::from_nanos(until.saturating_sub(now))),
+    })
+}
+
+/// A closure's type name starts with the function that it is written in.
+fn creator(record: &Record) -> &'static str {
+    match record.entry().strip_suffix("::{{closure}}") {
+        Some(function) => function,
+        None => record.creator_entry().unwrap_or("unknown"),
+    }
+}

@@ -1,0 +1,396 @@
+//! Which task runs next, and what a worker does when there is none.
+//!
+//! The order, in [`find`] and nowhere else:
+//!
+//! 1. every 61st time, the global queue, so that a busy processor does not
+//!    starve it;
+//! 2. the *next* slots: the bound task that the last one made ready, then the
+//!    task that it made. At most 61 times in a row, so that two tasks that wake
+//!    each other do not starve the rest;
+//! 3. the worker's ready bound tasks and the processor's ring, taking turns;
+//! 4. the global queue, a batch;
+//! 5. half of the ring of a random other processor.
+//!
+//! A worker that finds nothing gives its processor up: to the first in the
+//! FIFO of workers that want one, else to the idle ones (`idle.rs`).
+//!
+//! # The FIFO
+//! A worker with ready bound tasks and no processor queues here. A holder that
+//! sees the FIFO not empty keeps its processor for one more slice, then hands
+//! it over at its next switch, however often its tasks have switched since, and
+//! queues itself if it has ready tasks left. Tasks that any worker may run are
+//! served by every holder in turn (3); only an exclusive worker serves none, so
+//! when one hands over while such tasks wait, the run queues enter the FIFO as
+//! one more member, standing for a spare worker.
+
+use super::SCHED;
+use super::processor::Processor;
+use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
+use crate::sys::{clock, futex};
+use crate::task::record::{Record, flag};
+use crate::task::state::{Cause, Claim};
+use std::sync::atomic::Ordering;
+
+/// How long a holder keeps its processor when others want it, in nanoseconds.
+pub(crate) const SLICE: u64 = 10_000_000;
+
+/// How often a worker without work looks at its hand-off word before it asks
+/// the kernel to wake it: about ten microseconds.
+pub(crate) const SPIN_BEFORE_SLEEP: u32 = 1000;
+
+/// Consecutive picks of a next slot; and the global queue's share, as in Go.
+const STREAK: u32 = 61;
+
+/// Rounds over all processors before the search gives up, as in Go.
+const STEAL_ROUNDS: u32 = 4;
+
+/// The next task for a worker that holds a processor; `None` when it holds
+/// none any more.
+#[inline]
+pub(crate) fn find(w: &'static Worker) -> Option<&'static Record> {
+    loop {
+        let p = w.processor();
+        w.inbox.take_into(&w.bound);
+        if SCHED.is_wanted(w, p) && used_up(w) {
+            hand_over(w, p);
+            return None;
+        }
+        let found = if w.exclusive { find_bound(w) } else { find_local(w, p) };
+        if let Some(task) = found {
+            if w.spinning.get() {
+                end_search(w);
+            }
+            return Some(task);
+        }
+        if !w.exclusive
+            && let Some(task) = search(w, p)
+        {
+            end_search(w);
+            return Some(task);
+        }
+        if !go_idle(w, p) {
+            return None;
+        }
+    }
+}
+
+#[inline]
+fn find_bound(w: &Worker) -> Option<&'static Record> {
+    w.bound_next.take().or_else(|| w.bound.pop())
+}
+
+#[inline]
+fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
+    let tick = p.tick.load(Ordering::Relaxed) + 1;
+    p.tick.store(tick, Ordering::Relaxed);
+    if tick % u64::from(STREAK) == 0
+        && SCHED.global_len() != 0
+        && let Some(task) = SCHED.take_global(p, 1)
+    {
+        return Some(task);
+    }
+    if w.streak.get() < STREAK {
+        if let Some(task) = w.bound_next.take().or_else(|| p.take_next()) {
+            w.streak.set(w.streak.get() + 1);
+            return Some(task);
+        }
+    } else {
+        if let Some(task) = w.bound_next.take() {
+            w.bound.push(task);
+        }
+        if let Some(task) = p.take_next() {
+            p.put(task);
+        }
+    }
+    w.streak.set(0);
+    if tick % 2 == 0 {
+        w.bound.pop().or_else(|| p.take())
+    } else {
+        p.take().or_else(|| w.bound.pop())
+    }
+}
+
+/// Steps 4 and 5. Leaves the worker spinning if it searched.
+fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> {
+    if SCHED.global_len() != 0
+        && let Some(task) = SCHED.take_global(p, u32::MAX)
+    {
+        return Some(task);
+    }
+    let all = SCHED.processors();
+    if !w.spinning.get() {
+        if !SCHED.idle.may_spin(all.len() as u32) {
+            return None;
+        }
+        w.spinning.set(true);
+        SCHED.idle.begin_spin();
+    }
+    for round in 1..=STEAL_ROUNDS {
+        let start = p.random() as usize;
+        for n in 0..all.len() {
+            let victim = &all[(start + n) % all.len()];
+            if core::ptr::eq(victim, p) {
+                continue;
+            }
+            if let Some(task) = p.steal_from(victim) {
+                return Some(task);
+            }
+            // The next slot's task would run on its own processor in a moment;
+            // take it only if nothing else is to be had.
+            if round == STEAL_ROUNDS
+                && let Some(task) = victim.steal_next()
+            {
+                return Some(task);
+            }
+        }
+        if !w.inbox.is_empty() {
+            return None;
+        }
+    }
+    None
+}
+
+/// f1: this worker found work, and there may be more.
+#[cold]
+fn end_search(w: &Worker) {
+    if w.spinning.replace(false) {
+        SCHED.idle.end_spin();
+    }
+    wake_one();
+}
+
+/// Has the holder had its slice since somebody wanted the processor?
+#[cold]
+fn used_up(w: &Worker) -> bool {
+    let now = clock::coarse();
+    match w.wanted_since.get() {
+        0 => {
+            w.wanted_since.set(now);
+            false
+        }
+        since => now.saturating_sub(since) >= SLICE,
+    }
+}
+
+/// Gives the processor to the first in the FIFO and queues behind it if there
+/// are bound tasks left to run.
+fn hand_over(w: &'static Worker, p: &'static Processor) {
+    let spare = SCHED.locked(|s| {
+        if w.exclusive && (p.has_work() || !s.global.is_empty()) {
+            s.queue_anyone();
+        }
+        w.set_processor(None);
+        s.give(p, &SCHED.idle)
+    });
+    if w.spinning.replace(false) {
+        SCHED.idle.end_spin();
+    }
+    spare.send();
+    sleep_or_queue(w, w.has_bound_work());
+}
+
+/// w1 to w4: gives the processor up. `true`: there is work after all, and a
+/// processor for it.
+#[cold]
+fn go_idle(w: &'static Worker, p: &'static Processor) -> bool {
+    let spun = w.spinning.replace(false);
+    let nudge = SCHED.locked(|s| {
+        w.set_processor(None);
+        // ORDERING: SeqCst; pairs with the SeqCst push to the inbox (see kick()).
+        w.status.store(IDLE, Ordering::SeqCst);
+        s.list_idle(w);
+        s.give(p, &SCHED.idle)
+    });
+    nudge.send();
+    if spun {
+        SCHED.idle.end_spin();
+    }
+    SCHED.idle.before_last_look();
+    if !w.inbox.is_empty() {
+        return reclaim(w, true);
+    }
+    if SCHED.has_work() {
+        if !w.exclusive {
+            return reclaim(w, false);
+        }
+        wake_one();
+    }
+    false
+}
+
+/// After [`hand_over`]: the worker has no processor and says what it wants.
+fn sleep_or_queue(w: &'static Worker, ready: bool) {
+    SCHED.locked(|s| {
+        // ORDERING: SeqCst; as in go_idle().
+        w.status.store(IDLE, Ordering::SeqCst);
+        s.list_idle(w);
+    });
+    SCHED.idle.before_last_look();
+    if ready || !w.inbox.is_empty() {
+        reclaim_or_want(w);
+    }
+    // If nobody wanted the processor any more, it is idle now, with its ring.
+    if SCHED.has_work() {
+        wake_one();
+    }
+}
+
+/// Takes an idle processor back for work seen in the last look. `false`:
+/// somebody else gave us one already, or there is none.
+fn reclaim(w: &'static Worker, bound: bool) -> bool {
+    let got = SCHED.locked(|s| {
+        if w.status.load(Ordering::Relaxed) != IDLE {
+            return false;
+        }
+        match s.take_idle(&SCHED.idle) {
+            Some(p) => {
+                w.status.store(HOLDS, Ordering::SeqCst);
+                w.set_processor(Some(p));
+                w.wanted_since.set(0);
+                true
+            }
+            None => {
+                if bound {
+                    s.want(w);
+                }
+                false
+            }
+        }
+    });
+    if got && !bound {
+        SCHED.idle.begin_spin();
+        w.spinning.set(true);
+    }
+    got
+}
+
+/// Like [`reclaim`], for a worker that goes to wait in either case: an idle
+/// processor reaches it through its hand-off word.
+fn reclaim_or_want(w: &'static Worker) {
+    SCHED.locked(|s| {
+        if w.status.load(Ordering::Relaxed) != IDLE {
+            return;
+        }
+        match s.take_idle(&SCHED.idle) {
+            Some(p) => w.assign(p).to_self(),
+            None => s.want(w),
+        }
+    });
+}
+
+/// A worker ends: its processor goes on without it.
+pub(crate) fn resign(w: &'static Worker) {
+    let p = w.processor();
+    let nudge = SCHED.locked(|s| {
+        w.set_processor(None);
+        s.give(p, &SCHED.idle)
+    });
+    nudge.send();
+    SCHED.idle.before_last_look();
+    if SCHED.has_work() {
+        wake_one();
+    }
+}
+
+/// s2, s3: after a task was put where any worker finds it.
+#[inline]
+pub(crate) fn wake_one() {
+    if SCHED.idle.should_wake() {
+        start_spinner();
+    }
+}
+
+/// Gives an idle processor to a worker that searches. The caller has counted
+/// it as spinning.
+#[cold]
+fn start_spinner() {
+    let nudge = SCHED.locked(|s| {
+        let p = s.take_idle(&SCHED.idle)?;
+        Some(match s.pop_idle_worker() {
+            Some(w) => {
+                w.spinning.set(true);
+                w.assign(p)
+            }
+            None => Nudge::Spare { p, spinning: true },
+        })
+    });
+    match nudge {
+        Some(nudge) => nudge.send(),
+        // Somebody took the processor meanwhile, and searches itself.
+        None => drop(SCHED.idle.end_spin()),
+    }
+}
+
+/// Puts a claimed task where it will run. Called by whoever won the claim.
+#[inline]
+pub(crate) fn enqueue(task: &'static Record) {
+    if task.has(flag::THREAD) {
+        return futex::wake_ptr(task.state.futex(), 1);
+    }
+    let here = worker::current();
+    // ORDERING: Acquire; pairs with the Release in first_start().
+    let bound = task.worker.load(Ordering::Acquire);
+    // SAFETY: null, or a worker, and those are never freed (W3).
+    if let Some(home) = unsafe { bound.cast_const().as_ref() } {
+        match here {
+            Some(me) if core::ptr::eq(me, home) => {
+                if let Some(former) = me.bound_next.replace(Some(task)) {
+                    me.bound.push(former);
+                }
+            }
+            _ => {
+                home.inbox.push(task);
+                kick(home);
+            }
+        }
+        return;
+    }
+    match here {
+        Some(me) => me.processor().put_next(task),
+        None => SCHED.put_global_one(task),
+    }
+    wake_one();
+}
+
+/// After a push to a worker's inbox: if it is idle, it gets a processor, or a
+/// place in the FIFO.
+#[inline]
+fn kick(w: &'static Worker) {
+    // ORDERING: SeqCst; pairs with the SeqCst store of IDLE: either this load
+    // sees it, or the worker's last look sees the push.
+    if w.status.load(Ordering::SeqCst) == IDLE {
+        kick_idle(w);
+    }
+}
+
+#[cold]
+fn kick_idle(w: &'static Worker) {
+    let nudge = SCHED.locked(|s| {
+        if w.status.load(Ordering::Relaxed) != IDLE {
+            return Nudge::Nobody;
+        }
+        match s.take_idle(&SCHED.idle) {
+            Some(p) => w.assign(p),
+            None => {
+                s.want(w);
+                Nudge::Nobody
+            }
+        }
+    });
+    nudge.send();
+}
+
+/// A park whose commit said no: the task goes on, unless somebody else has
+/// ended the park already.
+#[cold]
+pub(crate) fn unpark_self(task: &'static Record) {
+    if task.state.claim(Cause::Ready, None) == Claim::Won {
+        enqueue(task);
+    }
+}
+
+/// Marks a worker as waiting in the FIFO.
+pub(crate) fn set_wants(w: &Worker) {
+    // ORDERING: SeqCst; one order with the other changes of the status.
+    w.status.store(WANTS, Ordering::SeqCst);
+}

@@ -1,0 +1,340 @@
+//! The scheduler: processors, workers, queues.
+//!
+//! | file | what is decided there |
+//! |---|---|
+//! | `ring.rs` | how a processor's queue is shared with thieves |
+//! | `queue.rs` | lists of records; inboxes of workers |
+//! | `idle.rs` | who searches and who sleeps, and why no wake-up is lost |
+//! | `processor.rs` | what a processor owns |
+//! | `worker.rs` | how a task runs and what happens when it leaves |
+//! | `find.rs` | which task runs next, who gets a processor |
+//! | `park.rs` | the two doors: `park` and `ready` |
+//! | `config.rs` | how many processors, which mode |
+//!
+//! # Bound and migrating
+//! A suspended stack may hold values that are tied to the thread they were made
+//! on, and the compiler may keep the address of a thread-local in one of its
+//! frames. Rust cannot see either. So by default a task is *bound* from its
+//! first instruction on: it resumes only on the worker that started it. Tasks
+//! that have not started hold nothing but their closure, which is `Send`; they
+//! go through rings and thieves.
+//!
+//! In *migrating* mode, started tasks go through the rings too, and a task that
+//! is made ready runs on its waker's processor, as in Go. The program promises,
+//! with `unsafe`, that its frames do not care (`Config::migrating`).
+//!
+//! # Locks
+//! One lock guards what workers share: idle processors, idle workers, the FIFO,
+//! the global queue and the free records. It is taken when a worker goes to
+//! sleep or is woken, when a ring overflows, and by every 61st decision; never
+//! on the way of a task that runs where its processor found it.
+
+pub(crate) mod config;
+pub(crate) mod find;
+pub(crate) mod park;
+pub(crate) mod processor;
+pub(crate) mod queue;
+pub(crate) mod worker;
+
+use crate::stack::overflow;
+use crate::sys::lock::RawLock;
+use crate::sys::barrier;
+use crate::task::record::Record;
+use config::Settings;
+use core::cell::UnsafeCell;
+use idle::IdleWord;
+use processor::Processor;
+use queue::Fifo;
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use worker::{Nudge, Worker};
+
+pub(crate) use {super::idle, super::ring};
+
+/// Who wants a processor.
+enum Member {
+    Worker(&'static Worker),
+    /// Any worker, for the run queues.
+    Anyone,
+}
+
+/// What the lock guards.
+pub(crate) struct Shared {
+    idle_processors: Vec<&'static Processor>,
+    /// Most recently idle last. May hold workers that are not idle any more.
+    idle_workers: Vec<&'static Worker>,
+    fifo: VecDeque<Member>,
+    anyone_queued: bool,
+    pub(crate) global: Fifo,
+    free: Fifo,
+    workers: Vec<&'static Worker>,
+}
+
+pub(crate) struct Sched {
+    settings: OnceLock<Settings>,
+    processors: OnceLock<Box<[Processor]>>,
+    lock: RawLock,
+    shared: UnsafeCell<Shared>,
+    pub(crate) idle: IdleWord,
+    /// Length of the global queue and of the FIFO, to be read without the lock.
+    global_len: AtomicUsize,
+    fifo_len: AtomicUsize,
+    next_id: AtomicU64,
+    next_worker: AtomicU32,
+}
+
+// SAFETY: `shared` is touched only under `lock`; the rest is atomic or set once.
+unsafe impl Sync for Sched {}
+
+pub(crate) static SCHED: Sched = Sched {
+    settings: OnceLock::new(),
+    processors: OnceLock::new(),
+    lock: RawLock::new(),
+    shared: UnsafeCell::new(Shared {
+        idle_processors: Vec::new(),
+        idle_workers: Vec::new(),
+        fifo: VecDeque::new(),
+        anyone_queued: false,
+        global: Fifo::new(),
+        free: Fifo::new(),
+        workers: Vec::new(),
+    }),
+    idle: IdleWord::new(),
+    global_len: AtomicUsize::new(0),
+    fifo_len: AtomicUsize::new(0),
+    next_id: AtomicU64::new(1),
+    next_worker: AtomicU32::new(0),
+};
+
+/// Starts the runtime with its defaults, if it is not running.
+#[inline]
+pub(crate) fn start_default() {
+    if SCHED.processors.get().is_none() {
+        start(Settings::default_or_fatal);
+    }
+}
+
+/// Starts the runtime. `false`: it was running.
+fn start(settings: impl FnOnce() -> Settings) -> bool {
+    let mut first = false;
+    SCHED.processors.get_or_init(|| {
+        first = true;
+        let settings = *SCHED.settings.get_or_init(settings);
+        barrier::init();
+        overflow::install();
+        (0..settings.maxprocs).map(Processor::new).collect()
+    });
+    if first {
+        SCHED.locked(|s| {
+            for p in SCHED.processors().iter().rev() {
+                s.idle_processors.push(p);
+                SCHED.idle.add_idle();
+            }
+        });
+    }
+    first
+}
+
+/// How many tasks can run at the same time.
+///
+/// Set by [`Config::maxprocs`], else by the environment variable
+/// `GOPARK_MAXPROCS`, else the number of CPUs that this process may use
+/// (affinity and cgroup quota included). Starts the runtime if it is not
+/// running. Go: `runtime.GOMAXPROCS(0)`.
+///
+/// ```
+/// assert!(gopark::maxprocs() >= 1);
+/// ```
+pub fn maxprocs() -> usize {
+    start_default();
+    SCHED.processors().len()
+}
+
+impl Sched {
+    pub(crate) fn processors(&self) -> &'static [Processor] {
+        let all: &Box<[Processor]> = SCHED.processors.get().expect("the runtime has started");
+        all
+    }
+
+    pub(crate) fn processor(&self, n: u32) -> &'static Processor {
+        &self.processors()[n as usize]
+    }
+
+    #[inline]
+    pub(crate) fn migrating(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.migrating)
+    }
+
+    /// Runs `f` under the scheduler's lock.
+    pub(crate) fn locked<R>(&self, f: impl FnOnce(&mut Shared) -> R) -> R {
+        // SAFETY: under the lock that guards it; `f` cannot call locked() again
+        // without hanging, and nothing here does.
+        self.lock.with(|| f(unsafe { &mut *self.shared.get() }))
+    }
+
+    /// Does anybody wait for this holder's processor?
+    #[inline]
+    pub(crate) fn is_wanted(&self, w: &Worker, p: &Processor) -> bool {
+        self.fifo_len.load(Ordering::Relaxed) != 0
+            || (w.exclusive && (p.has_work() || self.global_len() != 0))
+    }
+
+    #[inline]
+    pub(crate) fn global_len(&self) -> usize {
+        self.global_len.load(Ordering::Relaxed)
+    }
+
+    /// w4: might there be a task that any worker may run?
+    pub(crate) fn has_work(&self) -> bool {
+        self.global_len() != 0 || self.processors().iter().any(Processor::has_work)
+    }
+
+    pub(crate) fn put_global(&self, list: &Fifo) {
+        self.locked(|s| {
+            while let Some(record) = list.pop() {
+                s.global.push(record);
+            }
+            self.global_len.store(s.global.len(), Ordering::Relaxed);
+        });
+    }
+
+    pub(crate) fn put_global_one(&self, record: &'static Record) {
+        let list = Fifo::new();
+        list.push(record);
+        self.put_global(&list);
+    }
+
+    /// Takes a fair share of the global queue, at most `most` tasks: one is
+    /// returned, the others go to the ring of `p`, which the caller holds.
+    pub(crate) fn take_global(&self, p: &Processor, most: u32) -> Option<&'static Record> {
+        let batch = Fifo::new();
+        self.locked(|s| {
+            let share = s.global.len() / self.processors().len() + 1;
+            let room = (ring::SIZE - p.ring.len()).min(ring::SIZE / 2) as usize;
+            for _ in 0..share.min(room + 1).min(most as usize) {
+                let Some(record) = s.global.pop() else { break };
+                batch.push(record);
+            }
+            self.global_len.store(s.global.len(), Ordering::Relaxed);
+        });
+        let first = batch.pop();
+        while let Some(record) = batch.pop() {
+            p.put(record);
+        }
+        first
+    }
+
+    pub(crate) fn take_free(&self, into: &Fifo, count: usize) {
+        self.locked(|s| {
+            for _ in 0..count {
+                let Some(record) = s.free.pop() else { break };
+                into.push(record);
+            }
+        });
+    }
+
+    pub(crate) fn take_free_one(&self) -> Option<&'static Record> {
+        self.locked(|s| s.free.pop())
+    }
+
+    pub(crate) fn put_free_slab(&self, slab: &'static [Record]) {
+        self.locked(|s| slab.iter().for_each(|record| s.free.push_front(record)));
+    }
+
+    pub(crate) fn put_free(&self, list: &Fifo) {
+        self.locked(|s| {
+            while let Some(record) = list.pop() {
+                s.free.push_front(record);
+            }
+        });
+    }
+
+    pub(crate) fn take_ids(&self, count: u64) -> u64 {
+        self.next_id.fetch_add(count, Ordering::Relaxed)
+    }
+
+    /// Makes a worker; its thread is started by [`Worker::launch`].
+    pub(crate) fn new_worker(&self, exclusive: bool, status: u32) -> &'static Worker {
+        let id = self.next_worker.fetch_add(1, Ordering::Relaxed);
+        let worker: &'static Worker = Box::leak(Box::new(Worker::new(id, exclusive, status)));
+        self.locked(|s| {
+            s.workers.push(worker);
+            // Room for every worker, so that going idle does not allocate.
+            s.idle_workers.reserve(1);
+            s.fifo.reserve(1);
+        });
+        worker
+    }
+
+    /// Every worker that was ever made.
+    pub(crate) fn workers(&self) -> Vec<&'static Worker> {
+        self.locked(|s| s.workers.clone())
+    }
+
+    fn fifo_changed(&self, s: &Shared) {
+        self.fifo_len.store(s.fifo.len(), Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// Passes a processor on: to the first of the FIFO, else to the idle ones.
+    #[must_use]
+    pub(crate) fn give(&mut self, p: &'static Processor, idle: &IdleWord) -> Nudge {
+        while let Some(member) = self.fifo.pop_front() {
+            SCHED.fifo_changed(self);
+            match member {
+                Member::Worker(w) => return w.assign(p),
+                Member::Anyone => {
+                    self.anyone_queued = false;
+                    if let Some(w) = self.pop_idle_worker() {
+                        return w.assign(p);
+                    }
+                    return Nudge::Spare { p, spinning: false };
+                }
+            }
+        }
+        self.idle_processors.push(p);
+        idle.add_idle();
+        Nudge::Nobody
+    }
+
+    pub(crate) fn take_idle(&mut self, idle: &IdleWord) -> Option<&'static Processor> {
+        let p = self.idle_processors.pop()?;
+        idle.remove_idle();
+        Some(p)
+    }
+
+    /// A worker joins the FIFO.
+    pub(crate) fn want(&mut self, w: &'static Worker) {
+        find::set_wants(w);
+        self.fifo.push_back(Member::Worker(w));
+        SCHED.fifo_changed(self);
+    }
+
+    /// The run queues join the FIFO, once.
+    pub(crate) fn queue_anyone(&mut self) {
+        if !self.anyone_queued {
+            self.anyone_queued = true;
+            self.fifo.push_back(Member::Anyone);
+            SCHED.fifo_changed(self);
+        }
+    }
+
+    /// An idle worker that may take tasks from the run queues is listed.
+    pub(crate) fn list_idle(&mut self, w: &'static Worker) {
+        if !w.exclusive && !w.listed.replace(true) {
+            self.idle_workers.push(w);
+        }
+    }
+
+    pub(crate) fn pop_idle_worker(&mut self) -> Option<&'static Worker> {
+        while let Some(w) = self.idle_workers.pop() {
+            w.listed.set(false);
+            if w.status.load(Ordering::Relaxed) == worker::IDLE {
+                return Some(w);
+            }
+        }
+        None
+    }
+}

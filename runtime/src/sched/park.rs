@@ -1,0 +1,299 @@
+//! The two doors: a task stops through [`park`] and goes on when somebody
+//! [`claim`](TaskRef::claim)s it and enqueues the claim (Go: `gopark`,
+//! `goready`). Channels, locks, timers and join are all built on them, for
+//! tasks and for adopted threads.
+//!
+//! A primitive has a lock and a queue of waiters that live on the parked tasks'
+//! stacks.
+//!
+//! - **D1** The task links its waiter under the primitive's lock and calls
+//!   `park`, which releases the lock when the task is parked: nobody can find
+//!   the waiter of a task that still runs.
+//! - **D2** Whoever wakes a waiter does it under the lock: unlink, claim; then
+//!   unlock, then enqueue. So a partner never sees a waiter whose task has gone
+//!   on to another park.
+//! - **D3** A park that a timer or the reaper ended returns with the waiter
+//!   perhaps still linked. The task takes the lock and unlinks it before its
+//!   frame goes away.
+
+use super::find;
+use super::worker::{self, After, Worker};
+use crate::sched::SCHED;
+use crate::sys::lock::RawLock;
+use crate::sys::{clock, futex};
+use crate::task::reason::WaitReason;
+use crate::task::record::{Record, flag};
+use crate::task::state::{Cause, Claim, Release, Start, Status};
+use crate::task::{self, TaskRef};
+use crate::time;
+use core::panic::Location;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How to park.
+#[derive(Clone, Copy)]
+pub(crate) struct Park {
+    reason: WaitReason,
+    site: &'static Location<'static>,
+    /// On the clock of `sys::clock`; `u64::MAX` for never.
+    until: u64,
+    uninterruptible: bool,
+}
+
+impl Park {
+    #[inline]
+    pub(crate) fn new(reason: WaitReason, site: &'static Location<'static>) -> Park {
+        Park { reason, site, until: u64::MAX, uninterruptible: false }
+    }
+
+    /// Ends by itself at `deadline`.
+    pub(crate) fn until(self, deadline: Instant) -> Park {
+        let left = deadline.saturating_duration_since(Instant::now());
+        Park { until: clock::after(left).min(u64::MAX - 1), ..self }
+    }
+
+    /// Cannot be ended by the reaper: for calls that have no error to return.
+    pub(crate) fn uninterruptible(self) -> Park {
+        Park { uninterruptible: true, ..self }
+    }
+}
+
+/// Why a park ended.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wake {
+    /// A partner completed the operation.
+    Ready,
+    /// The deadline passed.
+    TimedOut,
+    /// The reaper wants the task to end, or it must not park here. Unlink the
+    /// waiter and call [`on_reaped`].
+    Reaped,
+}
+
+/// What makes a park visible to its partners.
+pub(crate) trait Commit {
+    /// Whether somebody could end the park before `commit` has run, other than
+    /// through what `commit` publishes, and the commit could not bear it.
+    const HELD: bool;
+    /// The task is parked. `false`: it should go on at once.
+    fn commit(&self) -> bool;
+    /// The task will not park.
+    fn cancel(&self);
+}
+
+/// The common case: the lock under which the waiter was linked. It stays valid
+/// although the task may resume before it is released: D3 makes the task wait
+/// for it before it lets go of the primitive.
+impl Commit for RawLock {
+    const HELD: bool = false;
+
+    #[inline]
+    fn commit(&self) -> bool {
+        // SAFETY: park() is called with the lock held (D1).
+        unsafe { self.unlock() };
+        true
+    }
+
+    fn cancel(&self) {
+        // SAFETY: as above.
+        unsafe { self.unlock() };
+    }
+}
+
+/// Nothing to publish: only a timer or the reaper ends the park.
+pub(crate) struct Alone;
+
+impl Commit for Alone {
+    const HELD: bool = false;
+
+    fn commit(&self) -> bool {
+        true
+    }
+
+    fn cancel(&self) {}
+}
+
+unsafe fn call_commit<C: Commit>(data: *const ()) -> bool {
+    // SAFETY: park() made `data` from a `&C` that outlives the call: the task
+    // is parked, or held, until the commit is done, or D3 keeps it.
+    unsafe { &*data.cast::<C>() }.commit()
+}
+
+/// Parks the running task, or blocks an adopted thread, until it is claimed.
+///
+/// Blocks the task; its processor goes on with others.
+#[inline]
+pub(crate) fn park<C: Commit>(how: Park, commit: &C) -> Wake {
+    match worker::current() {
+        Some(worker) => match worker.running() {
+            Some(task) => park_task(worker, task, how, commit),
+            None => crate::sys::fatal(format_args!("the scheduler itself tried to park")),
+        },
+        None => park_thread(task::current().record(), how, commit),
+    }
+}
+
+#[inline]
+fn park_task<C: Commit>(
+    worker: &'static Worker,
+    task: &'static Record,
+    how: Park,
+    commit: &C,
+) -> Wake {
+    let marked = flag::REAP | flag::UNINTERRUPTIBLE;
+    if (task.has(marked) || how.uninterruptible || task.no_park.get() != 0)
+        && !may_park(task, how)
+    {
+        commit.cancel();
+        return Wake::Reaped;
+    }
+    task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
+    let held = C::HELD || how.until != u64::MAX;
+    let data = core::ptr::from_ref(commit).cast();
+    let pinned = SCHED.migrating() && pin_if_unwinding(worker, task);
+    worker.leave(task, After::Park { commit: call_commit::<C>, data, held });
+    if pinned {
+        unpin(task);
+    }
+    let reading = task.state.read();
+    if how.until != u64::MAX && reading.cause() != Cause::Timer {
+        time::disarm(how.until, task, reading.ticket());
+    }
+    wake_of(reading.cause())
+}
+
+/// The rare conditions: `no_park`, and tasks that the reaper has marked.
+#[cold]
+fn may_park(task: &Record, how: Park) -> bool {
+    if how.uninterruptible {
+        task.set(flag::UNINTERRUPTIBLE);
+        return true;
+    }
+    task.clear(flag::UNINTERRUPTIBLE);
+    task.no_park.get() == 0 && (!task.has(flag::REAP) || task.has(flag::ABANDONED))
+}
+
+fn wake_of(cause: Cause) -> Wake {
+    match cause {
+        Cause::Ready => Wake::Ready,
+        Cause::Timer => Wake::TimedOut,
+        Cause::Reaper => Wake::Reaped,
+    }
+}
+
+/// A panic count is thread-local, so a task that parks while it unwinds must
+/// resume on the thread where it began to.
+fn pin_if_unwinding(worker: &'static Worker, task: &Record) -> bool {
+    if !task.worker.load(Ordering::Relaxed).is_null() || !std::thread::panicking() {
+        return false;
+    }
+    worker.bound_alive.set(worker.bound_alive.get() + 1);
+    // ORDERING: Release; pairs with the Acquire in enqueue().
+    task.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
+    true
+}
+
+#[cold]
+fn unpin(task: &Record) {
+    let worker = worker::current().expect("a pinned task resumes on its worker");
+    worker.bound_alive.set(worker.bound_alive.get() - 1);
+    task.worker.store(core::ptr::null_mut(), Ordering::Relaxed);
+}
+
+/// An adopted thread waits on the low half of its state word.
+fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> Wake {
+    task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
+    task.state.wait_held();
+    let parked = commit.commit();
+    // A claim that came meanwhile has made us runnable; nobody else need act.
+    let _ = task.state.release(Status::Waiting);
+    if !parked {
+        let _ = task.state.claim(Cause::Ready, None);
+    }
+    loop {
+        let reading = task.state.read();
+        if reading.status() == Status::Runnable {
+            match task.state.start() {
+                Start::Started(cause) => return wake_of(cause),
+                Start::Held => std::thread::yield_now(),
+            }
+            continue;
+        }
+        let timeout = (how.until != u64::MAX)
+            .then(|| Duration::from_nanos(how.until.saturating_sub(clock::now())));
+        if timeout == Some(Duration::ZERO) {
+            // Lost only to a partner, who has made us runnable.
+            let _ = task.state.claim(Cause::Timer, None);
+            continue;
+        }
+        // SAFETY: records are never freed (R1).
+        unsafe { futex::wait_ptr(task.state.futex(), reading.low(), timeout) };
+    }
+}
+
+/// After [`Wake::Reaped`], when the waiter is unlinked: unwinds the task.
+///
+/// Returns only if the thread is unwinding already, where a second unwind would
+/// abort. A call that has an error to return then returns it; one that has none
+/// parks again, [uninterruptible](Park::uninterruptible).
+///
+/// # Panics
+/// Always, unless already panicking: in a [`no_park`](crate::no_park) section
+/// with a message, otherwise silently with the reaper's token.
+#[cold]
+pub(crate) fn on_reaped() {
+    if std::thread::panicking() {
+        return;
+    }
+    let task = task::current().record();
+    assert!(
+        task.no_park.get() == 0,
+        "a task tried to park inside gopark::no_park; release what must not be held across a park \
+         first, or use a try_ call"
+    );
+    task::reap::unwind(task);
+}
+
+/// A claim that was won: the task is runnable and must be enqueued.
+#[must_use = "a claimed task that is not enqueued never runs again"]
+pub(crate) struct Claimed(Option<&'static Record>);
+
+impl TaskRef {
+    /// Ends the task's park for its partner. `None`: something else ended it.
+    ///
+    /// Under the lock of the primitive that it waits on (D2).
+    #[inline]
+    pub(crate) fn claim(self) -> Option<Claimed> {
+        claim(self.record(), Cause::Ready, None)
+    }
+}
+
+/// [`TaskRef::claim`] for the timer and the reaper, who name the park they mean.
+#[inline]
+pub(crate) fn claim(task: &'static Record, cause: Cause, ticket: Option<u32>) -> Option<Claimed> {
+    match task.state.claim(cause, ticket) {
+        Claim::Won => Some(Claimed(Some(task))),
+        // The observer that holds it will enqueue it (T3).
+        Claim::Held => Some(Claimed(None)),
+        Claim::Lost => None,
+    }
+}
+
+impl Claimed {
+    /// Puts the task where it will run. No primitive's lock is held. From here
+    /// on the waiter's frame may be gone.
+    #[inline]
+    pub(crate) fn enqueue(self) {
+        if let Some(task) = self.0 {
+            find::enqueue(task);
+        }
+    }
+}
+
+/// Clears the scan bit and enqueues the task if it was claimed meanwhile.
+pub(crate) fn release(task: &'static Record, seen: Status) {
+    if task.state.release(seen) == Release::Enqueue {
+        find::enqueue(task);
+    }
+}

@@ -1,0 +1,382 @@
+//! A worker: an OS thread that runs tasks while it holds a processor. Go's `m`.
+//!
+//! Its own stack (Go: g0) runs the scheduler loop; tasks run on theirs. A task
+//! leaves by switching back with a note, `after`, of what is to be done with
+//! it; doing that on the scheduler's stack means that the task's context is
+//! already saved when anybody hears of it.
+//!
+//! ```text
+//!             ┌───────────── HOLDS ◀────────────┐
+//!   no work:  │            a processor          │ somebody hands it one
+//!   gives it  ▼                                 │
+//!           IDLE ── its bound tasks became ──▶ WANTS   (in the FIFO)
+//!                   ready, none is idle
+//! ```
+//!
+//! - **W1** Fields that are cells belong to the worker's own thread; while it
+//!   is `IDLE` or `WANTS`, to whoever assigns it a processor, under the lock.
+//! - **W2** `status` changes under the scheduler's lock. Whoever changes it to
+//!   `HOLDS` from outside also stores the processor to `handoff`.
+//! - **W3** Workers are never freed; those that end leave their memory behind.
+//! - **W4** A task that is bound to a worker is in that worker's queues, or
+//!   running on it, or parked.
+
+use super::processor::Processor;
+use super::queue::{Fifo, Inbox};
+use super::{SCHED, find};
+use crate::arch;
+use crate::stack::Stack;
+use crate::sys::{futex, signal, thread};
+use crate::task::record::Record;
+use crate::task::state::{Release, Start};
+use crate::{sys, task, time};
+use core::cell::Cell;
+use core::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub(crate) const HOLDS: u32 = 0;
+pub(crate) const IDLE: u32 = 1;
+pub(crate) const WANTS: u32 = 2;
+
+/// `handoff` while the worker sleeps on it.
+const ASLEEP: u32 = u32::MAX;
+
+/// What the scheduler does with a task that has switched away.
+#[derive(Clone, Copy)]
+pub(crate) enum After {
+    Nothing,
+    /// Behind the others that are ready.
+    Requeue,
+    /// Parked, then `commit(data)`; `held` keeps everybody off until it is done.
+    Park { commit: unsafe fn(*const ()) -> bool, data: *const (), held: bool },
+    /// Its last instruction has run.
+    Exit,
+}
+
+pub(crate) struct Worker {
+    pub(crate) id: u32,
+    pub(crate) tid: AtomicU32,
+    /// Runs one task of its own and never takes tasks from the run queues.
+    pub(crate) exclusive: bool,
+    pub(crate) status: AtomicU32,
+    /// 0: nothing; n + 1: processor n is yours; `ASLEEP`.
+    handoff: AtomicU32,
+    /// Bound tasks that other threads made ready.
+    pub(crate) inbox: Inbox,
+    /// In the scheduler's list of idle workers; under its lock.
+    pub(crate) listed: Cell<bool>,
+
+    processor: Cell<Option<&'static Processor>>,
+    current: Cell<Option<&'static Record>>,
+    loop_sp: Cell<*mut u8>,
+    pub(crate) after: Cell<After>,
+    pub(crate) spinning: Cell<bool>,
+    /// Ready bound tasks.
+    pub(crate) bound: Fifo,
+    /// The bound task that the running one made ready last: runs next.
+    pub(crate) bound_next: Cell<Option<&'static Record>>,
+    /// Consecutive picks of a "next" slot, so that a chatting pair does not
+    /// starve the rest.
+    pub(crate) streak: Cell<u32>,
+    /// Started tasks that are bound here and alive.
+    pub(crate) bound_alive: Cell<usize>,
+    /// When somebody was first seen waiting for this worker's processor.
+    pub(crate) wanted_since: Cell<u64>,
+}
+
+// SAFETY: cells belong to the worker's thread (W1) or are under the scheduler's
+// lock; the rest is atomic.
+unsafe impl Sync for Worker {}
+
+thread_local! {
+    static WORKER: Cell<Option<&'static Worker>> = const { Cell::new(None) };
+}
+
+/// The worker whose thread this is.
+///
+/// Not inlined, and opaque to the optimiser: otherwise it would take the
+/// address of the thread-local for constant and keep it across a park, after
+/// which the task may be on another thread (migrating mode).
+#[inline(never)]
+pub(crate) fn current() -> Option<&'static Worker> {
+    // SAFETY: no instruction. Not `pure`, so calls are neither merged nor moved.
+    unsafe { core::arch::asm!("", options(nomem, nostack, preserves_flags)) };
+    WORKER.with(Cell::get)
+}
+
+/// The task that runs on this thread, if it is one of ours.
+#[inline]
+pub(crate) fn current_task() -> Option<&'static Record> {
+    current()?.current.get()
+}
+
+impl Worker {
+    pub(crate) fn new(id: u32, exclusive: bool, status: u32) -> Worker {
+        Worker {
+            id,
+            tid: AtomicU32::new(0),
+            exclusive,
+            status: AtomicU32::new(status),
+            handoff: AtomicU32::new(0),
+            inbox: Inbox::new(),
+            listed: Cell::new(false),
+            processor: Cell::new(None),
+            current: Cell::new(None),
+            loop_sp: Cell::new(ptr::null_mut()),
+            after: Cell::new(After::Nothing),
+            spinning: Cell::new(false),
+            bound: Fifo::new(),
+            bound_next: Cell::new(None),
+            streak: Cell::new(0),
+            bound_alive: Cell::new(0),
+            wanted_since: Cell::new(0),
+        }
+    }
+
+    /// Starts the thread.
+    pub(crate) fn launch(&'static self) {
+        let arg = ptr::from_ref(self).cast_mut().cast();
+        // SAFETY: `main` takes a worker that is never freed (W3) and does not unwind.
+        if let Err(error) = unsafe { thread::spawn(main, arg) } {
+            sys::fatal(format_args!(
+                "cannot start worker thread {}: {error}; lower the number of threads of this \
+                 process or raise its limit (ulimit -u)",
+                self.id
+            ));
+        }
+    }
+
+    /// The processor it holds. Only asked where it must hold one.
+    #[inline]
+    pub(crate) fn processor(&self) -> &'static Processor {
+        self.processor.get().expect("a worker that runs holds a processor")
+    }
+
+    pub(crate) fn set_processor(&self, p: Option<&'static Processor>) {
+        self.processor.set(p);
+    }
+
+    pub(crate) fn running(&self) -> Option<&'static Record> {
+        self.current.get()
+    }
+
+    /// Has it bound tasks that are ready?
+    pub(crate) fn has_bound_work(&self) -> bool {
+        !self.bound.is_empty() || self.bound_next.get().is_some() || !self.inbox.is_empty()
+    }
+
+    /// Gives it a processor. Under the scheduler's lock (W2); the returned word
+    /// must be [`nudge`]d after the lock is released.
+    #[must_use]
+    pub(crate) fn assign(&'static self, p: &'static Processor) -> Nudge {
+        // ORDERING: SeqCst; one order with the status changes in go_idle().
+        self.status.store(HOLDS, Ordering::SeqCst);
+        // ORDERING: AcqRel; Release pairs with the Acquire in await_processor():
+        // what the former holder did with the processor is visible (S1).
+        let old = self.handoff.swap(p.id + 1, Ordering::AcqRel);
+        if old == ASLEEP { Nudge::Wake(self) } else { Nudge::Nobody }
+    }
+
+    /// Waits until somebody assigns a processor.
+    pub(crate) fn await_processor(&self) {
+        let mut rounds = 0;
+        let n = loop {
+            // ORDERING: Acquire; pairs with the Release in assign().
+            match self.handoff.load(Ordering::Acquire) {
+                0 if rounds < find::SPIN_BEFORE_SLEEP => {
+                    rounds += 1;
+                    core::hint::spin_loop();
+                }
+                0 => {
+                    // ORDERING: Relaxed; sleeping publishes nothing.
+                    let _ = self.handoff.compare_exchange(
+                        0,
+                        ASLEEP,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
+                }
+                ASLEEP => futex::wait(&self.handoff, ASLEEP, None),
+                n => break n,
+            }
+        };
+        // ORDERING: Relaxed; nobody assigns to a worker that holds a processor.
+        self.handoff.store(0, Ordering::Relaxed);
+        self.processor.set(Some(SCHED.processor(n - 1)));
+        self.wanted_since.set(0);
+    }
+
+    /// Switches from the running task to the scheduler's stack. Returns when
+    /// the task is started again, perhaps on another worker.
+    #[inline]
+    pub(crate) fn leave(&self, task: &'static Record, after: After) {
+        self.after.set(after);
+        // SAFETY: A1: the loop's stack pointer was saved by the switch that
+        // started this task; the task's is used by its next start only.
+        unsafe { arch::switch(task.sp.as_ptr(), self.loop_sp.get()) };
+    }
+
+    /// Runs a task until it leaves.
+    #[inline]
+    pub(crate) fn execute(&'static self, task: &'static Record) {
+        while let Start::Held = self.start(task) {
+            // An observer reads it, which takes a moment.
+            std::thread::yield_now();
+        }
+        if task.sp.get().is_null() {
+            self.first_start(task);
+        }
+        self.current.set(Some(task));
+        // SAFETY: A1, R2: the task was started by us, so its saved stack
+        // pointer is ours to use, once.
+        unsafe { arch::switch(self.loop_sp.as_ptr(), task.sp.get()) };
+        self.current.set(None);
+        self.settle(task);
+    }
+
+    #[inline]
+    fn start(&self, task: &'static Record) -> Start {
+        task.state.start()
+    }
+
+    /// Gives a task its stack and, unless tasks migrate, its worker.
+    fn first_start(&'static self, task: &'static Record) {
+        let stack = match self.processor().stacks.take() {
+            Ok(stack) => stack,
+            Err(error) => sys::fatal(format_args!(
+                "no stack for task {}: {error}; the address space or vm.max_map_count is used up",
+                task.id()
+            )),
+        };
+        task.stack.set(Some(stack));
+        // SAFETY: the stack is this task's alone (K1) and its top is page-aligned.
+        task.sp.set(unsafe { arch::prepare(Stack::top(stack), task::entry::main) });
+        if !SCHED.migrating() || self.exclusive {
+            // ORDERING: Release; pairs with the Acquire in ready(): whoever sees
+            // the worker sees a finished first start.
+            task.worker.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
+            self.bound_alive.set(self.bound_alive.get() + 1);
+        }
+    }
+
+    /// Does what the task that left asked for. From the first state change on
+    /// another worker may run the task.
+    #[inline]
+    fn settle(&'static self, task: &'static Record) {
+        match self.after.replace(After::Nothing) {
+            After::Nothing => sys::fatal(format_args!("task {} left without a note", task.id())),
+            After::Requeue => {
+                task.state.requeue();
+                if task.worker.load(Ordering::Relaxed).is_null() {
+                    self.processor().put(task);
+                } else {
+                    self.bound.push(task);
+                }
+            }
+            After::Park { commit, data, held: false } => {
+                let scope = task.scope();
+                task.state.wait();
+                // SAFETY: park() passed a commit that fits its data, which lives
+                // until the task resumes or what it guards is released by it.
+                if unsafe { commit(data) } {
+                    scope.notify();
+                } else {
+                    find::unpark_self(task);
+                }
+            }
+            After::Park { commit, data, held: true } => self.settle_held(task, commit, data),
+            After::Exit => self.bury(task),
+        }
+    }
+
+    /// A park that somebody could end before the commit has run: a timer that
+    /// fires at once, or the reaper. The task would go on while its commit is
+    /// still to come. So the scheduler holds it by its scan bit until then (T3).
+    #[cold]
+    fn settle_held(
+        &'static self,
+        task: &'static Record,
+        commit: unsafe fn(*const ()) -> bool,
+        data: *const (),
+    ) {
+        let scope = task.scope();
+        task.state.wait_held();
+        let seen = task.state.read();
+        if task.until() != u64::MAX {
+            time::arm(task, seen.ticket(), task.until());
+        }
+        // SAFETY: as in settle().
+        let parked = unsafe { commit(data) };
+        match task.state.release(seen.status()) {
+            Release::Enqueue => find::enqueue(task),
+            Release::Nothing if parked => scope.notify(),
+            Release::Nothing => find::unpark_self(task),
+        }
+    }
+
+    fn bury(&'static self, task: &'static Record) {
+        let scope = task.scope();
+        if !task.worker.load(Ordering::Relaxed).is_null() {
+            self.bound_alive.set(self.bound_alive.get() - 1);
+        }
+        let stack = task.stack.take().expect("a started task has a stack");
+        task.state.finish();
+        // From here on the record and the stack are free.
+        let p = self.processor();
+        p.stacks.put(stack);
+        p.put_record(task);
+        scope.notify();
+    }
+}
+
+/// What is left to do after a processor was assigned under the lock, outside it.
+#[must_use]
+pub(crate) enum Nudge {
+    Nobody,
+    /// The worker sleeps: wake it.
+    Wake(&'static Worker),
+    /// There was no idle worker: make one for this processor.
+    Spare { p: &'static Processor, spinning: bool },
+}
+
+impl Nudge {
+    pub(crate) fn send(self) {
+        match self {
+            Nudge::Nobody => {}
+            Nudge::Wake(worker) => futex::wake(&worker.handoff, 1),
+            Nudge::Spare { p, spinning } => {
+                let worker = SCHED.new_worker(false, HOLDS);
+                worker.spinning.set(spinning);
+                worker.assign(p).to_self();
+                worker.launch();
+            }
+        }
+    }
+
+    /// The worker does not sleep: it is the caller, or its thread does not run yet.
+    pub(crate) fn to_self(self) {
+        debug_assert!(matches!(self, Nudge::Nobody));
+    }
+}
+
+extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
+    // SAFETY: launch() passed a worker that is never freed (W3).
+    let worker: &'static Worker = unsafe { &*arg.cast::<Worker>().cast_const() };
+    worker.tid.store(thread::id(), Ordering::Relaxed);
+    thread::set_name(&format!("gopark-{}", worker.id));
+    signal::install_alternate_stack();
+    WORKER.with(|w| w.set(Some(worker)));
+    loop {
+        worker.await_processor();
+        while let Some(task) = find::find(worker) {
+            worker.execute(task);
+            if worker.exclusive && worker.bound_alive.get() == 0 {
+                find::resign(worker);
+                // The destructors of thread-locals that follow are an ordinary
+                // thread's: they may use channels and be adopted for it.
+                WORKER.with(|w| w.set(None));
+                return ptr::null_mut();
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The wait group.
+//!
+//! # The state word
+//!
+//! ```text
+//!   63                             1   0
+//!  ┌────────────────────────────────┬────────┐
+//!  │ counter                        │ QUEUED │
+//!  └────────────────────────────────┴────────┘
+//! ```
+//!
+//! | change | who |
+//! |---|---|
+//! | counter up | `add`, at any time |
+//! | counter down, except to 0 with `QUEUED` set | `done`, at any time |
+//! | counter down to 0, and `QUEUED` off | the last `done`, with the queue locked; it takes all waiters out in the same section |
+//! | `QUEUED` on, with a counter above 0 | `wait`, with the queue locked; it then queues and parks |
+//!
+//! So reaching zero and letting the waiters go is one step, whatever is added
+//! at the same time: a waiter returns if and only if the counter was zero at some
+//! moment of its wait. (Go panics when a group is used again too early; here
+//! the waiters of both rounds are told apart.)
+
+use super::waiters::{Parked, Place, Waiters};
+use crate::inspect::WaitReason;
+use crate::sched::park::{self, Park};
+use crate::task::{self, JoinHandle, affinity::Affinity};
+use std::fmt;
+use std::panic::{Location, RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const QUEUED: u64 = 1;
+const ONE: u64 = 1 << 1;
+const MAX: u64 = 1 << 62;
+
+/// Waits for a number of things to be done (Go: `sync.WaitGroup`).
+///
+/// A handle: clones share one counter. [`WaitGroup::go`] starts a task that
+/// counts until it ends; [`add`](WaitGroup::add) and [`done`](WaitGroup::done)
+/// count by hand.
+///
+/// ```
+/// use gopark::sync::WaitGroup;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// static SUM: AtomicU32 = AtomicU32::new(0);
+///
+/// let wg = WaitGroup::new();
+/// for i in 1..=3 {
+///     wg.go(move || SUM.fetch_add(i, Ordering::Relaxed));
+/// }
+/// wg.wait();
+/// assert_eq!(SUM.load(Ordering::Relaxed), 6);
+/// ```
+#[derive(Clone, Default)]
+pub struct WaitGroup {
+    group: Arc<Group>,
+}
+
+struct Group {
+    state: AtomicU64,
+    waiters: Waiters,
+    affinity: Affinity,
+}
+
+impl WaitGroup {
+    /// A group with the counter at zero.
+    ///
+    /// ```
+    /// gopark::sync::WaitGroup::new().wait(); // nothing to wait for
+    /// ```
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts `n` more things to be done.
+    ///
+    /// Count before the thing starts, not inside it: otherwise a `wait` may come
+    /// first and find nothing to wait for.
+    ///
+    /// # Panics
+    /// The counter would exceed 2⁶².
+    ///
+    /// ```
+    /// let wg = gopark::sync::WaitGroup::new();
+    /// wg.add(2);
+    /// wg.done();
+    /// wg.done();
+    /// wg.wait();
+    /// ```
+    #[track_caller]
+    pub fn add(&self, n: usize) {
+        self.group.touch();
+        let n = n as u64;
+        // ORDERING: Relaxed; counting up publishes nothing.
+        let counted = self.group.state.try_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
+            let counter = (state >> 1).checked_add(n).filter(|sum| *sum <= MAX)?;
+            Some(counter * ONE | state & QUEUED)
+        });
+        assert!(counted.is_ok(), "sync.WaitGroup: counter above its limit");
+    }
+
+    /// One of the things is done. The last one lets everybody go who waits.
+    ///
+    /// # Panics
+    /// The counter is zero: more was done than counted.
+    ///
+    /// ```should_panic
+    /// gopark::sync::WaitGroup::new().done();
+    /// ```
+    #[track_caller]
+    pub fn done(&self) {
+        assert!(self.group.done(), "sync.WaitGroup: counter below zero: done() without add()");
+    }
+
+    /// Blocks until the counter is zero.
+    ///
+    /// Parks the task with reason `sync.WaitGroup.Wait`. Everything that was
+    /// done before the calls of `done` is visible afterwards.
+    ///
+    /// ```
+    /// let wg = gopark::sync::WaitGroup::new();
+    /// wg.go(|| println!("first"));
+    /// wg.wait();
+    /// println!("second");
+    /// ```
+    #[track_caller]
+    pub fn wait(&self) {
+        self.group.wait(Location::caller());
+    }
+
+    /// Starts a task and counts it until it ends, by return or by panic (Go:
+    /// `WaitGroup.Go`).
+    ///
+    /// A panic is the task's own affair: `wait` returns, and the handle's
+    /// `join` gives the panic.
+    ///
+    /// ```
+    /// let wg = gopark::sync::WaitGroup::new();
+    /// let answer = wg.go(|| 42);
+    /// wg.wait();
+    /// assert_eq!(answer.join().unwrap(), 42);
+    /// ```
+    #[track_caller]
+    pub fn go<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.add(1);
+        let done = Done(self.clone());
+        crate::go(move || {
+            let _done = done;
+            f()
+        })
+    }
+}
+
+/// Calls `done` when dropped, also by a panic, and by a task that never ran.
+struct Done(WaitGroup);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        // Too many calls of done() were made by somebody else, who was told.
+        self.0.group.done();
+    }
+}
+
+impl Group {
+    fn touch(&self) {
+        self.affinity.touch();
+    }
+
+    /// False if the counter is zero already.
+    fn done(&self) -> bool {
+        self.touch();
+        let mut state = self.state.load(Ordering::Relaxed);
+        while state >= ONE {
+            if state == ONE | QUEUED {
+                if self.last_done() {
+                    return true;
+                }
+                state = self.state.load(Ordering::Relaxed);
+                continue;
+            }
+            // ORDERING: Release; pairs with the Acquire in wait(): what came
+            // before done() is visible after wait(). AcqRel where it becomes
+            // zero is not needed: the chain of read-modify-writes carries the
+            // former ones.
+            match self.state.compare_exchange_weak(
+                state,
+                state - ONE,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    /// The counter goes from one to zero, and waiters are let go. False if the
+    /// counter changed meanwhile.
+    #[cold]
+    fn last_done(&self) -> bool {
+        let mut held = self.waiters.hold();
+        // ORDERING: Release, as in done(); the waiters get it through the lock
+        // and the wake-up. Acquire: pairs with the Release of the other calls
+        // of done(), which the waiters are to see too.
+        let zero = self.state.compare_exchange(
+            ONE | QUEUED,
+            0,
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+        if zero.is_err() {
+            return false;
+        }
+        let all = held.claim_all();
+        drop(held);
+        drop(all);
+        true
+    }
+
+    fn wait(&self, site: &'static Location<'static>) {
+        task::check_reap();
+        self.touch();
+        // ORDERING: Acquire; pairs with the Release in done().
+        if self.state.load(Ordering::Acquire) < ONE {
+            return;
+        }
+        let mut how = Park::new(WaitReason::WaitGroupWait, site);
+        loop {
+            let held = self.waiters.hold();
+            // ORDERING: Acquire; pairs with the Release in done(). The queue is
+            // locked, so that the last done() finds this waiter or is over.
+            let open = self.state.try_update(Ordering::Acquire, Ordering::Acquire, |state| {
+                (state >= ONE).then_some(state | QUEUED)
+            });
+            if open.is_err() {
+                return;
+            }
+            match held.park(task::current(), Place::Back, how) {
+                Parked::Woken => return,
+                Parked::TimedOut(_) => unreachable!("a wait without deadline timed out"),
+                Parked::Reaped(held) => {
+                    drop(held);
+                    park::on_reaped();
+                    // The task panics already and cannot unwind again.
+                    how = how.uninterruptible();
+                }
+            }
+        }
+    }
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self {
+            state: AtomicU64::new(0),
+            waiters: Waiters::new(),
+            affinity: Affinity::new(),
+        }
+    }
+}
+
+impl fmt::Debug for WaitGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.group.state.load(Ordering::Relaxed) / ONE;
+        f.debug_struct("WaitGroup").field("count", &count).finish()
+    }
+}
+
+// A panic cannot leave a group half changed: no user code runs inside.
+impl UnwindSafe for WaitGroup {}
+impl RefUnwindSafe for WaitGroup {}

@@ -1,0 +1,136 @@
+//! Where tasks wait for a lock or a wait group: a queue and the lock around it.
+//!
+//! This is the safe face of [`Queue`](crate::chan::waitq): it makes the
+//! waiter's node itself, in the frame of [`Held::park`], and takes it off the
+//! queue before that frame ends. What stands beside it here has no unsafe code
+//! for waiting.
+//!
+//! # Invariants
+//!
+//! - **S1** `queue` is reached only through a [`Held`], which exists only while
+//!   its thread holds `lock`.
+//! - **S2** [`Held::park`] returns only when its link is off the queue: after
+//!   `Ready` the waker has unlinked it, else the frame removes it. (This is W2
+//!   of `waitq`.)
+
+use crate::chan::waitq::{Batch, Link, Queue};
+use crate::sched::park::{self, Claimed, Park, Wake};
+use crate::sys::lock::RawLock;
+use crate::task::TaskRef;
+use std::cell::UnsafeCell;
+use std::mem::ManuallyDrop;
+use std::ptr;
+
+pub(super) struct Waiters {
+    lock: RawLock,
+    queue: UnsafeCell<Queue>,
+}
+
+// SAFETY: the queue, with its raw pointers, is reached under the lock only (S1).
+unsafe impl Send for Waiters {}
+// SAFETY: as above.
+unsafe impl Sync for Waiters {}
+
+/// Proof that the queue is locked. Dropping it unlocks.
+pub(super) struct Held<'a> {
+    waiters: &'a Waiters,
+}
+
+/// Where a waiter goes in the queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Behind all others: it came last.
+    Back,
+    /// Before all others: it was first already, was woken, and came too late.
+    Front,
+}
+
+/// How a park ended.
+pub(super) enum Parked<'a> {
+    /// A waker took the task out of the queue.
+    Woken,
+    /// The deadline passed; the task is out of the queue, and the queue locked
+    /// again.
+    TimedOut(Held<'a>),
+    /// The reaper wants the task; else as above.
+    Reaped(Held<'a>),
+}
+
+impl Waiters {
+    pub(super) const fn new() -> Self {
+        Self {
+            lock: RawLock::new(),
+            queue: UnsafeCell::new(Queue::new()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn hold(&self) -> Held<'_> {
+        self.lock.lock();
+        Held { waiters: self }
+    }
+}
+
+impl<'a> Held<'a> {
+    #[inline]
+    fn queue(&mut self) -> &mut Queue {
+        // SAFETY: S1; the borrow of `self` makes it the only one.
+        unsafe { &mut *self.waiters.queue.get() }
+    }
+
+    pub(super) fn is_empty(&mut self) -> bool {
+        self.queue().is_empty()
+    }
+
+    /// The first waiter that still waits, out of the queue. It is enqueued by
+    /// the caller, after unlocking.
+    #[must_use]
+    pub(super) fn claim_first(&mut self) -> Option<Claimed> {
+        // SAFETY: S1. These links have no node around them, so nothing is to be
+        // done to it.
+        unsafe { self.queue().claim_first() }.map(|(_, claimed)| claimed)
+    }
+
+    /// All that still wait, out of the queue; dropped after unlocking.
+    #[must_use]
+    pub(super) fn claim_all(&mut self) -> Batch {
+        // SAFETY: S1.
+        unsafe { self.queue().claim_all() }
+    }
+
+    /// Parks the current task `me` in the queue; the lock is released once it
+    /// is parked.
+    #[inline(never)]
+    pub(super) fn park(mut self, me: TaskRef, place: Place, how: Park) -> Parked<'a> {
+        let waiters = self.waiters;
+        let link = Link::new(me);
+        let at = ptr::from_ref(&link);
+        // SAFETY: S1; the link is off the queue again before this frame ends (S2).
+        unsafe {
+            match place {
+                Place::Back => self.queue().push_back(at),
+                Place::Front => self.queue().push_front(at),
+            }
+        }
+        let held = ManuallyDrop::new(self);
+        let wake = park::park(how, &held.waiters.lock);
+        if let Wake::Ready = wake {
+            return Parked::Woken;
+        }
+        let mut held = waiters.hold();
+        // SAFETY: S1; the link is in this queue or in none.
+        unsafe { held.queue().remove(at) };
+        match wake {
+            Wake::Reaped => Parked::Reaped(held),
+            _ => Parked::TimedOut(held),
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: a `Held` exists only while the lock is held (S1).
+        unsafe { self.waiters.lock.unlock() };
+    }
+}

@@ -1,0 +1,41 @@
+//! The only door to the operating system.
+//!
+//! Everything that talks to libc stands here, so that a port to another system
+//! has one room to fill. Nothing in this room knows what a task is.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`atomic`] | the atomics of the runtime; loom's under `cfg(loom)` |
+//! | [`barrier`] | asymmetric fence: free for tasks, dear for the verifier |
+//! | [`futex`] | wait on a word, wake a word |
+//! | [`lock`] | the futex lock of the runtime's own short sections |
+//! | [`mem`] | reserve, guard and give back address space |
+//! | [`clock`] | monotonic time in nanoseconds |
+//! | [`thread`] | raw threads, thread ids, the list of threads |
+//! | [`signal`] | fault handler and alternate stacks |
+
+pub(crate) mod atomic;
+#[cfg(runtime)]
+pub(crate) mod barrier;
+#[cfg(runtime)]
+pub(crate) mod clock;
+#[cfg(runtime)]
+pub(crate) mod futex;
+#[cfg(runtime)]
+pub(crate) mod lock;
+#[cfg(runtime)]
+pub(crate) mod mem;
+#[cfg(runtime)]
+pub(crate) mod signal;
+#[cfg(runtime)]
+pub(crate) mod thread;
+
+/// Prints a message and ends the process: for states that must not exist.
+///
+/// Unlike a panic it cannot be caught, so no task goes on with broken state.
+#[cfg(runtime)]
+#[cold]
+pub(crate) fn fatal(message: std::fmt::Arguments<'_>) -> ! {
+    eprintln!("gopark: fatal error: {message}");
+    std::process::abort()
+}

@@ -1,0 +1,90 @@
+//! Raw threads and the list of threads.
+//!
+//! Workers are made by `pthread_create`, not by std: std would hand them the
+//! creating test's output capture.
+
+use std::ffi::CString;
+use std::io;
+
+/// Starts a detached thread that runs `main(arg)`.
+///
+/// # Safety
+/// `main` accepts `arg` on another thread and does not unwind.
+pub(crate) unsafe fn spawn(
+    main: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void,
+    arg: *mut libc::c_void,
+) -> io::Result<()> {
+    // SAFETY: attr and thread are local places that outlive the calls; the
+    // caller vouches for `main` and `arg`.
+    let rc = unsafe {
+        let mut attr: libc::pthread_attr_t = core::mem::zeroed();
+        libc::pthread_attr_init(&raw mut attr);
+        libc::pthread_attr_setdetachstate(&raw mut attr, libc::PTHREAD_CREATE_DETACHED);
+        let mut thread: libc::pthread_t = core::mem::zeroed();
+        let rc = libc::pthread_create(&raw mut thread, &raw const attr, main, arg);
+        libc::pthread_attr_destroy(&raw mut attr);
+        rc
+    };
+    if rc != 0 {
+        return Err(io::Error::from_raw_os_error(rc));
+    }
+    Ok(())
+}
+
+/// Names the calling thread (15 bytes at most are kept).
+pub(crate) fn set_name(name: &str) {
+    let mut short = name.to_owned();
+    short.truncate(15);
+    let Ok(c) = CString::new(short) else { return };
+    #[cfg(target_os = "linux")]
+    // SAFETY: a valid C string of at most 16 bytes.
+    unsafe {
+        libc::prctl(libc::PR_SET_NAME, c.as_ptr());
+    }
+}
+
+/// The kernel's id of the calling thread.
+pub(crate) fn id() -> u32 {
+    #[cfg(target_os = "linux")]
+    // SAFETY: takes nothing, cannot fail.
+    return unsafe { libc::syscall(libc::SYS_gettid) as u32 };
+    #[cfg(not(target_os = "linux"))]
+    return 0;
+}
+
+/// The id of the process, which is the main thread's on Linux.
+pub(crate) fn main_id() -> u32 {
+    std::process::id()
+}
+
+/// A thread of this process, told apart from a later one with the same id by
+/// its start time (clock ticks since boot).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ThreadKey {
+    pub(crate) id: u32,
+    pub(crate) started: u64,
+}
+
+/// Every thread of the process. Empty where the system has no such list.
+pub(crate) fn list() -> Vec<ThreadKey> {
+    let Ok(dir) = std::fs::read_dir("/proc/self/task") else {
+        return Vec::new();
+    };
+    dir.filter_map(|entry| key(entry.ok()?.file_name().to_str()?.parse().ok()?))
+        .collect()
+}
+
+/// The key of a living thread.
+pub(crate) fn key(id: u32) -> Option<ThreadKey> {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{id}/stat")).ok()?;
+    // The second field is the name in parentheses and may hold anything, so
+    // fields are counted from its end: the start time is field 22 of the file.
+    let after_name = &stat[stat.rfind(')')? + 1..];
+    let mut fields = after_name.split_ascii_whitespace();
+    let state = fields.next()?;
+    if state == "Z" || state == "X" {
+        return None;
+    }
+    let started = fields.nth(18)?.parse().ok()?;
+    Some(ThreadKey { id, started })
+}

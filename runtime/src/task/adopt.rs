@@ -1,0 +1,116 @@
+//! OS threads that are none of ours: `main`, a test's thread, a pool's.
+//!
+//! A thread gets a record when it first touches a primitive, and parks on a
+//! futex. So it can be waited for, shows in dumps, and has a scope. The record
+//! goes back when the thread ends; a thread-local destructor that comes later
+//! and touches a primitive again gets a record that nobody gives back, so such
+//! records are kept in a list and taken again when their thread is gone.
+
+use super::record::{Birth, Record, THREAD, flag};
+use super::{registry, scope};
+use crate::sched::{self, SCHED};
+use crate::sys::thread::{self, ThreadKey};
+use core::cell::Cell;
+use core::panic::Location;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+thread_local! {
+    static ADOPTED: Cell<Option<&'static Record>> = const { Cell::new(None) };
+    static GUARD: GiveBack = const { GiveBack };
+}
+
+/// Gives the record back when the thread ends.
+struct GiveBack;
+
+impl Drop for GiveBack {
+    fn drop(&mut self) {
+        if let Some(record) = ADOPTED.take() {
+            give_back(record);
+        }
+    }
+}
+
+/// Records whose thread had no thread-locals left.
+static ORPHANS: Mutex<Vec<(&'static Record, ThreadKey)>> = Mutex::new(Vec::new());
+
+/// Threads of a test harness, which stay so until they are gone.
+static HARNESS: Mutex<Vec<ThreadKey>> = Mutex::new(Vec::new());
+
+/// The calling thread's record.
+pub(crate) fn current() -> &'static Record {
+    match ADOPTED.get() {
+        Some(record) => record,
+        None => adopt(),
+    }
+}
+
+#[cold]
+fn adopt() -> &'static Record {
+    sched::start_default();
+    let record = take_record();
+    let tid = thread::id();
+    record.fill(Birth {
+        id: SCHED.take_ids(1),
+        parent: None,
+        created_at: Location::caller(),
+        meta: &THREAD,
+        scope: scope::root(),
+        extra: None,
+        flags: flag::THREAD,
+        packet: core::ptr::null_mut(),
+    });
+    record.tid.store(tid, Ordering::Relaxed);
+    record.state.adopt();
+    ADOPTED.set(Some(record));
+    if GUARD.try_with(|_| {}).is_err()
+        && let Some(key) = thread::key(tid)
+    {
+        lock(&ORPHANS).push((record, key));
+    }
+    record
+}
+
+/// An unused record, for callers without a processor.
+pub(crate) fn take_record() -> &'static Record {
+    take_orphan().or_else(|| SCHED.take_free_one()).unwrap_or_else(|| {
+        let (first, rest) = registry::grow().split_first().expect("a slab is not empty");
+        SCHED.put_free_slab(rest);
+        first
+    })
+}
+
+fn take_orphan() -> Option<&'static Record> {
+    let mut orphans = lock(&ORPHANS);
+    let gone = orphans.iter().position(|(_, key)| thread::key(key.id) != Some(*key))?;
+    let (record, _) = orphans.swap_remove(gone);
+    record.state.finish();
+    Some(record)
+}
+
+fn give_back(record: &'static Record) {
+    record.state.finish();
+    SCHED.put_free_slab(std::slice::from_ref(record));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Marks the calling thread as one of a test harness.
+pub(crate) fn mark_harness() {
+    let record = current();
+    if !record.has(flag::HARNESS) {
+        record.set(flag::HARNESS);
+        if let Some(key) = thread::key(thread::id()) {
+            lock(&HARNESS).push(key);
+        }
+    }
+}
+
+/// Threads that may run a test harness's code; forgets those that are gone.
+pub(crate) fn harness_threads(alive: &[ThreadKey]) -> Vec<ThreadKey> {
+    let mut harness = lock(&HARNESS);
+    harness.retain(|key| alive.contains(key));
+    harness.clone()
+}

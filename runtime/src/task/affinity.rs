@@ -1,0 +1,46 @@
+//! Which scopes share a primitive.
+//!
+//! A task of one test can be woken by a task of another only through something
+//! that both use. Every primitive remembers the scope that used it last; when
+//! another one comes, the newcomer notes the former as its partner. The
+//! verifier follows partners in both directions and on to their partners.
+
+use super::record::Record;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One per primitive: the number of the scope that used it last, 0 for none
+/// (the root scope is not noted: it always counts).
+pub(crate) struct Affinity(AtomicU64);
+
+impl Affinity {
+    pub(crate) const fn new() -> Self {
+        Affinity(AtomicU64::new(0))
+    }
+
+    /// Notes that the running task or thread uses the primitive. The caller
+    /// holds the primitive's lock, so there is no race to be lost.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        self.touch_by(super::current().record());
+    }
+
+    #[inline]
+    pub(crate) fn touch_by(&self, record: &Record) {
+        let mine = record.scope().id().get();
+        let last = self.0.load(Ordering::Relaxed);
+        if mine != last {
+            self.changed(record, mine, last);
+        }
+    }
+
+    #[cold]
+    fn changed(&self, record: &Record, mine: u64, last: u64) {
+        if mine == 0 {
+            return;
+        }
+        self.0.store(mine, Ordering::Relaxed);
+        if last != 0 {
+            record.scope().add_partner(last);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The first and the last steps of a task, on its own stack.
+
+use super::join::Done;
+use super::packet::{self, ExitToken};
+use super::record::{Record, flag};
+use super::{registry, running};
+use crate::sched::park;
+use crate::sched::worker::{self, After};
+
+/// Where every task starts. Never returns and never unwinds (A2): an unwind out
+/// of an `extern "C"` function aborts.
+pub(crate) extern "C" fn main() -> ! {
+    let record = running().expect("a task runs").record();
+    end(record);
+    let worker = worker::current().expect("a task runs on a worker");
+    worker.leave(record, After::Exit);
+    crate::sys::fatal(format_args!("task {} was started after its end", record.id()))
+}
+
+/// Runs the task's function and settles what it leaves behind. Everything that
+/// runs user code or frees memory happens here, before the last switch.
+fn end(record: &'static Record) {
+    let packet = record.packet.get();
+    // SAFETY: P2: the task owns its packet's body until `ready` or `done`.
+    let needs_care = unsafe { packet::start(packet, record) };
+    // SAFETY: the packet lives until `done` has said whose it is (J2).
+    let join = unsafe { &(*packet).join };
+    if needs_care && join.ready() {
+        // SAFETY: J1 appoints us.
+        unsafe { packet::dispose_outcome(packet) };
+    }
+    if record.has_extra() {
+        // Dropped after the lock is released.
+        let _extra = registry::with_lock(|| record.take_extra());
+    }
+    // From here on observers and counts take the task for dead.
+    record.set(flag::FINISHED);
+    let shard = worker::current().expect("a task runs on a worker").processor().id;
+    record.scope().count_death(shard);
+    match join.done() {
+        Done::Nothing => {}
+        // SAFETY: J2 appoints us, and the outcome was disposed of or needs none.
+        Done::Free => unsafe { packet::free_packet(packet) },
+        Done::Wake => {
+            // SAFETY: until `acknowledge` the joiner keeps the packet (J2).
+            let waiter = unsafe { (*packet).waiter.get() };
+            let claimed = waiter.and_then(super::TaskRef::claim);
+            join.acknowledge();
+            if let Some(claimed) = claimed {
+                claimed.enqueue();
+            }
+        }
+    }
+}
+
+/// Ends the running task: unwinds its stack, so that destructors run, and
+/// nothing else. Joining it gives [`JoinError::Exited`](crate::JoinError::Exited).
+///
+/// Go: `runtime.Goexit`. A `catch_unwind` on the way stops it like any unwind.
+///
+/// # Panics
+/// If called outside of a task, or with `panic = "abort"`, where nothing can
+/// be unwound.
+///
+/// ```
+/// let outcome = gopark::go(|| -> u32 { gopark::goexit() }).join();
+/// assert!(matches!(outcome, Err(gopark::JoinError::Exited)));
+/// ```
+pub fn goexit() -> ! {
+    assert!(running().is_some(), "gopark::goexit called outside of a task");
+    assert!(
+        cfg!(panic = "unwind"),
+        "gopark::goexit needs panic = \"unwind\": return from the task's function instead"
+    );
+    std::panic::resume_unwind(Box::new(ExitToken))
+}
+
+/// Lets other tasks run: the running one goes behind all that are ready.
+///
+/// Go: `runtime.Gosched`. On a thread that is not a task it is
+/// `std::thread::yield_now`.
+///
+/// ```
+/// gopark::yield_now();
+/// ```
+#[inline]
+pub fn yield_now() {
+    match worker::current().and_then(|w| Some((w, w.running()?))) {
+        Some((worker, task)) => {
+            if task.has(flag::REAP) {
+                super::check_reap();
+            }
+            if task.no_park.get() != 0 {
+                park::on_reaped();
+                return;
+            }
+            worker.leave(task, After::Requeue);
+        }
+        None => std::thread::yield_now(),
+    }
+}

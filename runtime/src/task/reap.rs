@@ -1,0 +1,184 @@
+//! Ending tasks that leaked, so that the next test starts clean.
+//!
+//! The reaper marks every task of a scope before it wakes any, so that a task
+//! whose partner is unwound finds itself marked too and does not go on with
+//! half a world. Each parked task is then claimed and resumes with an unwind,
+//! which runs its destructors; running ones unwind at their next park.
+//!
+//! A task is *abandoned* if it swallows the unwind sixteen times, blocks in a
+//! destructor in a call that has no error to return, computes without parking,
+//! or stands behind such a one. Its stack and record are kept: something may
+//! still point there.
+
+use super::packet::ReapToken;
+use super::record::{Record, TaskId, flag};
+use super::scope::{Scope, ScopeInner};
+use super::state::{Cause, Status};
+use super::{registry, running};
+use crate::sched::park;
+use crate::sys::barrier;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Unwinds that a task may swallow.
+const PATIENCE: u8 = 16;
+
+/// How long the reaper waits for tasks that make no progress: computing ones,
+/// and those behind them.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// What became of the tasks of a scope.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Reaped {
+    /// Tasks that ended, destructors run.
+    pub ended: usize,
+    /// Tasks that could not be ended and are kept as they are.
+    pub abandoned: usize,
+}
+
+/// Unwinds the running task, which the reaper has marked.
+#[cold]
+pub(crate) fn unwind(task: &Record) {
+    if cfg!(not(panic = "unwind")) {
+        return;
+    }
+    task.reaps.set(task.reaps.get().saturating_add(1));
+    if task.reaps.get() > PATIENCE {
+        task.set(flag::ABANDONED);
+        return;
+    }
+    std::panic::resume_unwind(Box::new(ReapToken))
+}
+
+/// A point where a marked task ends although it need not park.
+#[inline]
+pub(crate) fn check_reap() {
+    if let Some(task) = running()
+        && task.record().has(flag::REAP)
+    {
+        check_marked(task.record());
+    }
+}
+
+#[cold]
+fn check_marked(task: &Record) {
+    if !task.has(flag::ABANDONED) && !std::thread::panicking() {
+        unwind(task);
+    }
+}
+
+impl Scope {
+    /// Ends the tasks of the scope, daemons excepted: all are marked, then each
+    /// parked one resumes with an unwind that runs its destructors. Tasks born
+    /// in the scope meanwhile end before they start.
+    ///
+    /// Blocks the calling thread until every task has ended or, after 200 ms
+    /// without progress, is abandoned. With `panic = "abort"` nothing can be
+    /// unwound and all are abandoned at once.
+    ///
+    /// ```
+    /// let scope = gopark::Scope::new("example");
+    /// {
+    ///     let _in = scope.enter();
+    ///     gopark::go(|| gopark::sleep(std::time::Duration::from_secs(3600)));
+    /// }
+    /// assert_eq!(scope.reap().ended, 1);
+    /// assert_eq!(scope.live(), 0);
+    /// ```
+    pub fn reap(&self) -> Reaped {
+        let inner = self.inner();
+        let before = members(inner).len();
+        if cfg!(not(panic = "unwind")) {
+            abandon(inner);
+            return Reaped { ended: 0, abandoned: before };
+        }
+        let watch = self.watch();
+        inner.reaping.fetch_add(1, Ordering::Relaxed);
+        registry::each_of(inner, |task| {
+            if !task.has(flag::DAEMON) {
+                task.set(flag::REAP);
+            }
+        });
+        // A task that parks from here on sees the mark, or the watch sees it park.
+        barrier::heavy();
+        let mut progress = Instant::now();
+        let mut last = Progress::default();
+        loop {
+            let seen = watch.epoch();
+            let now = wake_marked(inner);
+            if now.left == 0 {
+                break;
+            }
+            if now != last {
+                (last, progress) = (now, Instant::now());
+            } else if progress.elapsed() >= GRACE || now.left == now.hopeless {
+                break;
+            }
+            watch.wait(seen, GRACE / 4);
+        }
+        let abandoned = abandon(inner);
+        inner.reaping.fetch_sub(1, Ordering::Relaxed);
+        Reaped { ended: before.saturating_sub(abandoned), abandoned }
+    }
+}
+
+/// A look at what is left; two equal ones mean that nothing moved.
+#[derive(Default, PartialEq, Eq)]
+struct Progress {
+    left: usize,
+    /// Parked where the reaper cannot end the park.
+    hopeless: usize,
+    tickets: u64,
+}
+
+fn members(scope: &'static ScopeInner) -> Vec<TaskId> {
+    let mut ids = Vec::new();
+    registry::each_of(scope, |task| {
+        if !task.has(flag::DAEMON) {
+            ids.push(task.id());
+        }
+    });
+    ids
+}
+
+/// Resumes every marked task that is parked.
+fn wake_marked(scope: &'static ScopeInner) -> Progress {
+    let mut progress = Progress::default();
+    let mut claimed = Vec::new();
+    registry::each_of(scope, |task| {
+        if task.has(flag::DAEMON) {
+            return;
+        }
+        progress.left += 1;
+        let reading = task.state.read();
+        progress.tickets += u64::from(reading.ticket());
+        if !matches!(reading.status(), Status::Waiting | Status::Leaked) {
+            return;
+        }
+        if task.has(flag::UNINTERRUPTIBLE | flag::ABANDONED) {
+            progress.hopeless += 1;
+        } else if let Some(claim) = park::claim(task, Cause::Reaper, Some(reading.ticket())) {
+            claimed.push(claim);
+        }
+    });
+    // Enqueued outside the registry's lock: a task that ends may want it.
+    for claim in claimed {
+        claim.enqueue();
+    }
+    progress
+}
+
+/// Gives up what is left.
+fn abandon(scope: &'static ScopeInner) -> usize {
+    let mut count = 0;
+    registry::each_of(scope, |task| {
+        if !task.has(flag::DAEMON) {
+            count += 1;
+            task.set(flag::ABANDONED);
+            // Only a parked one becomes `leaked`; the others show what they do.
+            let _ = task.state.condemn(task.state.read());
+        }
+    });
+    count
+}

@@ -1,0 +1,81 @@
+//! Why a task is parked, in Go's words.
+
+/// Why a task is parked.
+///
+/// The strings are Go's (`runtime/runtime2.go`, `waitReasonStrings`), so that
+/// Go's tools group them; `join`, `sync.Once.Do`, `sync.Semaphore.Acquire` and
+/// `block_on` have no counterpart there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum WaitReason {
+    /// A receive from a channel that is never ready (Go: nil channel).
+    ChanReceiveNil,
+    /// A send to a channel that is never ready (Go: nil channel).
+    ChanSendNil,
+    /// A receive from a channel.
+    ChanReceive,
+    /// A send to a channel.
+    ChanSend,
+    /// A lock held by somebody else.
+    MutexLock,
+    /// A wait group that has not come down to zero.
+    WaitGroupWait,
+    /// A task that has not finished.
+    Join,
+    /// A timer.
+    Sleep,
+}
+
+impl WaitReason {
+    const ALL: [WaitReason; 8] = [
+        WaitReason::ChanReceiveNil,
+        WaitReason::ChanSendNil,
+        WaitReason::ChanReceive,
+        WaitReason::ChanSend,
+        WaitReason::MutexLock,
+        WaitReason::WaitGroupWait,
+        WaitReason::Join,
+        WaitReason::Sleep,
+    ];
+
+    /// The words that dumps print.
+    ///
+    /// ```
+    /// assert_eq!(gopark::inspect::WaitReason::MutexLock.as_str(), "sync.Mutex.Lock");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            WaitReason::ChanReceiveNil => "chan receive (nil chan)",
+            WaitReason::ChanSendNil => "chan send (nil chan)",
+            WaitReason::ChanReceive => "chan receive",
+            WaitReason::ChanSend => "chan send",
+            WaitReason::MutexLock => "sync.Mutex.Lock",
+            WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
+            WaitReason::Join => "join",
+            WaitReason::Sleep => "sleep",
+        }
+    }
+
+    /// Whether only another task or thread can end the wait. A sleeping task
+    /// wakes by itself; one that waits on a channel does not.
+    pub const fn durable(self) -> bool {
+        !matches!(self, WaitReason::Sleep)
+    }
+
+    pub(crate) fn from_u8(n: u8) -> WaitReason {
+        Self::ALL[n as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_table_agree() {
+        for (n, reason) in WaitReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, n);
+        }
+    }
+}

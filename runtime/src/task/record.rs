@@ -1,0 +1,334 @@
+//! The record of a task: Go's `g`.
+//!
+//! Records are made in slabs and never freed (**R1**), so a pointer to one
+//! stays valid after its task has ended; the ticket and the id tell whether it
+//! is still the same task. At most one cache line is touched to run a task, a
+//! second one to make or to look at it.
+//!
+//! | field | who writes it, when | who reads it |
+//! |---|---|---|
+//! | `state` | see `state.rs` | everybody |
+//! | `sp` | `switch`, leaving the task | the worker that starts it next (**R2**: only between `start` and the switch away) |
+//! | `next` | whoever has the record in a queue or list | the same |
+//! | `worker` | the worker that starts it first | whoever readies it |
+//! | `packet`, `stack` | the spawner; the worker | the worker and the task |
+//! | `flags` | atomic bit operations | everybody |
+//! | `id` … `scope` | the spawner, before `birth` | observers, checked by the stamp (**R3**) |
+//! | `extra` | the spawner; taken at the end under the registry's lock | observers under that lock |
+//! | `reason`, `site`, `since`, `until` | the task, before it parks | observers, checked by the stamp (**R3**) |
+//!
+//! **R3**: what observers read are atomics, read between two equal stamps of
+//! the state word; a writer changes the word before it changes the fields.
+
+use super::packet::Packet;
+use super::reason::WaitReason;
+use super::scope::ScopeInner;
+use super::state::StateWord;
+use crate::sched::worker::Worker;
+use crate::stack::Stack;
+use core::cell::Cell;
+use core::num::NonZeroU64;
+use core::panic::Location;
+use core::ptr;
+use std::fmt;
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+
+/// The number of a task or of an adopted thread. Numbers grow, start at 1, and
+/// are never used twice; each processor takes sixteen at a time, as in Go.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId(NonZeroU64);
+
+impl TaskId {
+    /// The number itself.
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+
+    pub(crate) fn new(n: u64) -> Option<TaskId> {
+        NonZeroU64::new(n).map(TaskId)
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskId({})", self.0)
+    }
+}
+
+/// What a minority of tasks carries.
+#[derive(Default, Clone, Debug)]
+pub(crate) struct Extra {
+    pub(crate) name: Option<String>,
+    pub(crate) labels: Vec<(String, String)>,
+}
+
+/// Bits of `Record::flags`.
+pub(crate) mod flag {
+    /// An OS thread that was adopted, not a task of ours.
+    pub(crate) const THREAD: u32 = 1;
+    /// Not reported as a leak.
+    pub(crate) const DAEMON: u32 = 1 << 1;
+    /// To be unwound at its next park.
+    pub(crate) const REAP: u32 = 1 << 2;
+    /// Given up by the reaper: parks as if nobody had marked it.
+    pub(crate) const ABANDONED: u32 = 1 << 3;
+    /// Its present park cannot be ended by the reaper.
+    pub(crate) const UNINTERRUPTIBLE: u32 = 1 << 4;
+    /// Its function has returned and its scope counts it as dead.
+    pub(crate) const FINISHED: u32 = 1 << 5;
+    /// Bound to its worker until it resumes (it parked while unwinding).
+    pub(crate) const PINNED: u32 = 1 << 6;
+    /// Belongs to a test harness: never a possible waker of other scopes.
+    pub(crate) const HARNESS: u32 = 1 << 7;
+    /// Starts on a worker of its own.
+    pub(crate) const OWN_THREAD: u32 = 1 << 8;
+}
+
+#[repr(C, align(64))]
+pub(crate) struct Record {
+    pub(crate) state: StateWord,
+    pub(crate) sp: Cell<*mut u8>,
+    pub(crate) next: Cell<*const Record>,
+    pub(crate) worker: AtomicPtr<Worker>,
+    pub(crate) packet: Cell<*mut Packet>,
+    pub(crate) stack: Cell<Option<Stack>>,
+    pub(crate) flags: AtomicU32,
+    /// Depth of `no_park` sections.
+    pub(crate) no_park: Cell<u16>,
+    /// Unwinds that the reaper has started in this task.
+    pub(crate) reaps: Cell<u8>,
+    reason: AtomicU8,
+    site: AtomicPtr<Location<'static>>,
+
+    id: AtomicU64,
+    parent: AtomicU64,
+    created_at: AtomicPtr<Location<'static>>,
+    meta: AtomicPtr<Meta>,
+    creator: AtomicPtr<Meta>,
+    scope: AtomicPtr<ScopeInner>,
+    extra: AtomicPtr<Extra>,
+    since: AtomicU64,
+    /// When the timer of the present park fires; `u64::MAX` without one.
+    until: AtomicU64,
+    /// Kernel id of an adopted thread.
+    pub(crate) tid: AtomicU32,
+}
+
+// SAFETY: the cells have one accessor at a time, as the table says: the holder
+// of the queue or list, or the worker that started the task (R2).
+unsafe impl Sync for Record {}
+// SAFETY: as above.
+unsafe impl Send for Record {}
+
+const _: () = assert!(size_of::<Record>() <= 256, "a parked task must stay cheap");
+
+/// What the type of a task's closure says: one static per type.
+pub(crate) struct Meta {
+    /// The closure's type name. A function, as `type_name` is not `const`.
+    pub(crate) entry: fn() -> &'static str,
+}
+
+/// The description of an adopted thread.
+pub(crate) static THREAD: Meta = Meta { entry: || "thread" };
+
+/// What the spawner writes into a record.
+pub(crate) struct Birth {
+    pub(crate) id: u64,
+    pub(crate) parent: Option<&'static Record>,
+    pub(crate) created_at: &'static Location<'static>,
+    pub(crate) meta: &'static Meta,
+    pub(crate) scope: &'static ScopeInner,
+    pub(crate) extra: Option<Box<Extra>>,
+    pub(crate) flags: u32,
+    pub(crate) packet: *mut Packet,
+}
+
+impl Record {
+    pub(crate) fn new() -> Record {
+        Record {
+            state: StateWord::new(),
+            sp: Cell::new(ptr::null_mut()),
+            next: Cell::new(ptr::null()),
+            worker: AtomicPtr::new(ptr::null_mut()),
+            packet: Cell::new(ptr::null_mut()),
+            stack: Cell::new(None),
+            flags: AtomicU32::new(0),
+            no_park: Cell::new(0),
+            reaps: Cell::new(0),
+            reason: AtomicU8::new(0),
+            site: AtomicPtr::new(ptr::null_mut()),
+            id: AtomicU64::new(0),
+            parent: AtomicU64::new(0),
+            created_at: AtomicPtr::new(ptr::null_mut()),
+            meta: AtomicPtr::new(ptr::null_mut()),
+            creator: AtomicPtr::new(ptr::null_mut()),
+            scope: AtomicPtr::new(ptr::null_mut()),
+            extra: AtomicPtr::new(ptr::null_mut()),
+            since: AtomicU64::new(0),
+            until: AtomicU64::new(u64::MAX),
+            tid: AtomicU32::new(0),
+        }
+    }
+
+    /// Writes a new life into a record that the caller owns. `birth` or `adopt`
+    /// on the state word follows.
+    #[inline]
+    pub(crate) fn fill(&self, b: Birth) {
+        // ORDERING: Release; pairs with the Acquire fence in observe(): an
+        // observer that sees one of the stores below also sees that the former
+        // task is dead (R3).
+        fence(Ordering::Release);
+        let (parent, creator) = match b.parent {
+            Some(p) => (p.id.load(Ordering::Relaxed), p.meta.load(Ordering::Relaxed)),
+            None => (0, ptr::null_mut()),
+        };
+        self.sp.set(ptr::null_mut());
+        self.worker.store(ptr::null_mut(), Ordering::Relaxed);
+        self.packet.set(b.packet);
+        self.flags.store(b.flags, Ordering::Relaxed);
+        self.no_park.set(0);
+        self.reaps.set(0);
+        self.id.store(b.id, Ordering::Relaxed);
+        self.parent.store(parent, Ordering::Relaxed);
+        self.created_at.store(ptr::from_ref(b.created_at).cast_mut(), Ordering::Relaxed);
+        self.meta.store(ptr::from_ref(b.meta).cast_mut(), Ordering::Relaxed);
+        self.creator.store(creator, Ordering::Relaxed);
+        self.scope.store(ptr::from_ref(b.scope).cast_mut(), Ordering::Relaxed);
+        self.until.store(u64::MAX, Ordering::Relaxed);
+        if let Some(extra) = b.extra {
+            // ORDERING: Relaxed; published by the birth that follows.
+            self.extra.store(Box::into_raw(extra), Ordering::Relaxed);
+        }
+    }
+
+    /// Writes why, where and since when the task is about to park.
+    #[inline]
+    pub(crate) fn describe_wait(
+        &self,
+        reason: WaitReason,
+        site: &'static Location<'static>,
+        since: u64,
+        until: u64,
+    ) {
+        self.reason.store(reason as u8, Ordering::Relaxed);
+        self.site.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+        self.since.store(since, Ordering::Relaxed);
+        self.until.store(until, Ordering::Relaxed);
+    }
+
+    /// Reads what `f` wants in one uninterrupted state (R3). `None` when the
+    /// task never stood still long enough.
+    pub(crate) fn observe<R>(&self, f: impl Fn(&Record) -> R) -> Option<(u64, R)> {
+        for _ in 0..64 {
+            let before = self.state.read().stamp();
+            let seen = f(self);
+            // ORDERING: Acquire; pairs with the Release fence in fill() and the
+            // Release stores of the state word: if f saw a newer field, the
+            // next reading sees the newer word.
+            fence(Ordering::Acquire);
+            if self.state.read().stamp() == before {
+                return Some((before, seen));
+            }
+            core::hint::spin_loop();
+        }
+        None
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        TaskId::new(self.id.load(Ordering::Relaxed)).expect("a record in use has an id")
+    }
+
+    pub(crate) fn parent(&self) -> Option<TaskId> {
+        TaskId::new(self.parent.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn created_at(&self) -> &'static Location<'static> {
+        // SAFETY: only pointers from `&'static Location` are ever stored, and
+        // one is stored before the record is first published (R1).
+        unsafe { &*self.created_at.load(Ordering::Relaxed) }
+    }
+
+    pub(crate) fn entry(&self) -> &'static str {
+        // SAFETY: only pointers from `&'static Meta` are stored, before publication.
+        unsafe { ((*self.meta.load(Ordering::Relaxed)).entry)() }
+    }
+
+    /// The entry of the task that made this one.
+    pub(crate) fn creator_entry(&self) -> Option<&'static str> {
+        // SAFETY: null or from a `&'static Meta`.
+        unsafe { self.creator.load(Ordering::Relaxed).as_ref().map(|m| (m.entry)()) }
+    }
+
+    #[inline]
+    pub(crate) fn scope(&self) -> &'static ScopeInner {
+        // SAFETY: only pointers from `&'static ScopeInner` are stored, before publication.
+        unsafe { &*self.scope.load(Ordering::Relaxed) }
+    }
+
+    pub(crate) fn set_scope(&self, scope: &'static ScopeInner) {
+        self.scope.store(ptr::from_ref(scope).cast_mut(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn reason(&self) -> WaitReason {
+        WaitReason::from_u8(self.reason.load(Ordering::Relaxed))
+    }
+
+    /// Where the task waits; `None` if it never parked.
+    pub(crate) fn site(&self) -> Option<&'static Location<'static>> {
+        // SAFETY: null or from a `&'static Location`.
+        unsafe { self.site.load(Ordering::Relaxed).as_ref() }
+    }
+
+    pub(crate) fn since(&self) -> u64 {
+        self.since.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn until(&self) -> u64 {
+        self.until.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn has(&self, bits: u32) -> bool {
+        self.flags.load(Ordering::Relaxed) & bits != 0
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, bits: u32) {
+        self.flags.fetch_or(bits, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clear(&self, bits: u32) {
+        self.flags.fetch_and(!bits, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn has_extra(&self) -> bool {
+        !self.extra.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Takes name and labels away. Only the task's end does it, under the
+    /// registry's lock.
+    pub(crate) fn take_extra(&self) -> Option<Box<Extra>> {
+        let p = self.extra.swap(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: a non-null pointer came from Box::into_raw in fill(), and the
+        // swap hands it out once.
+        (!p.is_null()).then(|| unsafe { Box::from_raw(p) })
+    }
+
+    /// Name and labels. The caller holds the registry's lock, so the end of the
+    /// task cannot free them meanwhile.
+    pub(crate) fn clone_extra(&self) -> Option<Extra> {
+        // ORDERING: Acquire; pairs with the Release of birth(), through which
+        // the pointer was published.
+        let p = self.extra.load(Ordering::Acquire);
+        // SAFETY: non-null means that take_extra() did not run, and it cannot
+        // run while the caller holds the registry's lock.
+        unsafe { p.as_ref() }.cloned()
+    }
+}

@@ -1,0 +1,419 @@
+//! Scopes: whose task is this?
+//!
+//! Every task carries the scope it was born in, and its children inherit it. A
+//! leak check looks at one scope, so that parallel tests do not see each other.
+//!
+//! How many tasks of a scope are alive must be known without visiting them, and
+//! counting must not make processors share a cache line. So each processor has
+//! a shard of its own with two counters, born and died; only the holder of the
+//! processor writes it, so the counters need no atomic read-modify-write. All
+//! other threads share one more shard.
+//!
+//! - **C1** A birth is counted before the task can run, a death after its
+//!   function has ended. `live` sums the deaths first and the births after:
+//!   zero means that at some moment in between nothing was alive.
+//! - **C2** Scopes are never freed, only used again under a new id, when no
+//!   handle is left and nothing in it is alive; so a record's pointer to its
+//!   scope always points to a scope.
+
+use super::record::TaskId;
+use super::{TaskRef, registry};
+use crate::sched;
+use crate::sys::{barrier, futex};
+use core::marker::PhantomData;
+use core::panic::Location;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// The number of a scope. The root scope, which takes everything that was not
+/// born in another, is 0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ScopeId(u64);
+
+impl ScopeId {
+    /// The number itself.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// The births and deaths that one processor counted.
+#[repr(align(128))]
+#[derive(Default)]
+struct Shard {
+    born: AtomicU64,
+    died: AtomicU64,
+}
+
+/// Adds one to a counter that only the caller writes.
+#[inline]
+fn bump(counter: &AtomicU64) {
+    // ORDERING: Release; pairs with the Acquire in live(): what happened before
+    // the birth or death is visible to whoever counts it.
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Release);
+}
+
+pub(crate) struct ScopeInner {
+    id: AtomicU64,
+    name: Mutex<String>,
+    /// One per processor, then one for all other threads.
+    shards: Box<[Shard]>,
+    handles: AtomicUsize,
+    /// Watches that exist; tasks notify while it is not zero.
+    watched: AtomicU32,
+    /// Counts notifications; a futex.
+    epoch: AtomicU32,
+    /// Tasks that are born while it is set are marked for reaping at once.
+    pub(crate) reaping: AtomicU32,
+    panics: Mutex<Vec<UnseenPanic>>,
+    /// Other scopes that used a primitive which this one used too.
+    partners: Mutex<Vec<ScopeId>>,
+}
+
+/// A panic in a task whose handle was dropped without a join.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct UnseenPanic {
+    /// The task that panicked.
+    pub task: TaskId,
+    /// Its name, if it had one.
+    pub name: Option<String>,
+    /// The panic's message, or a word that it was not text.
+    pub message: String,
+    /// Where the task was made.
+    pub created_at: &'static Location<'static>,
+    /// The function that it ran.
+    pub entry: &'static str,
+}
+
+static ROOT: OnceLock<&'static ScopeInner> = OnceLock::new();
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Every scope that was ever made.
+static ALL: Mutex<Vec<&'static ScopeInner>> = Mutex::new(Vec::new());
+/// Scopes without handles; some may still have live tasks.
+static RETIRED: Mutex<Vec<&'static ScopeInner>> = Mutex::new(Vec::new());
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn root() -> &'static ScopeInner {
+    ROOT.get_or_init(|| {
+        let root = ScopeInner::alloc(0, "root".to_owned());
+        // The root has one handle that is never dropped: it is always open.
+        root.handles.store(1, Ordering::Relaxed);
+        root
+    })
+}
+
+impl ScopeInner {
+    fn alloc(id: u64, name: String) -> &'static ScopeInner {
+        let scope: &'static ScopeInner = Box::leak(Box::new(ScopeInner {
+            id: AtomicU64::new(id),
+            name: Mutex::new(name),
+            shards: (0..=sched::maxprocs()).map(|_| Shard::default()).collect(),
+            handles: AtomicUsize::new(0),
+            watched: AtomicU32::new(0),
+            epoch: AtomicU32::new(0),
+            reaping: AtomicU32::new(0),
+            panics: Mutex::new(Vec::new()),
+            partners: Mutex::new(Vec::new()),
+        }));
+        guard(&ALL).push(scope);
+        scope
+    }
+
+    fn open(name: String) -> &'static ScopeInner {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let mut retired = guard(&RETIRED);
+        // Leaked tasks keep their scopes; look at a few, oldest first.
+        let free = (0..retired.len().min(8)).find(|n| retired[*n].live() == 0);
+        let Some(n) = free else {
+            drop(retired);
+            return ScopeInner::alloc(id, name);
+        };
+        let scope = retired.remove(n);
+        scope.id.store(id, Ordering::Relaxed);
+        scope.reaping.store(0, Ordering::Relaxed);
+        *guard(&scope.name) = name;
+        guard(&scope.panics).clear();
+        guard(&scope.partners).clear();
+        scope
+    }
+
+    pub(crate) fn id(&self) -> ScopeId {
+        ScopeId(self.id.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_root(&self) -> bool {
+        self.id.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether somebody still holds a handle: a test that runs, say. The root
+    /// counts as not open: what belongs to it belongs to nobody.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.is_root() && self.handles.load(Ordering::Relaxed) != 0
+    }
+
+    pub(crate) fn is_reaping(&self) -> bool {
+        self.reaping.load(Ordering::Relaxed) != 0
+    }
+
+    /// Counts a birth on the processor `shard`, which the caller holds.
+    #[inline]
+    pub(crate) fn count_birth(&self, shard: Option<u32>) {
+        match shard {
+            Some(n) => bump(&self.shards[n as usize].born),
+            // ORDERING: Release; pairs with the Acquire in live().
+            None => drop(self.shards[self.shards.len() - 1].born.fetch_add(1, Ordering::Release)),
+        }
+    }
+
+    /// Counts a death on the processor `shard`, which the caller holds.
+    #[inline]
+    pub(crate) fn count_death(&self, shard: u32) {
+        bump(&self.shards[shard as usize].died);
+    }
+
+    /// Tasks alive (C1).
+    pub(crate) fn live(&self) -> usize {
+        // ORDERING: Acquire; pairs with the Release in bump(): births that
+        // happened before a death we count are in the sum below.
+        let died: u64 = self.shards.iter().map(|s| s.died.load(Ordering::Acquire)).sum();
+        let born = self.born();
+        usize::try_from(born.saturating_sub(died)).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn born(&self) -> u64 {
+        // ORDERING: Acquire; pairs with the Release in bump().
+        self.shards.iter().map(|s| s.born.load(Ordering::Acquire)).sum()
+    }
+
+    /// Called after a task of the scope parked or ended.
+    #[inline]
+    pub(crate) fn notify(&self) {
+        barrier::light();
+        if self.watched.load(Ordering::Relaxed) != 0 {
+            self.notify_slow();
+        }
+    }
+
+    #[cold]
+    fn notify_slow(&self) {
+        // ORDERING: Release; pairs with the Acquire in Watch::epoch().
+        self.epoch.fetch_add(1, Ordering::Release);
+        futex::wake(&self.epoch, i32::MAX);
+    }
+
+    pub(crate) fn add_panic(&self, panic: UnseenPanic) {
+        guard(&self.panics).push(panic);
+        self.notify_slow();
+    }
+
+    pub(crate) fn partners(&self) -> Vec<ScopeId> {
+        guard(&self.partners).clone()
+    }
+
+    pub(super) fn add_partner(&self, other: u64) {
+        let other = ScopeId(other);
+        let mut partners = guard(&self.partners);
+        if !partners.contains(&other) {
+            partners.push(other);
+        }
+    }
+}
+
+/// Tasks alive in all scopes together.
+pub(crate) fn live_everywhere() -> usize {
+    guard(&ALL).iter().map(|scope| scope.live()).sum()
+}
+
+/// Scopes that somebody holds a handle to, each with its partners.
+pub(crate) fn open_scopes() -> Vec<(ScopeId, Vec<ScopeId>)> {
+    let open = guard(&ALL).iter().filter(|scope| scope.is_open()).copied().collect::<Vec<_>>();
+    open.into_iter().map(|scope| (scope.id(), scope.partners())).collect()
+}
+
+/// Who owns what: tasks and threads belong to the scope they were born in or
+/// have entered, and pass it on to the tasks they make.
+///
+/// A test opens a scope, and a leak check at its end looks only at what was
+/// born inside. A pool of your own can hand a job the scope of whoever
+/// submitted it:
+///
+/// ```
+/// use gopark::Scope;
+///
+/// let scope = Scope::new("my test");
+/// let job = {
+///     let _in = scope.enter();
+///     let submitted_from = Scope::current();
+///     move || {
+///         let _in = submitted_from.enter();
+///         gopark::go(|| 1 + 1)
+///     }
+/// };
+/// // Later, on a thread of the pool:
+/// let handle = std::thread::spawn(job).join().unwrap();
+/// assert_eq!(handle.join().unwrap(), 2);
+/// assert_eq!(scope.born(), 1);
+/// assert_eq!(scope.live(), 0);
+/// ```
+pub struct Scope {
+    inner: &'static ScopeInner,
+}
+
+impl Scope {
+    /// Opens a scope. It is open until the last handle to it is dropped.
+    pub fn new(name: impl Into<String>) -> Scope {
+        sched::start_default();
+        Scope::handle(ScopeInner::open(name.into()))
+    }
+
+    /// The scope of the running task or thread; the root scope if it has none.
+    pub fn current() -> Scope {
+        Scope::handle(super::current().record().scope())
+    }
+
+    fn handle(inner: &'static ScopeInner) -> Scope {
+        inner.handles.fetch_add(1, Ordering::Relaxed);
+        Scope { inner }
+    }
+
+    pub(crate) fn inner(&self) -> &'static ScopeInner {
+        self.inner
+    }
+
+    /// Makes this the scope of the running task or thread until the guard is
+    /// dropped: what it makes meanwhile is born here. The guard restores the
+    /// scope that was there before.
+    pub fn enter(&self) -> Entered {
+        let task = super::current();
+        let before = Scope::handle(task.record().scope());
+        task.record().set_scope(self.inner);
+        Entered { task, before, _not_send: PhantomData }
+    }
+
+    /// The number of the scope.
+    pub fn id(&self) -> ScopeId {
+        self.inner.id()
+    }
+
+    /// The name that it was opened with.
+    pub fn name(&self) -> String {
+        guard(&self.inner.name).clone()
+    }
+
+    /// Tasks of the scope that are alive, adopted threads not counted.
+    ///
+    /// Reads one counter per processor, however many tasks there are. Zero is
+    /// exact: at some moment during the call nothing was alive.
+    pub fn live(&self) -> usize {
+        self.inner.live()
+    }
+
+    /// Tasks ever born in the scope.
+    pub fn born(&self) -> u64 {
+        self.inner.born()
+    }
+
+    /// Starts to watch: as long as the value lives, tasks of this scope count
+    /// an event whenever one parks or ends.
+    pub fn watch(&self) -> Watch<'_> {
+        // ORDERING: Release; the barrier below is what makes parks see it.
+        self.inner.watched.fetch_add(1, Ordering::Release);
+        barrier::heavy();
+        Watch { scope: self }
+    }
+
+    /// Marks tasks as leaked: the dump says so, and a late wake-up still works.
+    ///
+    /// A task that is no longer parked where it was is left alone.
+    pub fn condemn(&self, leaked: &[TaskId]) {
+        let leaked: HashSet<TaskId> = leaked.iter().copied().collect();
+        registry::each_of(self.inner, |record| {
+            let seen = record.state.read();
+            if leaked.contains(&record.id()) {
+                // Lost only to a wake-up, and then it is not leaked.
+                let _ = record.state.condemn(seen);
+            }
+        });
+    }
+
+    /// Takes the panics of tasks of this scope whose handles were dropped
+    /// without a join.
+    pub fn take_panics(&self) -> Vec<UnseenPanic> {
+        std::mem::take(&mut *guard(&self.inner.panics))
+    }
+}
+
+impl Clone for Scope {
+    fn clone(&self) -> Scope {
+        Scope::handle(self.inner)
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        // ORDERING: AcqRel; the last handle's drop happens after all others, so
+        // that the scope is used again only when nobody has it.
+        if self.inner.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+            guard(&RETIRED).push(self.inner);
+        }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("id", &self.id()).field("name", &self.name()).finish()
+    }
+}
+
+/// Restores the former scope when dropped; made by [`Scope::enter`].
+#[must_use = "the scope is left when this is dropped"]
+pub struct Entered {
+    task: TaskRef,
+    before: Scope,
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.task.record().set_scope(self.before.inner);
+    }
+}
+
+impl fmt::Debug for Entered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entered").field("before", &self.before).finish()
+    }
+}
+
+/// Counts events of a scope; made by [`Scope::watch`].
+#[derive(Debug)]
+pub struct Watch<'a> {
+    scope: &'a Scope,
+}
+
+impl Watch<'_> {
+    /// Events so far.
+    pub fn epoch(&self) -> u32 {
+        // ORDERING: Acquire; pairs with the Release in notify_slow().
+        self.scope.inner.epoch.load(Ordering::Acquire)
+    }
+
+    /// Blocks the calling thread until an event comes after the `seen` ones, or
+    /// for `timeout`. May return early.
+    pub fn wait(&self, seen: u32, timeout: Duration) {
+        futex::wait(&self.scope.inner.epoch, seen, Some(timeout));
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.scope.inner.watched.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,377 @@
+//! `go`, `Builder`, `JoinHandle`, `run`.
+
+use super::join::Detached;
+use super::packet::{self, Ended, Packet};
+use super::record::{Birth, Extra, TaskId, flag};
+use super::{TaskRef, scope};
+use crate::inspect::WaitReason;
+use crate::sched::park::{self, Commit, Park, Wake};
+use crate::sched::worker::{self, IDLE};
+use crate::sched::{self, SCHED, find};
+use core::marker::PhantomData;
+use core::panic::Location;
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::atomic::Ordering;
+
+/// Starts a task: Go's `go f()`.
+///
+/// The task runs `f` on a stack of its own, on one of the runtime's worker
+/// threads, and inherits the [scope](crate::Scope) of whoever calls this. It
+/// may start on any worker, but from its first instruction on it stays on that
+/// one, unless the runtime is [migrating](crate::runtime::Config::migrating).
+///
+/// A panic in `f` ends the task and comes out at [`JoinHandle::join`]. A
+/// dropped handle detaches the task.
+///
+/// # Panics
+/// If memory for it cannot be had; [`Builder::go`] returns that as an error.
+///
+/// ```
+/// let sum = gopark::go(|| (1..=100).sum::<u32>());
+/// assert_eq!(sum.join().unwrap(), 5050);
+/// ```
+#[track_caller]
+#[inline]
+pub fn go<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn(f, None, 0, Location::caller())
+}
+
+/// Starts a task with a name, labels or other properties.
+///
+/// ```
+/// let handle = gopark::Builder::new()
+///     .name("reader")
+///     .label("connection", "7")
+///     .go(|| "done")?;
+/// assert_eq!(handle.join().unwrap(), "done");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until go() is called"]
+pub struct Builder {
+    extra: Extra,
+    flags: u32,
+}
+
+impl Builder {
+    /// A task like those of [`go`].
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// A name for dumps and reports.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.extra.name = Some(name.into());
+        self
+    }
+
+    /// A label for dumps, reports and profiles. May be called several times.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Builder {
+        self.extra.labels.push((key.into(), value.into()));
+        self
+    }
+
+    /// A background task that is meant to outlive tests: leak checks ignore it.
+    pub fn daemon(mut self) -> Builder {
+        self.flags |= flag::DAEMON;
+        self
+    }
+
+    /// A worker thread without siblings: no other task runs on it, and it ends
+    /// with the task. For code that parks while it holds something that
+    /// siblings would trip over. Costs a thread.
+    pub fn own_thread(mut self) -> Builder {
+        self.flags |= flag::OWN_THREAD;
+        self
+    }
+
+    /// Starts the task.
+    ///
+    /// # Errors
+    /// If the system refuses what the task needs. Nothing was started then.
+    #[track_caller]
+    pub fn go<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let extra = (self.extra.name.is_some() || !self.extra.labels.is_empty())
+            .then(|| Box::new(self.extra));
+        Ok(spawn(f, extra, self.flags, Location::caller()))
+    }
+}
+
+#[inline]
+fn spawn<F, T>(
+    f: F,
+    extra: Option<Box<Extra>>,
+    flags: u32,
+    created_at: &'static Location<'static>,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let parent = super::current();
+    let packet = packet::new(f);
+    let id = launch(Some(parent), packet, extra, flags, created_at);
+    JoinHandle { packet, id, _result: PhantomData }
+}
+
+/// Go: `newproc`. Fills a record and puts it where it will be run.
+fn launch(
+    parent: Option<TaskRef>,
+    packet: *mut Packet,
+    extra: Option<Box<Extra>>,
+    flags: u32,
+    created_at: &'static Location<'static>,
+) -> TaskId {
+    let here = worker::current().map(worker::Worker::processor);
+    let (record, id) = match here {
+        Some(p) => (p.take_record(), p.new_id()),
+        None => (super::adopt::take_record(), SCHED.take_ids(1)),
+    };
+    let scope = parent.map_or_else(scope::root, |p| p.record().scope());
+    // A scope that is being reaped takes no new life.
+    let marked = if scope.is_reaping() { flag::REAP } else { 0 };
+    record.fill(Birth {
+        id,
+        parent: parent.map(TaskRef::record),
+        created_at,
+        // SAFETY: the packet was just made and is not shared yet.
+        meta: unsafe { &(*packet).vtable.meta },
+        scope,
+        extra,
+        flags: flags | marked,
+        packet,
+    });
+    scope.count_birth(here.map(|p| p.id));
+    if flags & flag::OWN_THREAD != 0 {
+        let worker = SCHED.new_worker(true, IDLE);
+        worker.launch();
+        // ORDERING: Release; pairs with the Acquire in enqueue().
+        record.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
+    }
+    record.state.birth();
+    // From here on any worker may run it.
+    find::enqueue(record);
+    TaskId::new(id).expect("numbers start at 1")
+}
+
+/// Runs `f` as the first task and returns its result: Go's `main`.
+///
+/// Blocks the calling thread until `f` is done. Tasks that are still alive then
+/// are not waited for: as in Go, they end with the process.
+///
+/// # Panics
+/// A panic of `f` is resumed in the caller.
+///
+/// ```
+/// let answer = gopark::run(|| {
+///     let half = gopark::go(|| 21);
+///     half.join().unwrap() * 2
+/// });
+/// assert_eq!(answer, 42);
+/// ```
+#[track_caller]
+pub fn run<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    sched::start_default();
+    let packet = packet::new(f);
+    // Without a parent: the thread that calls this need not be adopted first,
+    // so `f` is task 1.
+    let id = launch(super::running(), packet, None, 0, Location::caller());
+    let handle: JoinHandle<T> = JoinHandle { packet, id, _result: PhantomData };
+    match handle.join() {
+        Ok(value) => value,
+        Err(JoinError::Panicked(payload)) => resume_unwind(payload),
+        Err(error) => panic!("the first task ended without a value: {error}"),
+    }
+}
+
+/// Owns the right to join a task. Dropping it detaches the task.
+pub struct JoinHandle<T> {
+    packet: *mut Packet,
+    id: TaskId,
+    _result: PhantomData<fn() -> T>,
+}
+
+// SAFETY: the packet is shared with the task by the rules J1 and J2, which hold
+// on any thread; the result crosses threads, so it must be Send.
+unsafe impl<T: Send> Send for JoinHandle<T> {}
+// SAFETY: `&JoinHandle` only reads the join word, which is atomic.
+unsafe impl<T: Send> Sync for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// The task's number.
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    fn head(&self) -> &Packet {
+        // SAFETY: the packet lives until this handle has given it up (J2).
+        unsafe { &*self.packet }
+    }
+
+    /// Whether [`join`](Self::join) would return at once.
+    pub fn is_finished(&self) -> bool {
+        self.head().join.is_done()
+    }
+
+    /// Waits until the task has ended and returns what its function returned.
+    ///
+    /// Parks the calling task, or blocks the calling thread; wait reason `join`.
+    ///
+    /// # Errors
+    /// [`JoinError::Panicked`] with the payload of the task's panic,
+    /// [`JoinError::Exited`] if it called [`goexit`](crate::goexit),
+    /// [`JoinError::Reaped`] if a leak check ended it, or if the caller itself
+    /// is being reaped and is already unwinding.
+    #[track_caller]
+    pub fn join(self) -> Result<T, JoinError> {
+        super::check_reap();
+        if !self.is_finished() && !self.wait(Location::caller()) {
+            return Err(JoinError::Reaped);
+        }
+        let packet = self.packet;
+        std::mem::forget(self);
+        // SAFETY: the task is done and acknowledged, the handle was the only
+        // one and is forgotten, and `T` is the packet's type.
+        match unsafe { packet::take::<T>(packet) } {
+            Ok(value) => Ok(value),
+            Err(Ended::Panicked(panic)) => Err(JoinError::Panicked(panic.payload)),
+            Err(Ended::Reaped) => Err(JoinError::Reaped),
+            Err(Ended::Exited) => Err(JoinError::Exited),
+        }
+    }
+
+    /// `false`: the caller is being reaped.
+    fn wait(&self, site: &'static Location<'static>) -> bool {
+        let head = self.head();
+        head.waiter.set(Some(super::current()));
+        match park::park(Park::new(WaitReason::Join, site), &Joining(head)) {
+            Wake::Ready => true,
+            Wake::TimedOut | Wake::Reaped => {
+                head.join.withdraw();
+                park::on_reaped();
+                false
+            }
+        }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        match self.head().join.detach() {
+            Detached::Nothing => {}
+            // SAFETY: J1 appoints us; the task frees the packet.
+            Detached::Result => unsafe { packet::dispose_outcome(self.packet) },
+            // SAFETY: J1 and J2 appoint us.
+            Detached::ResultAndPacket => unsafe {
+                packet::dispose_outcome(self.packet);
+                packet::free_packet(self.packet);
+            },
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id)
+            .field("is_finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// Publishes the joiner in the join word. Held, because the reaper could end
+/// the park and the joiner withdraw before the word is set.
+struct Joining<'a>(&'a Packet);
+
+impl Commit for Joining<'_> {
+    const HELD: bool = true;
+
+    fn commit(&self) -> bool {
+        self.0.join.wait()
+    }
+
+    fn cancel(&self) {}
+}
+
+/// Why a task has no result.
+#[non_exhaustive]
+pub enum JoinError {
+    /// It panicked; the payload is the panic's.
+    Panicked(Box<dyn Any + Send + 'static>),
+    /// A leak check ended it.
+    Reaped,
+    /// It called [`goexit`](crate::goexit).
+    Exited,
+}
+
+impl JoinError {
+    /// Resumes the task's panic in the caller.
+    ///
+    /// # Panics
+    /// Always: with the task's payload, or with a message that says how it ended.
+    pub fn resume(self) -> ! {
+        match self {
+            JoinError::Panicked(payload) => resume_unwind(payload),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JoinError::Panicked(payload) => {
+                let text = payload
+                    .downcast_ref::<&str>()
+                    .copied()
+                    .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+                match text {
+                    Some(text) => write!(f, "the task panicked: {text}"),
+                    None => f.write_str("the task panicked"),
+                }
+            }
+            JoinError::Reaped => f.write_str("the task was reaped by a leak check"),
+            JoinError::Exited => f.write_str("the task called goexit"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JoinError::Panicked(_) => f.write_str("Panicked(..)"),
+            JoinError::Reaped => f.write_str("Reaped"),
+            JoinError::Exited => f.write_str("Exited"),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+/// Tasks that are alive in the whole process, adopted threads not counted.
+///
+/// Go: `runtime.NumGoroutine`.
+///
+/// ```
+/// let handle = gopark::go(|| gopark::num_tasks());
+/// assert!(handle.join().unwrap() >= 1);
+/// ```
+pub fn num_tasks() -> usize {
+    sched::start_default();
+    scope::live_everywhere()
+}

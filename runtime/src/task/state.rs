@@ -1,0 +1,417 @@
+//! The state word: where a task is in its life, in one atomic.
+//!
+//! ```text
+//!   63            32 31     24 23   16 15           0
+//!  ┌────────────────┬─────────┬───────┬──────────────┐
+//!  │ ticket         │    0    │ cause │ scan │ status │
+//!  └────────────────┴─────────┴───────┴──────────────┘
+//! ```
+//!
+//! *Status* has Go's numbers. *Ticket* counts parks and deaths, so that equal
+//! words mean one uninterrupted state: nothing happened between two readings.
+//! *Cause* says who ended the last park. *Scan* means that an observer holds
+//! the task: it may be made runnable, but it may not start.
+//!
+//! Every change goes through one method here:
+//!
+//! | method | transition | who |
+//! |---|---|---|
+//! | `birth` | idle, dead => runnable | the spawner, who owns the record |
+//! | `start` | runnable => running | the worker that took it from a queue |
+//! | `requeue` | running => runnable | the worker, for the task that yields |
+//! | `wait`, `wait_held` | running => waiting [+ scan] | the worker, after the switch |
+//! | `claim` | waiting, leaked => runnable | whoever ends the park; one wins |
+//! | `condemn` | waiting => leaked | the verifier |
+//! | `finish` | running => dead | the worker, after the last switch |
+//! | `hold` | + scan on runnable, waiting, leaked | an observer |
+//! | `release` | − scan | the same observer |
+//!
+//! A transition from any other state is a bug of the runtime and aborts with
+//! both states named.
+//!
+//! Rules, modelled with loom in `models.rs`:
+//! - **T1** While a task is running, only its worker changes the word. So those
+//!   transitions are plain stores.
+//! - **T2** For one park exactly one `claim` succeeds.
+//! - **T3** A claim never waits for an observer. If the scan bit is set it
+//!   returns [`Claim::Held`], and the `release` that clears the bit returns
+//!   [`Release::Enqueue`]: exactly one of the two enqueues the task.
+
+use crate::sys::atomic::{AtomicU64, Ordering};
+
+/// The states of a task, with Go's numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Status {
+    /// The record was just allocated.
+    Idle = 0,
+    /// In a queue.
+    Runnable = 1,
+    /// On a worker that holds a processor.
+    Running = 2,
+    /// In a blocking call, without a processor.
+    Syscall = 3,
+    /// Parked; reason and site are set.
+    Waiting = 4,
+    /// Finished; the record is kept for reuse.
+    Dead = 6,
+    /// Parked, and its stack is being trimmed or extended.
+    CopyStack = 8,
+    /// Suspended by the signal, waiting for a processor.
+    Preempted = 9,
+    /// Parked, and judged never to wake; a late wake-up still works.
+    Leaked = 10,
+}
+
+impl Status {
+    /// Go's word for the state, as dumps print it.
+    ///
+    /// ```
+    /// assert_eq!(gopark::inspect::Status::Runnable.as_str(), "runnable");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Status::Idle => "idle",
+            Status::Runnable => "runnable",
+            Status::Running => "running",
+            Status::Syscall => "syscall",
+            Status::Waiting => "waiting",
+            Status::Dead => "dead",
+            Status::CopyStack => "copystack",
+            Status::Preempted => "preempted",
+            Status::Leaked => "leaked",
+        }
+    }
+
+    fn from_bits(word: u64) -> Status {
+        match word & STATUS {
+            0 => Status::Idle,
+            1 => Status::Runnable,
+            2 => Status::Running,
+            3 => Status::Syscall,
+            4 => Status::Waiting,
+            6 => Status::Dead,
+            8 => Status::CopyStack,
+            9 => Status::Preempted,
+            10 => Status::Leaked,
+            n => unreachable!("status {n} does not exist"),
+        }
+    }
+}
+
+const STATUS: u64 = 0x0FFF;
+const SCAN: u64 = 0x1000;
+const CAUSE_SHIFT: u32 = 16;
+const CAUSE: u64 = 0xFF << CAUSE_SHIFT;
+const TICKET_SHIFT: u32 = 32;
+const TICKET_ONE: u64 = 1 << TICKET_SHIFT;
+
+/// Who ended a park.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Cause {
+    /// A partner: the operation is done.
+    Ready = 0,
+    /// The timer of a timed park.
+    Timer = 1,
+    /// The reaper.
+    Reaper = 2,
+}
+
+/// One reading of the word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Reading(u64);
+
+impl Reading {
+    pub(crate) fn status(self) -> Status {
+        Status::from_bits(self.0)
+    }
+
+    pub(crate) fn held(self) -> bool {
+        self.0 & SCAN != 0
+    }
+
+    pub(crate) fn cause(self) -> Cause {
+        match (self.0 & CAUSE) >> CAUSE_SHIFT {
+            0 => Cause::Ready,
+            1 => Cause::Timer,
+            _ => Cause::Reaper,
+        }
+    }
+
+    /// Parks and deaths so far.
+    pub(crate) fn ticket(self) -> u32 {
+        (self.0 >> TICKET_SHIFT) as u32
+    }
+
+    /// Equal for two readings of one uninterrupted state, held or not.
+    pub(crate) fn stamp(self) -> u64 {
+        self.0 & !SCAN
+    }
+
+    /// The half of the word that a futex waits on.
+    pub(crate) fn low(self) -> u32 {
+        self.0 as u32
+    }
+}
+
+/// What `start` found.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// The task is running, and this worker owns it.
+    Started(Cause),
+    /// An observer holds it; look again.
+    Held,
+}
+
+/// What `claim` achieved.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// The park is over, and the caller enqueues the task.
+    Won,
+    /// The park is over, and the observer that holds the task enqueues it (T3).
+    Held,
+    /// Somebody else ended the park, or it was another park.
+    Lost,
+}
+
+/// What `release` found.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// Nothing happened meanwhile.
+    Nothing,
+    /// The task was claimed while it was held: the caller enqueues it (T3).
+    Enqueue,
+}
+
+pub(crate) struct StateWord(AtomicU64);
+
+impl StateWord {
+    pub(crate) fn new() -> Self {
+        StateWord(AtomicU64::new(Status::Idle as u64))
+    }
+
+    /// Reads the word.
+    #[inline]
+    pub(crate) fn read(&self) -> Reading {
+        // ORDERING: Acquire; pairs with the Release of every transition, so that
+        // what the writer stored before is visible to an observer.
+        Reading(self.0.load(Ordering::Acquire))
+    }
+
+    /// idle, dead => runnable. The caller owns the record.
+    #[inline]
+    pub(crate) fn birth(&self) {
+        let old = self.0.load(Ordering::Relaxed);
+        check(old, &[Status::Idle, Status::Dead], Status::Runnable);
+        // ORDERING: Release; pairs with the Acquire in read() and start().
+        // Publishes the fields of the new task.
+        self.0.store((old & !(STATUS | CAUSE)) | Status::Runnable as u64, Ordering::Release);
+    }
+
+    /// idle, dead => running, for an OS thread that is adopted.
+    pub(crate) fn adopt(&self) {
+        let old = self.0.load(Ordering::Relaxed);
+        check(old, &[Status::Idle, Status::Dead], Status::Running);
+        // ORDERING: Release; pairs with the Acquire in read(). Publishes the fields.
+        self.0.store((old & !(STATUS | CAUSE)) | Status::Running as u64, Ordering::Release);
+    }
+
+    /// runnable => running.
+    #[inline]
+    pub(crate) fn start(&self) -> Start {
+        let old = self.0.load(Ordering::Relaxed);
+        if old & SCAN != 0 {
+            return Start::Held;
+        }
+        check(old, &[Status::Runnable], Status::Running);
+        let new = (old & !STATUS) | Status::Running as u64;
+        // ORDERING: Acquire; pairs with the Release of birth(), requeue(), claim()
+        // and release(): what was done before the task was made runnable is
+        // visible on this worker.
+        match self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => Start::Started(Reading(old).cause()),
+            Err(_) => Start::Held,
+        }
+    }
+
+    /// running => runnable.
+    #[inline]
+    pub(crate) fn requeue(&self) {
+        self.leave(Status::Runnable, 0, 0);
+    }
+
+    /// running => waiting, under a new ticket.
+    #[inline]
+    pub(crate) fn wait(&self) {
+        self.leave(Status::Waiting, 0, TICKET_ONE);
+    }
+
+    /// running => waiting + scan: the caller is its first observer.
+    #[inline]
+    pub(crate) fn wait_held(&self) {
+        self.leave(Status::Waiting, SCAN, TICKET_ONE);
+    }
+
+    /// running => dead. Ends every reading that was taken before.
+    #[inline]
+    pub(crate) fn finish(&self) {
+        self.leave(Status::Dead, 0, TICKET_ONE);
+    }
+
+    #[inline]
+    fn leave(&self, to: Status, scan: u64, ticket: u64) {
+        let old = self.0.load(Ordering::Relaxed);
+        check(old, &[Status::Running], to);
+        let new = (old.wrapping_add(ticket) & !(STATUS | CAUSE)) | to as u64 | scan;
+        // A plain store is enough: T1.
+        // ORDERING: Release; pairs with the Acquire in read(), claim() and
+        // start(). Publishes the saved context and the wait's reason and site.
+        self.0.store(new, Ordering::Release);
+    }
+
+    /// waiting, leaked => runnable, if the park still lasts. With a ticket, only
+    /// if it is that park.
+    #[inline]
+    pub(crate) fn claim(&self, cause: Cause, ticket: Option<u32>) -> Claim {
+        let mut old = self.0.load(Ordering::Relaxed);
+        loop {
+            let waits = matches!(old & STATUS, 4 | 10);
+            if !waits || ticket.is_some_and(|t| t != Reading(old).ticket()) {
+                return Claim::Lost;
+            }
+            let new = (old & !(STATUS | CAUSE))
+                | Status::Runnable as u64
+                | ((cause as u64) << CAUSE_SHIFT);
+            // ORDERING: AcqRel. Acquire pairs with the Release in wait(): the
+            // claimer may now touch the saved context. Release pairs with the
+            // Acquire in start(): what the claimer did for the task is visible to it.
+            match self.0.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if old & SCAN != 0 => return Claim::Held,
+                Ok(_) => return Claim::Won,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// waiting => leaked, if it is still the state that was seen.
+    pub(crate) fn condemn(&self, seen: Reading) -> bool {
+        let old = seen.stamp();
+        if seen.status() != Status::Waiting {
+            return false;
+        }
+        let new = (old & !STATUS) | Status::Leaked as u64;
+        // ORDERING: Relaxed; the verdict publishes nothing.
+        self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Sets the scan bit if the task is queued or parked and nobody holds it.
+    pub(crate) fn hold(&self) -> Option<Reading> {
+        // ORDERING: Acquire; pairs with the Release of the transitions. The
+        // observer may read what belongs to the state.
+        let old = self.0.load(Ordering::Acquire);
+        if old & SCAN != 0 || !matches!(old & STATUS, 1 | 4 | 10) {
+            return None;
+        }
+        // ORDERING: Acquire, as above.
+        self.0
+            .compare_exchange(old, old | SCAN, Ordering::Acquire, Ordering::Relaxed)
+            .ok()
+            .map(Reading)
+    }
+
+    /// Clears the scan bit. `seen` is what [`hold`](Self::hold) returned.
+    #[inline]
+    pub(crate) fn release(&self, seen: Status) -> Release {
+        // ORDERING: Release; pairs with the Acquire in start(): the observer's
+        // reads end before the task runs again.
+        let old = self.0.fetch_and(!SCAN, Ordering::Release);
+        debug_assert!(old & SCAN != 0, "released a task that nobody held");
+        if old & STATUS == Status::Runnable as u64 && seen != Status::Runnable {
+            Release::Enqueue
+        } else {
+            Release::Nothing
+        }
+    }
+
+    /// The address that a futex waits on: the low half of the word.
+    #[cfg(not(loom))]
+    pub(crate) fn futex(&self) -> *const u32 {
+        self.0.as_ptr().cast_const().cast()
+    }
+}
+
+#[inline]
+fn check(old: u64, from: &[Status], to: Status) {
+    if !from.iter().any(|s| *s as u64 == old & STATUS) || old & SCAN != 0 {
+        illegal(old, to);
+    }
+}
+
+#[cold]
+fn illegal(old: u64, to: Status) -> ! {
+    let from = Reading(old);
+    let scan = if from.held() { " + scan" } else { "" };
+    let message = format!(
+        "illegal task transition {} ({}){scan} => {} ({})",
+        from.status() as u8,
+        from.status().as_str(),
+        to as u8,
+        to.as_str(),
+    );
+    #[cfg(not(loom))]
+    crate::sys::fatal(format_args!("{message}"));
+    #[cfg(loom)]
+    panic!("{message}");
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life() {
+        let s = StateWord::new();
+        s.birth();
+        assert_eq!(s.start(), Start::Started(Cause::Ready));
+        s.wait();
+        assert_eq!(s.claim(Cause::Timer, Some(7)), Claim::Lost);
+        assert_eq!(s.claim(Cause::Timer, Some(1)), Claim::Won);
+        assert_eq!(s.claim(Cause::Ready, None), Claim::Lost);
+        assert_eq!(s.start(), Start::Started(Cause::Timer));
+        s.requeue();
+        assert_eq!(s.start(), Start::Started(Cause::Ready));
+        s.finish();
+        assert_eq!(s.read().status(), Status::Dead);
+        assert_eq!(s.read().ticket(), 2);
+    }
+
+    #[test]
+    fn a_claim_under_the_scan_bit_is_enqueued_by_the_observer() {
+        let s = StateWord::new();
+        s.birth();
+        assert_eq!(s.start(), Start::Started(Cause::Ready));
+        s.wait();
+        let seen = s.hold().unwrap();
+        assert!(s.hold().is_none(), "one observer at a time");
+        assert_eq!(s.claim(Cause::Ready, None), Claim::Held);
+        assert_eq!(s.start(), Start::Held);
+        assert_eq!(s.release(seen.status()), Release::Enqueue);
+        assert_eq!(s.start(), Start::Started(Cause::Ready));
+    }
+
+    #[test]
+    fn a_leaked_task_can_still_wake() {
+        let s = StateWord::new();
+        s.birth();
+        assert_eq!(s.start(), Start::Started(Cause::Ready));
+        s.wait();
+        assert!(s.condemn(s.read()));
+        assert_eq!(s.read().status(), Status::Leaked);
+        assert_eq!(s.claim(Cause::Ready, None), Claim::Won);
+    }
+}
