@@ -10,7 +10,8 @@ use std::env;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(runtime)");
-    let is = |key: &str, values: &[&str]| values.contains(&env::var(key).unwrap_or_default().as_str());
+    let is =
+        |key: &str, values: &[&str]| values.contains(&env::var(key).unwrap_or_default().as_str());
     let flag = |name: &str| env::var_os(format!("CARGO_CFG_{name}")).is_some();
     let target = is("CARGO_CFG_TARGET_OS", &["linux"])
         && is("CARGO_CFG_TARGET_ARCH", &["x86_64", "aarch64"]);

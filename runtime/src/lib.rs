@@ -17,36 +17,36 @@ pub(crate) mod arch;
 pub(crate) mod stack;
 
 #[cfg(any(runtime, loom))]
-#[path = "task/state.rs"]
-pub(crate) mod state;
+#[path = "sched/idle.rs"]
+pub(crate) mod idle;
 #[cfg(any(runtime, loom))]
 #[path = "task/join.rs"]
 pub(crate) mod join;
+#[cfg(all(loom, test))]
+mod models;
 #[cfg(any(runtime, loom))]
 #[path = "sched/ring.rs"]
 pub(crate) mod ring;
 #[cfg(any(runtime, loom))]
-#[path = "sched/idle.rs"]
-pub(crate) mod idle;
-#[cfg(all(loom, test))]
-mod models;
+#[path = "task/state.rs"]
+pub(crate) mod state;
 
 #[cfg(runtime)]
-#[expect(unsafe_code, reason = "records and packets that outlive borrows")]
-pub(crate) mod task;
+pub mod chan;
+#[cfg(runtime)]
+#[expect(unsafe_code, reason = "reads of workers, which are never freed")]
+pub mod inspect;
 #[cfg(runtime)]
 #[expect(unsafe_code, reason = "queues of records, the switch to and from tasks")]
 pub(crate) mod sched;
 #[cfg(runtime)]
-#[expect(unsafe_code, reason = "the timer map behind its lock")]
-pub mod time;
-#[cfg(runtime)]
-pub mod chan;
-#[cfg(runtime)]
 pub mod sync;
 #[cfg(runtime)]
-#[expect(unsafe_code, reason = "reads of workers, which are never freed")]
-pub mod inspect;
+#[expect(unsafe_code, reason = "records and packets that outlive borrows")]
+pub(crate) mod task;
+#[cfg(runtime)]
+#[expect(unsafe_code, reason = "the timer map behind its lock")]
+pub mod time;
 
 /// Settings of the runtime, to be made before its first use.
 #[cfg(runtime)]
@@ -59,8 +59,9 @@ pub use crate::{
     sched::maxprocs,
     task::entry::{goexit, yield_now},
     task::no_park,
+    task::reap::Reaped,
     task::record::TaskId,
-    task::scope::{Entered, Scope, Watch},
+    task::scope::{Entered, Scope, ScopeId, UnseenPanic, Watch},
     task::spawn::{Builder, JoinError, JoinHandle, go, num_tasks, run},
     time::sleep,
 };

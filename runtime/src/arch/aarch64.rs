@@ -74,3 +74,16 @@ pub(crate) unsafe fn prepare(top: *mut u8, entry: extern "C" fn() -> !) -> *mut 
         sp
     }
 }
+
+/// Asks the cache for the line at `address`, which need not be valid.
+#[inline]
+pub(crate) fn prefetch(address: *const u8) {
+    // SAFETY: a hint; it never faults.
+    unsafe {
+        core::arch::asm!(
+            "prfm pldl1keep, [{}]",
+            in(reg) address,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+}

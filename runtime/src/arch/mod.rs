@@ -12,17 +12,16 @@
 //!         │ frames of the  │          │ frames of the  │
 //!         │ task           │          │ task           │
 //!         ├────────────────┤          ├────────────────┤
-//!         │ return address │          │ d8–d15         │
+//!         │ where to go on │          │ d8–d15         │
 //!         │ rbp            │          │ x19–x28        │
-//!         │ rbx, r12–r15   │          │ x29, x30       │
+//!         │ rbx            │          │ x29, x30       │
 //!   sp ─▶ └────────────────┘    sp ─▶ └────────────────┘
 //! ```
 //!
-//! `switch(save, to)` pushes the callee-saved registers, stores the stack
-//! pointer to `*save`, loads `to`, pops and returns on the other stack. The
-//! caller-saved registers are the compiler's business, as at any call. The
-//! floating-point control words are not saved: changing them is undefined
-//! behaviour in Rust anyway.
+//! `switch(save, to)` pushes what must survive, stores the stack pointer to
+//! `*save`, loads `to`, pops and goes on on the other stack. All other registers
+//! are the compiler's business, as at any call. The floating-point control
+//! words are not saved: changing them is undefined behaviour in Rust anyway.
 //!
 //! `prepare(top, entry)` writes the picture above onto an empty stack, so that
 //! the first switch to it calls `entry` on it. Unwinders stop at the trampoline
@@ -39,6 +38,6 @@ mod aarch64;
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
-pub(crate) use aarch64::{prepare, switch};
+pub(crate) use aarch64::{prefetch, prepare, switch};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{prepare, switch};
+pub(crate) use x86_64::{prefetch, prepare, switch};

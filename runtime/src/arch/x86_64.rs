@@ -1,64 +1,56 @@
 //! The switch for x86-64, System V calling convention.
+//!
+//! It is inlined. A function would be entered by `call` and left by a jump to
+//! the other stack, and each such pair leaves the predictor of return addresses
+//! one entry out of step, so that every `ret` behind it is mispredicted.
+//! Inlined, there is no call at all, and the compiler saves only the registers
+//! that are in use: the assembly declares all of them as overwritten, except
+//! rbx and rbp, which it may not name and which are pushed by hand.
 
-use core::arch::naked_asm;
-
-/// Words that `switch` keeps: six registers and the return address.
-const SAVED: usize = 7;
+use core::arch::{asm, naked_asm};
 
 /// Leaves this stack at `*save` and continues the one saved at `to`.
 ///
 /// # Safety
 /// A1; `save` is writable. What the other stack does until it switches back is
 /// a call like any other for this one.
-#[unsafe(naked)]
-pub(crate) unsafe extern "C" fn switch(save: *mut *mut u8, to: *mut u8) {
-    naked_asm!(
-        ".cfi_startproc",
-        "push rbp",
-        ".cfi_adjust_cfa_offset 8",
-        "push rbx",
-        ".cfi_adjust_cfa_offset 8",
-        "push r12",
-        ".cfi_adjust_cfa_offset 8",
-        "push r13",
-        ".cfi_adjust_cfa_offset 8",
-        "push r14",
-        ".cfi_adjust_cfa_offset 8",
-        "push r15",
-        ".cfi_adjust_cfa_offset 8",
-        // From here on the old stack can be continued by another thread.
-        "mov [rdi], rsp",
-        "mov rsp, rsi",
-        "pop r15",
-        ".cfi_adjust_cfa_offset -8",
-        "pop r14",
-        ".cfi_adjust_cfa_offset -8",
-        "pop r13",
-        ".cfi_adjust_cfa_offset -8",
-        "pop r12",
-        ".cfi_adjust_cfa_offset -8",
-        "pop rbx",
-        ".cfi_adjust_cfa_offset -8",
-        "pop rbp",
-        ".cfi_adjust_cfa_offset -8",
-        // Not `ret`: the return-address predictor would always guess the
-        // caller on the other stack. An indirect jump is predicted by history.
-        "pop rcx",
-        ".cfi_adjust_cfa_offset -8",
-        ".cfi_register rip, rcx",
-        "jmp rcx",
-        ".cfi_endproc",
-    )
+#[inline(always)]
+pub(crate) unsafe fn switch(save: *mut *mut u8, to: *mut u8) {
+    // SAFETY: by contract. Both stacks have the layout of the module's picture
+    // when they are not running, so the pops fit the pushes.
+    unsafe {
+        asm!(
+            "lea rax, [rip + 2f]",
+            "push rax",
+            "push rbp",
+            "push rbx",
+            "mov [rdi], rsp",
+            // From here on the old stack can be continued by another thread.
+            "mov rsp, rsi",
+            "pop rbx",
+            "pop rbp",
+            "pop rcx",
+            "jmp rcx",
+            "2:",
+            inout("rdi") save => _,
+            inout("rsi") to => _,
+            out("r12") _,
+            out("r13") _,
+            out("r14") _,
+            out("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
 }
 
-/// First frame of every task: calls the entry that `prepare` left in r12.
+/// First frame of every task: calls the entry that `prepare` left in rbx.
 #[unsafe(naked)]
 unsafe extern "C" fn trampoline() -> ! {
     naked_asm!(
         // No caller: unwinders and backtraces stop here.
         ".cfi_startproc",
         ".cfi_undefined rip",
-        "call r12",
+        "call rbx",
         "ud2",
         ".cfi_endproc",
     )
@@ -70,24 +62,28 @@ unsafe extern "C" fn trampoline() -> ! {
 /// `top` is 16-byte aligned, with at least 128 writable bytes below it that
 /// nothing uses; A2.
 pub(crate) unsafe fn prepare(top: *mut u8, entry: extern "C" fn() -> !) -> *mut u8 {
-    // Two zero words end walks by frame pointer and keep the alignment: the
-    // trampoline starts with rsp = top - 16.
-    let words: [usize; SAVED + 2] = [
-        0,                                      // r15
-        0,                                      // r14
-        0,                                      // r13
-        entry as *const () as usize,            // r12
-        0,                                      // rbx
-        0,                                      // rbp
-        trampoline as *const () as usize,       // return address
+    let words: [usize; 5] = [
+        entry as *const () as usize,      // rbx
+        0,                                // rbp
+        trampoline as *const () as usize, // where to continue
+        // Two zero words end walks by frame pointer and keep the alignment:
+        // the trampoline starts with rsp = top - 16.
         0,
         0,
     ];
-    // SAFETY: by contract these bytes below `top` are ours; 72 bytes below an
+    // SAFETY: by contract these bytes below `top` are ours; 40 bytes below an
     // aligned address is aligned for words.
     unsafe {
         let sp = top.sub(size_of_val(&words));
-        sp.cast::<[usize; SAVED + 2]>().write(words);
+        sp.cast::<[usize; 5]>().write(words);
         sp
     }
+}
+
+/// Asks the cache for the line at `address`, which need not be valid.
+#[inline]
+pub(crate) fn prefetch(address: *const u8) {
+    use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: a hint; it never faults. SSE is part of x86-64.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
 }

@@ -18,15 +18,18 @@
 //! ```
 //!
 //! The value of a parked sender and the slot of a parked receiver are in the
-//! node in the parked frame; whoever claims the waiter moves the value in or out
-//! before it enqueues the task. So a value is always in exactly one place: with
-//! a caller, in the ring, or in the slot of one node.
+//! node in the parked frame. The partner moves the value in or out and then
+//! claims the waiter. If the claim fails the move has not happened, and the next
+//! waiter is tried. So a value is always in exactly one place: with a caller,
+//! in the ring, or in the slot of one node.
 //!
-//! | a node's `outcome` | set by | the slot of a sender | the slot of a receiver |
+//! | after `Wake::Ready` a node's `outcome` is | set by | slot of a sender | slot of a receiver |
 //! |---|---|---|---|
-//! | `Pending` | the parking task | full | empty |
-//! | `Done` | the partner, after its claim | empty | full |
-//! | `Closed` | `close`, after its claim | full | empty |
+//! | `Done` | the partner, before its claim | empty | full |
+//! | `Closed` | `close`, before its claim | full | empty |
+//!
+//! After any other wake-up the outcome means nothing; a sender's slot is full and
+//! a receiver's is empty.
 //!
 //! # Invariants
 //!
@@ -37,27 +40,24 @@
 //!   lock. The ring has its full capacity from the start.
 //! - **C3** A queued link is the first field of a [`Waiter`] of this channel's
 //!   `T`, and the pointer in the queue is derived from the whole node.
-//! - **C4** Slot and outcome of a node belong to the parked frame, except between
-//!   a partner's claim and its enqueue, when they belong to the partner (W3 of
-//!   [`waitq`](super::waitq)). The slot is full or empty as the table says.
-//! - **C5** In a closed channel no sender waits, and none will: `close` claims
-//!   all, and a send looks at `closed` first.
+//! - **C4** Slot and outcome of a queued node are touched under the lock only.
+//!   Whoever takes the node from the queue may write to it until the claim
+//!   (W3 of [`waitq`](super::waitq)); after it they are the waiter's.
+//! - **C5** In a closed channel nobody queues, and no waiter is served: `close`
+//!   turns away those that queue already.
 //! - **C6** Waiting receivers imply an empty ring, waiting senders a full one.
 //!   (A waiter whose claim would fail counts as not waiting.)
 
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
-use super::waitq::{Batch, Link, Queue};
-use crate::inspect::WaitReason;
+use super::waitq::{self, Link, Queue};
 use crate::sched::park::{self, Claimed, Park, Wake};
 use crate::sys::lock::RawLock;
-use crate::task::{self, affinity::Affinity};
+use crate::task::{self, TaskRef, affinity::Affinity};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
-use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 /// A channel, shared by its handles.
 pub(super) struct Chan<T> {
@@ -93,17 +93,16 @@ struct Waiter<T> {
 
 #[derive(Clone, Copy)]
 enum Outcome {
-    Pending,
     Done,
     Closed,
 }
 
 impl<T> Waiter<T> {
     #[inline]
-    fn new(slot: MaybeUninit<T>) -> Self {
+    fn new(me: TaskRef, slot: MaybeUninit<T>) -> Self {
         Self {
-            link: Link::new(task::current()),
-            outcome: Cell::new(Outcome::Pending),
+            link: Link::new(me, 0),
+            outcome: Cell::new(Outcome::Closed),
             slot: UnsafeCell::new(slot),
         }
     }
@@ -112,45 +111,15 @@ impl<T> Waiter<T> {
     fn link(&self) -> *const Link {
         ptr::from_ref(self).cast()
     }
-}
 
-/// A partner's node, claimed and not yet enqueued.
-struct Partner<T> {
-    node: *const Waiter<T>,
-    claimed: Claimed,
-}
-
-impl<T> Partner<T> {
-    /// The next claimable waiter of a queue of this channel.
+    /// Empties the slot.
+    ///
+    /// # Safety
+    /// It is full, and the caller may touch it (C4).
     #[inline]
-    fn first(queue: &mut Queue) -> Option<Self> {
-        // SAFETY: a `&mut Queue` of a channel is reached under its lock (C1).
-        let (link, claimed) = unsafe { queue.claim_first() }?;
-        Some(Self {
-            node: link.cast(), // C3
-            claimed,
-        })
-    }
-
-    /// Fills a receiver's slot.
-    #[inline]
-    fn give(&self, value: T) {
-        // SAFETY: the node is ours and its slot empty (C4).
-        unsafe {
-            (*(*self.node).slot.get()).write(value);
-            (*self.node).outcome.set(Outcome::Done);
-        }
-    }
-
-    /// Empties a sender's slot.
-    #[inline]
-    fn take(&self) -> T {
-        // SAFETY: the node is ours and its slot full (C4); `Done` says that it
-        // is empty now.
-        unsafe {
-            (*self.node).outcome.set(Outcome::Done);
-            (*(*self.node).slot.get()).assume_init_read()
-        }
+    unsafe fn value(&self) -> T {
+        // SAFETY: by contract.
+        unsafe { (*self.slot.get()).assume_init_read() }
     }
 }
 
@@ -176,9 +145,61 @@ impl<'a, T> Held<'a, T> {
 
     /// Unlocks and lets the partner go.
     #[inline]
-    fn resume(self, partner: Partner<T>) {
+    fn resume(self, partner: Claimed) {
         drop(self);
-        partner.claimed.enqueue();
+        partner.enqueue();
+    }
+}
+
+impl<T> Core<T> {
+    /// Gives the value to the first waiting receiver, or back.
+    #[inline]
+    fn give(&mut self, value: T) -> Result<Claimed, T> {
+        let value = ManuallyDrop::new(value);
+        // SAFETY: `&mut Core` means that the lock is held (C1). The slot is empty
+        // and ours until the claim (C3, C4). If it fails, the copy in the slot
+        // is forgotten by the waiter (C4).
+        let claimed = unsafe {
+            self.receivers.claim_first(|link| {
+                let node = &*link.cast::<Waiter<T>>();
+                ptr::copy_nonoverlapping(&raw const *value, (*node.slot.get()).as_mut_ptr(), 1);
+                node.outcome.set(Outcome::Done);
+            })
+        };
+        match claimed {
+            Some(claimed) => Ok(claimed),
+            None => Err(ManuallyDrop::into_inner(value)),
+        }
+    }
+
+    /// Takes the value of the first waiting sender.
+    #[inline]
+    fn fetch(&mut self) -> Option<(T, Claimed)> {
+        if self.closed {
+            return None; // C5
+        }
+        let mut value = MaybeUninit::uninit();
+        // SAFETY: as in give(); the slot is full. If the claim fails, the copy is
+        // forgotten, and the sender has its value still. `value` was filled by
+        // the copy before the claim that succeeded.
+        unsafe {
+            let claimed = self.senders.claim_first(|link| {
+                let node = &*link.cast::<Waiter<T>>();
+                value = node.slot.get().read();
+                node.outcome.set(Outcome::Done);
+            })?;
+            Some((value.assume_init(), claimed))
+        }
+    }
+
+    /// Tells one of those who wait that the channel is closed.
+    fn refuse(&mut self) -> Option<Claimed> {
+        let refuse = |link: *const Link| {
+            // SAFETY: as in give(); the slot stays as it is.
+            unsafe { &*link.cast::<Waiter<T>>() }.outcome.set(Outcome::Closed);
+        };
+        // SAFETY: as in give().
+        unsafe { self.receivers.claim_first(refuse).or_else(|| self.senders.claim_first(refuse)) }
     }
 }
 
@@ -237,43 +258,49 @@ impl<T> Chan<T> {
     #[inline]
     fn hold(&self) -> Held<'_, T> {
         self.lock.lock();
-        let mut held = Held { chan: self };
-        held.core().affinity.touch();
+        Held { chan: self }
+    }
+
+    /// [`Chan::hold`] for an operation that may wake others or be woken.
+    #[inline]
+    fn hold_by(&self, me: TaskRef) -> Held<'_, T> {
+        let mut held = self.hold();
+        held.core().affinity.touch_by(me.record());
         held
     }
 
     #[inline]
-    fn offer(&self, value: T) -> Offer<'_, T> {
-        let mut held = self.hold();
+    fn offer(&self, me: TaskRef, value: T) -> Offer<'_, T> {
+        let mut held = self.hold_by(me);
         let core = held.core();
         if core.closed {
             return Offer::Closed(value);
         }
-        if let Some(receiver) = Partner::first(&mut core.receivers) {
-            receiver.give(value);
-            held.resume(receiver);
-            return Offer::Sent;
+        match core.give(value) {
+            Ok(receiver) => {
+                held.resume(receiver);
+                Offer::Sent
+            }
+            Err(value) if core.ring.len() < self.capacity => {
+                core.ring.push_back(value);
+                Offer::Sent
+            }
+            Err(value) => Offer::Full(held, value),
         }
-        if core.ring.len() < self.capacity {
-            core.ring.push_back(value);
-            return Offer::Sent;
-        }
-        Offer::Full(held, value)
     }
 
     #[inline]
-    fn take(&self) -> Take<'_, T> {
-        let mut held = self.hold();
+    fn take(&self, me: TaskRef) -> Take<'_, T> {
+        let mut held = self.hold_by(me);
         let core = held.core();
         if let Some(value) = core.ring.pop_front() {
-            if let Some(sender) = Partner::first(&mut core.senders) {
-                core.ring.push_back(sender.take());
+            if let Some((behind, sender)) = core.fetch() {
+                core.ring.push_back(behind);
                 held.resume(sender);
             }
             return Take::Got(value);
         }
-        if let Some(sender) = Partner::first(&mut core.senders) {
-            let value = sender.take();
+        if let Some((value, sender)) = core.fetch() {
             held.resume(sender);
             return Take::Got(value);
         }
@@ -285,7 +312,7 @@ impl<T> Chan<T> {
 
     #[inline]
     pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        match self.offer(value) {
+        match self.offer(task::current(), value) {
             Offer::Sent => Ok(()),
             Offer::Closed(value) => Err(TrySendError::Closed(value)),
             Offer::Full(held, value) => {
@@ -297,62 +324,53 @@ impl<T> Chan<T> {
 
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.take() {
+        match self.take(task::current()) {
             Take::Got(value) => Ok(value),
             Take::Closed => Err(TryRecvError::Closed),
             Take::Empty(_) => Err(TryRecvError::Empty),
         }
     }
 
+    /// Sends a value, parking as `how` says if it has to wait.
     #[inline]
-    pub(super) fn send(
-        &self,
-        value: T,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<(), SendTimeoutError<T>> {
-        task::check_reap();
-        match self.offer(value) {
+    pub(super) fn send(&self, value: T, how: Park) -> Result<(), SendTimeoutError<T>> {
+        let me = waitq::arrive();
+        match self.offer(me, value) {
             Offer::Sent => Ok(()),
             Offer::Closed(value) => Err(SendTimeoutError::Closed(value)),
-            Offer::Full(held, value) => Self::park_send(held, value, deadline, site),
+            Offer::Full(held, value) => Self::park_send(held, me, value, how),
         }
     }
 
+    /// Receives a value, parking as `how` says if it has to wait.
     #[inline]
-    pub(super) fn recv(
-        &self,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<T, RecvTimeoutError> {
-        task::check_reap();
-        match self.take() {
+    pub(super) fn recv(&self, how: Park) -> Result<T, RecvTimeoutError> {
+        let me = waitq::arrive();
+        match self.take(me) {
             Take::Got(value) => Ok(value),
             Take::Closed => Err(RecvTimeoutError::Closed),
-            Take::Empty(held) => Self::park_recv(held, deadline, site),
+            Take::Empty(held) => Self::park_recv(held, me, how),
         }
     }
 
     #[inline(never)]
     fn park_send(
         mut held: Held<'_, T>,
+        me: TaskRef,
         value: T,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
+        how: Park,
     ) -> Result<(), SendTimeoutError<T>> {
         let chan = held.chan;
-        let node = Waiter::new(MaybeUninit::new(value));
+        let node = Waiter::new(me, MaybeUninit::new(value));
         // SAFETY: the lock is held (C1). The node leaves the queue before this
-        // frame ends: by the partner after `Ready`, else by withdraw() (W2).
+        // frame ends: by the partner after `Ready`, else a few lines on (W2).
         unsafe { held.core().senders.push_back(node.link()) };
-        let wake = held.park(how(WaitReason::ChanSend, deadline, site));
-        let reaped = match wake {
+        let reaped = match held.park(how) {
             Wake::Ready => {
                 return match node.outcome.get() {
-                    Outcome::Closed => {
-                        // SAFETY: the slot of a sender that was closed on is full (C4).
-                        Err(SendTimeoutError::Closed(unsafe { node.slot.get().read().assume_init() }))
-                    }
+                    // SAFETY: the slot of a sender that was refused is full, and ours
+                    // since the claim (C4).
+                    Outcome::Closed => Err(SendTimeoutError::Closed(unsafe { node.value() })),
                     _ => Ok(()),
                 };
             }
@@ -363,8 +381,9 @@ impl<T> Chan<T> {
         // SAFETY: the lock is held, and the node is in this queue or in none.
         unsafe { held.core().senders.remove(node.link()) };
         drop(held);
-        // SAFETY: no partner has claimed this task, so the slot is full (C4).
-        let value = unsafe { node.slot.get().read().assume_init() };
+        // SAFETY: off the queue, and no partner's claim has succeeded, so the slot
+        // is full and ours (C4).
+        let value = unsafe { node.value() };
         if reaped {
             // An unwind from here drops the value: it was not sent.
             park::on_reaped();
@@ -374,21 +393,17 @@ impl<T> Chan<T> {
     }
 
     #[inline(never)]
-    fn park_recv(
-        mut held: Held<'_, T>,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<T, RecvTimeoutError> {
+    fn park_recv(mut held: Held<'_, T>, me: TaskRef, how: Park) -> Result<T, RecvTimeoutError> {
         let chan = held.chan;
-        let node = Waiter::<T>::new(MaybeUninit::uninit());
+        let node = Waiter::<T>::new(me, MaybeUninit::uninit());
         // SAFETY: as in park_send().
         unsafe { held.core().receivers.push_back(node.link()) };
-        let wake = held.park(how(WaitReason::ChanReceive, deadline, site));
-        let reaped = match wake {
+        let reaped = match held.park(how) {
             Wake::Ready => {
                 return match node.outcome.get() {
-                    // SAFETY: the slot of a receiver that is done is full (C4).
-                    Outcome::Done => Ok(unsafe { node.slot.get().read().assume_init() }),
+                    // SAFETY: the slot of a receiver that is done is full, and ours
+                    // since the claim (C4).
+                    Outcome::Done => Ok(unsafe { node.value() }),
                     _ => Err(RecvTimeoutError::Closed),
                 };
             }
@@ -409,24 +424,16 @@ impl<T> Chan<T> {
     /// Closes the channel and wakes everybody who waits on it. False if it was
     /// closed already.
     pub(super) fn close(&self) -> bool {
-        let mut held = self.hold();
-        let core = held.core();
-        if mem::replace(&mut core.closed, true) {
+        let mut held = self.hold_by(task::current());
+        if mem::replace(&mut held.core().closed, true) {
             return false;
         }
-        let mut woken = Batch::new();
-        for queue in [&mut core.receivers, &mut core.senders] {
-            while let Some(Partner { node, claimed }) = Partner::<T>::first(queue) {
-                // SAFETY: the node is ours (C4), and stays so until the batch,
-                // which drops after the lock, enqueues it.
-                unsafe {
-                    (*node).outcome.set(Outcome::Closed);
-                    woken.push(node.cast(), claimed);
-                }
-            }
+        // One at a time, so that no number of waiters makes others wait long for
+        // the lock. None are added (C5).
+        while let Some(waiter) = held.core().refuse() {
+            held.resume(waiter);
+            held = self.hold();
         }
-        drop(held);
-        drop(woken);
         true
     }
 
@@ -437,14 +444,6 @@ impl<T> Chan<T> {
         // No send gets past `closed`, so the ring stays as it is left here.
         let values = mem::take(&mut self.hold().core().ring);
         drop(values);
-    }
-}
-
-fn how(reason: WaitReason, deadline: Option<Instant>, site: &'static Location<'static>) -> Park {
-    let park = Park::new(reason, site);
-    match deadline {
-        Some(deadline) => park.until(deadline),
-        None => park,
     }
 }
 

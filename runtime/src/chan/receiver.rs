@@ -5,6 +5,7 @@ use super::iter::{IntoIter, Iter, TryIter};
 use super::never::{self, Ended};
 use super::raw::Chan;
 use crate::inspect::WaitReason;
+use crate::sched::park::Park;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -66,7 +67,7 @@ impl<T> Receiver<T> {
 
     #[inline]
     pub(super) fn recv_at(&self, site: &'static Location<'static>) -> Result<T, RecvError> {
-        self.recv_until(None, site).map_err(|_| RecvError)
+        self.recv_as(self.wait(site)).map_err(|_| RecvError)
     }
 
     /// Receives a value if there is one at once: in the buffer, or with a sender
@@ -114,9 +115,12 @@ impl<T> Receiver<T> {
             Err(TryRecvError::Closed) => return Err(RecvTimeoutError::Closed),
             Err(TryRecvError::Empty) => {}
         }
-        // A deadline beyond the clock's range is none.
-        let deadline = Instant::now().checked_add(timeout);
-        self.recv_until(deadline, Location::caller())
+        let how = self.wait(Location::caller());
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.recv_as(how.until(deadline)),
+            // Beyond the clock's range: no limit.
+            None => self.recv_as(how),
+        }
     }
 
     /// Receives a value, and waits for it until `deadline` at the latest.
@@ -135,18 +139,24 @@ impl<T> Receiver<T> {
     /// ```
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        self.recv_until(Some(deadline), Location::caller())
+        self.recv_as(self.wait(Location::caller()).until(deadline))
+    }
+
+    /// How a receive from there waits.
+    #[inline]
+    fn wait(&self, site: &'static Location<'static>) -> Park {
+        let reason = match &self.chan {
+            Some(_) => WaitReason::ChanReceive,
+            None => WaitReason::ChanReceiveNil,
+        };
+        Park::new(reason, site)
     }
 
     #[inline]
-    fn recv_until(
-        &self,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<T, RecvTimeoutError> {
+    fn recv_as(&self, how: Park) -> Result<T, RecvTimeoutError> {
         match &self.chan {
-            Some(chan) => chan.recv(deadline, site),
-            None => match never::park(WaitReason::ChanReceiveNil, deadline, site) {
+            Some(chan) => chan.recv(how),
+            None => match never::park(how) {
                 Ended::TimedOut => Err(RecvTimeoutError::Timeout),
                 Ended::Reaped => Err(RecvTimeoutError::Closed),
             },

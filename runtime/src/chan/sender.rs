@@ -4,6 +4,7 @@ use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::never::{self, Ended};
 use super::raw::Chan;
 use crate::inspect::WaitReason;
+use crate::sched::park::Park;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -56,7 +57,7 @@ impl<T> Sender<T> {
     #[track_caller]
     #[inline]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        self.send_until(value, None, Location::caller())
+        self.send_as(value, self.wait(Location::caller()))
             .map_err(|err| SendError(err.into_inner()))
     }
 
@@ -105,9 +106,12 @@ impl<T> Sender<T> {
             Err(TrySendError::Closed(value)) => return Err(SendTimeoutError::Closed(value)),
             Ok(()) => return Ok(()),
         };
-        // A deadline beyond the clock's range is none.
-        let deadline = Instant::now().checked_add(timeout);
-        self.send_until(value, deadline, Location::caller())
+        let how = self.wait(Location::caller());
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.send_as(value, how.until(deadline)),
+            // Beyond the clock's range: no limit.
+            None => self.send_as(value, how),
+        }
     }
 
     /// Sends a value, and waits for it until `deadline` at the latest.
@@ -126,19 +130,24 @@ impl<T> Sender<T> {
     /// ```
     #[track_caller]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
-        self.send_until(value, Some(deadline), Location::caller())
+        self.send_as(value, self.wait(Location::caller()).until(deadline))
+    }
+
+    /// How a send from there waits.
+    #[inline]
+    fn wait(&self, site: &'static Location<'static>) -> Park {
+        let reason = match &self.chan {
+            Some(_) => WaitReason::ChanSend,
+            None => WaitReason::ChanSendNil,
+        };
+        Park::new(reason, site)
     }
 
     #[inline]
-    fn send_until(
-        &self,
-        value: T,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> Result<(), SendTimeoutError<T>> {
+    fn send_as(&self, value: T, how: Park) -> Result<(), SendTimeoutError<T>> {
         match &self.chan {
-            Some(chan) => chan.send(value, deadline, site),
-            None => match never::park(WaitReason::ChanSendNil, deadline, site) {
+            Some(chan) => chan.send(value, how),
+            None => match never::park(how) {
                 Ended::TimedOut => Err(SendTimeoutError::Timeout(value)),
                 Ended::Reaped => Err(SendTimeoutError::Closed(value)),
             },

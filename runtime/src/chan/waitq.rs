@@ -25,39 +25,54 @@
 //!   in, from the push until it is off the queue.
 //! - **W2** The frame that holds a link does not end, by return or by unwind,
 //!   before the link is off the queue: either `park` returned `Ready`, and the
-//!   partner has unlinked it (W3), or the frame takes the lock and removes it.
-//!   So under the lock every link in the queue is alive.
-//! - **W3** Who claims a waiter has unlinked it in the same critical section.
-//!   From then until `Claimed::enqueue` the task cannot resume, so the link
-//!   is alive and belongs to the claimer alone, without the lock.
-//! - **W4** After a failed claim the link is unlinked and not touched again: its
-//!   task is on its way by itself, and only the lock keeps its frame alive.
-//! - **W5** After `Claimed::enqueue` the link may be gone.
+//!   partner has unlinked it, or the frame takes the lock and removes it. So
+//!   under the lock every link in the queue is alive.
+//! - **W3** A successful claim is the last that a partner has to do with a link.
+//!   The task may run at once, before the partner unlocks and before it
+//!   enqueues: an adopted thread looks at its state word by itself, and an
+//!   observer that holds the task enqueues it. So whatever the waiter is to find
+//!   in its node is written before the claim.
+//! - **W4** After a failed claim the node is alive as long as the lock is held,
+//!   because its task needs the lock before its frame ends. What was written
+//!   into the node does not count: the task looks at it only after `Ready`.
 
 use crate::sched::park::Claimed;
-use crate::task::TaskRef;
+use crate::task::record::flag;
+use crate::task::{self, TaskRef};
 use std::cell::Cell;
 use std::ptr;
+
+/// The beginning of every operation that may park: the current task, which ends
+/// here if the reaper has marked it. Comes before any lock, because a thread
+/// that is adopted now allocates.
+#[inline]
+pub(crate) fn arrive() -> TaskRef {
+    let me = task::current();
+    if me.record().has(flag::REAP) {
+        task::check_reap();
+    }
+    me
+}
 
 /// A waiter's place in a [`Queue`].
 pub(crate) struct Link {
     next: Cell<*const Link>,
     prev: Cell<*const Link>,
-    queued: Cell<bool>,
     task: TaskRef,
-    /// Set from [`Batch::push`] until the batch enqueues the task.
-    claimed: Cell<Option<Claimed>>,
+    queued: Cell<bool>,
+    tag: u32,
 }
 
 impl Link {
+    /// `tag` is the primitive's own affair.
     #[inline]
-    pub(crate) fn new(task: TaskRef) -> Self {
+    pub(crate) fn new(task: TaskRef, tag: u32) -> Self {
         Self {
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
-            queued: Cell::new(false),
             task,
-            claimed: Cell::new(None),
+            queued: Cell::new(false),
+            tag,
         }
     }
 }
@@ -70,15 +85,21 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) const fn new() -> Self {
-        Self {
-            head: ptr::null(),
-            tail: ptr::null(),
-        }
+        Self { head: ptr::null(), tail: ptr::null() }
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.head.is_null()
+    }
+
+    /// The tag of the first waiter.
+    ///
+    /// # Safety
+    /// The queue's lock is held.
+    pub(crate) unsafe fn first_tag(&self) -> Option<u32> {
+        // SAFETY: null, or alive (W2).
+        unsafe { self.head.as_ref() }.map(|link| link.tag)
     }
 
     /// Appends a waiter.
@@ -127,7 +148,6 @@ impl Queue {
     ///
     /// # Safety
     /// The queue's lock is held. `link` is alive and in this queue or in none.
-    #[inline]
     pub(crate) unsafe fn remove(&mut self, link: *const Link) {
         // SAFETY: the caller's link is alive, its neighbours are by W2.
         unsafe {
@@ -148,95 +168,53 @@ impl Queue {
         }
     }
 
-    /// Unlinks waiters from the front until one can be claimed, and gives that
-    /// one: from now on it belongs to the caller (W3), who enqueues it after
-    /// unlocking.
+    /// Takes the first waiter out and tries to claim it: the outer `None` says
+    /// that the queue is empty, the inner one that the claim failed.
+    ///
+    /// `prepare` sees the link before the claim and writes what the waiter is to
+    /// find in its node (W3). If the claim fails, that was in vain (W4). After
+    /// unlocking, the caller enqueues what it claimed.
     ///
     /// # Safety
     /// The queue's lock is held.
     #[inline]
-    pub(crate) unsafe fn claim_first(&mut self) -> Option<(*const Link, Claimed)> {
-        while !self.head.is_null() {
-            let link = self.head;
-            // SAFETY: links in the queue are alive (W2). After a failed claim
-            // the link is not touched again (W4).
-            unsafe {
-                self.remove(link);
-                if let Some(claimed) = (*link).task.claim() {
-                    return Some((link, claimed));
-                }
-            }
+    pub(crate) unsafe fn try_first(
+        &mut self,
+        prepare: impl FnOnce(*const Link),
+    ) -> Option<Option<Claimed>> {
+        let link = self.head;
+        if link.is_null() {
+            return None;
         }
-        None
+        // SAFETY: the first link and its neighbour are alive (W2). The claim is
+        // the last that happens to the link (W3).
+        unsafe {
+            self.head = (*link).next.get();
+            match self.head.as_ref() {
+                Some(next) => next.prev.set(ptr::null()),
+                None => self.tail = ptr::null(),
+            }
+            (*link).queued.set(false);
+            prepare(link);
+            let task = (*link).task;
+            Some(task.claim())
+        }
     }
 
-    /// Unlinks every waiter and claims those that can be.
+    /// [`Queue::try_first`] until a claim succeeds or the queue is empty.
     ///
     /// # Safety
     /// The queue's lock is held.
-    pub(crate) unsafe fn claim_all(&mut self) -> Batch {
-        let mut batch = Batch::new();
-        // SAFETY: the lock is held; the claimed links are ours (W3).
-        unsafe {
-            while let Some((link, claimed)) = self.claim_first() {
-                batch.push(link, claimed);
-            }
-        }
-        batch
-    }
-}
-
-/// Claimed waiters on their way out, in order. They are chained through their
-/// own links, so that a close wakes any number of tasks without allocating.
-///
-/// Dropping the batch enqueues them; do it after unlocking.
-pub(crate) struct Batch {
-    head: *const Link,
-    tail: *const Link,
-}
-
-impl Batch {
     #[inline]
-    pub(crate) const fn new() -> Self {
-        Self {
-            head: ptr::null(),
-            tail: ptr::null(),
-        }
-    }
-
-    /// Adds a waiter.
-    ///
-    /// # Safety
-    /// `link` was unlinked and claimed by the caller (W3), and `claimed` is the
-    /// proof.
-    #[inline]
-    pub(crate) unsafe fn push(&mut self, link: *const Link, claimed: Claimed) {
-        // SAFETY: both links are claimed and not enqueued: alive and ours (W3).
-        unsafe {
-            (*link).next.set(ptr::null());
-            (*link).claimed.set(Some(claimed));
-            if self.tail.is_null() {
-                self.head = link;
-            } else {
-                (*self.tail).next.set(link);
-            }
-        }
-        self.tail = link;
-    }
-}
-
-impl Drop for Batch {
-    fn drop(&mut self) {
-        while !self.head.is_null() {
-            // SAFETY: W3; all that is needed is read before enqueue() ends the
-            // link's life (W5).
-            let claimed = unsafe {
-                let link = self.head;
-                self.head = (*link).next.get();
-                (*link).claimed.take()
-            };
-            if let Some(claimed) = claimed {
-                claimed.enqueue();
+    pub(crate) unsafe fn claim_first(
+        &mut self,
+        mut prepare: impl FnMut(*const Link),
+    ) -> Option<Claimed> {
+        loop {
+            // SAFETY: by contract.
+            let claimed = unsafe { self.try_first(&mut prepare) }?;
+            if claimed.is_some() {
+                return claimed;
             }
         }
     }

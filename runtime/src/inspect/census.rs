@@ -96,7 +96,7 @@ type Look = (TaskId, ScopeId, bool, bool, bool);
 
 fn look(record: &Record) -> Option<Look> {
     let status = record.state.read().status();
-    if matches!(status, Status::Idle | Status::Dead) || record.has(flag::FINISHED) {
+    if matches!(status, Status::Idle | Status::Dead) {
         return None;
     }
     let parked = matches!(status, Status::Waiting | Status::Leaked);

@@ -3,12 +3,12 @@
 //! ```text
 //! goroutine 7 [chan send, 3 minutes]:
 //! app::leak::{{closure}}(...)
-//! 	/src/app.rs:15 +0x0
+//!     /src/app.rs:15 +0x0
 //! created by app::leak in goroutine 1
-//! 	/src/app.rs:14 +0x0
+//!     /src/app.rs:14 +0x0
 //! ```
 //!
-//! The form is that of Go's `runtime/traceback.go`. The frame shown is the
+//! (a tab where this page shows four spaces). The form is that of Go's `runtime/traceback.go`. The frame shown is the
 //! task's function at the place where it waits, or where it was made.
 
 use super::{Kind, Snapshot, Status, TaskInfo, source};

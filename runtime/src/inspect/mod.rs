@@ -31,9 +31,8 @@ mod dump;
 mod snapshot;
 pub mod source;
 
-pub use crate::task::reap::Reaped;
 pub use crate::task::reason::WaitReason;
-pub use crate::task::scope::{ScopeId, UnseenPanic};
+pub use crate::task::scope::ScopeId;
 pub use crate::task::state::Status;
 pub use census::{Census, Member, foreign_threads, mark_harness_thread};
 pub use dump::write_go_dump;

@@ -112,7 +112,7 @@ fn read(record: &Record) -> Option<TaskInfo> {
     let (stamp, info) = record.observe(|record| {
         let status = record.state.read().status();
         let parked = matches!(status, Status::Waiting | Status::Leaked);
-        if matches!(status, Status::Idle | Status::Dead) || record.has(flag::FINISHED) {
+        if matches!(status, Status::Idle | Status::Dead) {
             return None;
         }
         let kind = if record.has(flag::THREAD) { Kind::Thread } else { Kind::Task };

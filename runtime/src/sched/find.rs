@@ -34,15 +34,13 @@ use std::sync::atomic::Ordering;
 /// How long a holder keeps its processor when others want it, in nanoseconds.
 pub(crate) const SLICE: u64 = 10_000_000;
 
-/// How often a worker without work looks at its hand-off word before it asks
-/// the kernel to wake it: about ten microseconds.
-pub(crate) const SPIN_BEFORE_SLEEP: u32 = 1000;
-
 /// Consecutive picks of a next slot; and the global queue's share, as in Go.
 const STREAK: u32 = 61;
 
-/// Rounds over all processors before the search gives up, as in Go.
-const STEAL_ROUNDS: u32 = 4;
+/// Rounds over all processors before the search gives up. A round waits a
+/// little longer than the one before, some 20 µs in all: less than the kernel
+/// takes to wake a sleeping thread.
+const ROUNDS: u32 = 10;
 
 /// The next task for a worker that holds a processor; `None` when it holds
 /// none any more.
@@ -83,7 +81,7 @@ fn find_bound(w: &Worker) -> Option<&'static Record> {
 fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
     let tick = p.tick.load(Ordering::Relaxed) + 1;
     p.tick.store(tick, Ordering::Relaxed);
-    if tick % u64::from(STREAK) == 0
+    if tick.is_multiple_of(u64::from(STREAK))
         && SCHED.global_len() != 0
         && let Some(task) = SCHED.take_global(p, 1)
     {
@@ -103,7 +101,7 @@ fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
         }
     }
     w.streak.set(0);
-    if tick % 2 == 0 {
+    if tick.is_multiple_of(2) {
         w.bound.pop().or_else(|| p.take())
     } else {
         p.take().or_else(|| w.bound.pop())
@@ -113,11 +111,14 @@ fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
 /// Steps 4 and 5. Leaves the worker spinning if it searched.
 fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> {
     if SCHED.global_len() != 0
-        && let Some(task) = SCHED.take_global(p, u32::MAX)
+        && let Some(task) = SCHED.take_global(p, usize::MAX)
     {
         return Some(task);
     }
     let all = SCHED.processors();
+    if all.len() == 1 {
+        return None;
+    }
     if !w.spinning.get() {
         if !SCHED.idle.may_spin(all.len() as u32) {
             return None;
@@ -125,7 +126,7 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
         w.spinning.set(true);
         SCHED.idle.begin_spin();
     }
-    for round in 1..=STEAL_ROUNDS {
+    for round in 0..ROUNDS {
         let start = p.random() as usize;
         for n in 0..all.len() {
             let victim = &all[(start + n) % all.len()];
@@ -135,19 +136,27 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
             if let Some(task) = p.steal_from(victim) {
                 return Some(task);
             }
-            // The next slot's task would run on its own processor in a moment;
-            // take it only if nothing else is to be had.
-            if round == STEAL_ROUNDS
-                && let Some(task) = victim.steal_next()
-            {
+            if let Some(task) = steal_next(p, victim) {
                 return Some(task);
             }
         }
-        if !w.inbox.is_empty() {
+        if !w.inbox.is_empty() || SCHED.global_len() != 0 {
             return None;
+        }
+        // Looking takes cache lines away from those who work.
+        for _ in 0..8 << round.min(5) {
+            core::hint::spin_loop();
         }
     }
     None
+}
+
+/// The victim's next slot holds what its running task made last, which would
+/// run there in a moment: take it only if the victim has not switched tasks
+/// since the former look.
+fn steal_next(p: &Processor, victim: &Processor) -> Option<&'static Record> {
+    let now = (victim.id, victim.tick.load(Ordering::Relaxed));
+    if p.last_look.replace(now) == now { victim.steal_next() } else { None }
 }
 
 /// f1: this worker found work, and there may be more.
@@ -272,7 +281,7 @@ fn reclaim_or_want(w: &'static Worker) {
             return;
         }
         match s.take_idle(&SCHED.idle) {
-            Some(p) => w.assign(p).to_self(),
+            Some(p) => w.assign(p).expect_awake(),
             None => s.want(w),
         }
     });
@@ -347,7 +356,7 @@ pub(crate) fn enqueue(task: &'static Record) {
     }
     match here {
         Some(me) => me.processor().put_next(task),
-        None => SCHED.put_global_one(task),
+        None => SCHED.put_global(&[task]),
     }
     wake_one();
 }

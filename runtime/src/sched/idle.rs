@@ -12,14 +12,14 @@
 //!   of the program.
 //!
 //! # Protocol for tasks that any worker may run
-//! Submitter: **(s1)** put the task into a queue; **(s2)** full fence;
+//! Submitter: **(s1)** put the task into a queue; **(s2)** [`barrier::light`];
 //! **(s3)** read the word; if a processor is idle and nobody spins, move
 //! `spinning` from 0 to 1 by compare-exchange and give an idle processor to a
 //! worker that starts spinning.
 //!
 //! Worker that found nothing: **(w1)** put the processor among the idle ones
-//! (`idle` + 1); **(w2)** if it was spinning, `spinning` − 1; **(w3)** full
-//! fence; **(w4)** look through all queues once more; if there is work, take an
+//! (`idle` + 1); **(w2)** if it was spinning, `spinning` − 1; **(w3)**
+//! [`barrier::heavy`]; **(w4)** look through all queues once more; if there is work, take an
 //! idle processor back and go on.
 //!
 //! Spinner that found work: **(f1)** `spinning` − 1; if that was the last
@@ -28,7 +28,7 @@
 //!
 //! # Why none is lost
 //! Suppose a task was submitted and everybody sleeps. Take the worker that was
-//! the last to pass w3. The fences s2 and w3 have an order.
+//! the last to pass w3. The barriers s2 and w3 have an order.
 //! - s2 first: then s1 is visible to w4, and the worker found the task.
 //! - w3 first: then w1 and w2 are visible to s3. A processor is idle, and this
 //!   worker does not spin. If `spinning` is still not zero, another worker
@@ -45,12 +45,15 @@
 //!
 //! `models.rs` checks both with loom, and that leaving out w4 is caught.
 
-use crate::sys::atomic::{AtomicU64, Ordering, fence};
+use crate::sys::atomic::{AtomicU64, Ordering};
+use crate::sys::barrier;
 
 const IDLE_ONE: u64 = 1;
 const IDLE: u64 = (1 << 32) - 1;
 const SPIN_ONE: u64 = 1 << 32;
 
+/// In a cache line of its own: every spawn reads it.
+#[repr(align(128))]
 pub(crate) struct IdleWord(AtomicU64);
 
 impl IdleWord {
@@ -69,8 +72,7 @@ impl IdleWord {
     /// counted as spinning already.
     #[inline]
     pub(crate) fn should_wake(&self) -> bool {
-        // ORDERING: SeqCst; pairs with the fence in before_last_look().
-        fence(Ordering::SeqCst);
+        barrier::light();
         let word = self.0.load(Ordering::Relaxed);
         if word & IDLE == 0 || word >= SPIN_ONE {
             return false;
@@ -133,17 +135,6 @@ impl IdleWord {
 
     /// w3.
     pub(crate) fn before_last_look(&self) {
-        // ORDERING: SeqCst; pairs with the fence in should_wake().
-        fence(Ordering::SeqCst);
-    }
-
-    /// Idle processors, for those who only want to look.
-    pub(crate) fn idle(&self) -> u32 {
-        (self.0.load(Ordering::Relaxed) & IDLE) as u32
-    }
-
-    /// Spinning workers, for those who only want to look.
-    pub(crate) fn spinning(&self) -> u32 {
-        (self.0.load(Ordering::Relaxed) >> 32) as u32
+        barrier::heavy();
     }
 }

@@ -37,14 +37,13 @@ pub(crate) mod queue;
 pub(crate) mod worker;
 
 use crate::stack::overflow;
-use crate::sys::lock::RawLock;
 use crate::sys::barrier;
+use crate::sys::lock::RawLock;
 use crate::task::record::Record;
 use config::Settings;
 use core::cell::UnsafeCell;
 use idle::IdleWord;
 use processor::Processor;
-use queue::Fifo;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -66,8 +65,11 @@ pub(crate) struct Shared {
     idle_workers: Vec<&'static Worker>,
     fifo: VecDeque<Member>,
     anyone_queued: bool,
-    pub(crate) global: Fifo,
-    free: Fifo,
+    /// Tasks that any worker may run. Pointers side by side, like `free`.
+    pub(crate) global: VecDeque<&'static Record>,
+    /// Unused records. A vector, not a list through the records: taking one
+    /// must not wait for its cache line.
+    free: Vec<&'static Record>,
     workers: Vec<&'static Worker>,
 }
 
@@ -76,12 +78,19 @@ pub(crate) struct Sched {
     processors: OnceLock<Box<[Processor]>>,
     lock: RawLock,
     shared: UnsafeCell<Shared>,
+    /// Read all the time, written when something happens under the lock.
+    counts: Counts,
     pub(crate) idle: IdleWord,
-    /// Length of the global queue and of the FIFO, to be read without the lock.
-    global_len: AtomicUsize,
-    fifo_len: AtomicUsize,
     next_id: AtomicU64,
     next_worker: AtomicU32,
+}
+
+/// Lengths of the global queue and of the FIFO, to be read without the lock;
+/// in a cache line of their own.
+#[repr(align(128))]
+struct Counts {
+    global: AtomicUsize,
+    fifo: AtomicUsize,
 }
 
 // SAFETY: `shared` is touched only under `lock`; the rest is atomic or set once.
@@ -96,13 +105,12 @@ pub(crate) static SCHED: Sched = Sched {
         idle_workers: Vec::new(),
         fifo: VecDeque::new(),
         anyone_queued: false,
-        global: Fifo::new(),
-        free: Fifo::new(),
+        global: VecDeque::new(),
+        free: Vec::new(),
         workers: Vec::new(),
     }),
+    counts: Counts { global: AtomicUsize::new(0), fifo: AtomicUsize::new(0) },
     idle: IdleWord::new(),
-    global_len: AtomicUsize::new(0),
-    fifo_len: AtomicUsize::new(0),
     next_id: AtomicU64::new(1),
     next_worker: AtomicU32::new(0),
 };
@@ -153,8 +161,7 @@ pub fn maxprocs() -> usize {
 
 impl Sched {
     pub(crate) fn processors(&self) -> &'static [Processor] {
-        let all: &Box<[Processor]> = SCHED.processors.get().expect("the runtime has started");
-        all
+        SCHED.processors.get().expect("the runtime has started")
     }
 
     pub(crate) fn processor(&self, n: u32) -> &'static Processor {
@@ -176,13 +183,13 @@ impl Sched {
     /// Does anybody wait for this holder's processor?
     #[inline]
     pub(crate) fn is_wanted(&self, w: &Worker, p: &Processor) -> bool {
-        self.fifo_len.load(Ordering::Relaxed) != 0
+        self.counts.fifo.load(Ordering::Relaxed) != 0
             || (w.exclusive && (p.has_work() || self.global_len() != 0))
     }
 
     #[inline]
     pub(crate) fn global_len(&self) -> usize {
-        self.global_len.load(Ordering::Relaxed)
+        self.counts.global.load(Ordering::Relaxed)
     }
 
     /// w4: might there be a task that any worker may run?
@@ -190,47 +197,33 @@ impl Sched {
         self.global_len() != 0 || self.processors().iter().any(Processor::has_work)
     }
 
-    pub(crate) fn put_global(&self, list: &Fifo) {
+    pub(crate) fn put_global(&self, records: &[&'static Record]) {
         self.locked(|s| {
-            while let Some(record) = list.pop() {
-                s.global.push(record);
-            }
-            self.global_len.store(s.global.len(), Ordering::Relaxed);
+            s.global.extend(records);
+            self.counts.global.store(s.global.len(), Ordering::Relaxed);
         });
-    }
-
-    pub(crate) fn put_global_one(&self, record: &'static Record) {
-        let list = Fifo::new();
-        list.push(record);
-        self.put_global(&list);
     }
 
     /// Takes a fair share of the global queue, at most `most` tasks: one is
     /// returned, the others go to the ring of `p`, which the caller holds.
-    pub(crate) fn take_global(&self, p: &Processor, most: u32) -> Option<&'static Record> {
-        let batch = Fifo::new();
+    pub(crate) fn take_global(&self, p: &Processor, most: usize) -> Option<&'static Record> {
         self.locked(|s| {
             let share = s.global.len() / self.processors().len() + 1;
-            let room = (ring::SIZE - p.ring.len()).min(ring::SIZE / 2) as usize;
-            for _ in 0..share.min(room + 1).min(most as usize) {
-                let Some(record) = s.global.pop() else { break };
-                batch.push(record);
-            }
-            self.global_len.store(s.global.len(), Ordering::Relaxed);
-        });
-        let first = batch.pop();
-        while let Some(record) = batch.pop() {
-            p.put(record);
-        }
-        first
+            let room = ring::SIZE.saturating_sub(p.ring.len()).min(ring::SIZE / 2) as usize;
+            let count = share.min(room + 1).min(most).min(s.global.len());
+            let mut taken = s.global.drain(..count);
+            let first = taken.next();
+            taken.for_each(|record| p.put_in_room(record));
+            self.counts.global.store(s.global.len(), Ordering::Relaxed);
+            first
+        })
     }
 
-    pub(crate) fn take_free(&self, into: &Fifo, count: usize) {
+    /// Moves up to `count` unused records to `into`.
+    pub(crate) fn take_free(&self, into: &mut Vec<&'static Record>, count: usize) {
         self.locked(|s| {
-            for _ in 0..count {
-                let Some(record) = s.free.pop() else { break };
-                into.push(record);
-            }
+            let keep = s.free.len().saturating_sub(count);
+            into.extend(s.free.drain(keep..));
         });
     }
 
@@ -238,16 +231,8 @@ impl Sched {
         self.locked(|s| s.free.pop())
     }
 
-    pub(crate) fn put_free_slab(&self, slab: &'static [Record]) {
-        self.locked(|s| slab.iter().for_each(|record| s.free.push_front(record)));
-    }
-
-    pub(crate) fn put_free(&self, list: &Fifo) {
-        self.locked(|s| {
-            while let Some(record) = list.pop() {
-                s.free.push_front(record);
-            }
-        });
+    pub(crate) fn put_free(&self, records: &[&'static Record]) {
+        self.locked(|s| s.free.extend_from_slice(records));
     }
 
     pub(crate) fn take_ids(&self, count: u64) -> u64 {
@@ -273,30 +258,30 @@ impl Sched {
     }
 
     fn fifo_changed(&self, s: &Shared) {
-        self.fifo_len.store(s.fifo.len(), Ordering::Relaxed);
+        self.counts.fifo.store(s.fifo.len(), Ordering::Relaxed);
     }
 }
 
 impl Shared {
     /// Passes a processor on: to the first of the FIFO, else to the idle ones.
-    #[must_use]
     pub(crate) fn give(&mut self, p: &'static Processor, idle: &IdleWord) -> Nudge {
-        while let Some(member) = self.fifo.pop_front() {
-            SCHED.fifo_changed(self);
-            match member {
-                Member::Worker(w) => return w.assign(p),
-                Member::Anyone => {
-                    self.anyone_queued = false;
-                    if let Some(w) = self.pop_idle_worker() {
-                        return w.assign(p);
-                    }
-                    return Nudge::Spare { p, spinning: false };
+        let first = self.fifo.pop_front();
+        SCHED.fifo_changed(self);
+        match first {
+            Some(Member::Worker(w)) => w.assign(p),
+            Some(Member::Anyone) => {
+                self.anyone_queued = false;
+                match self.pop_idle_worker() {
+                    Some(w) => w.assign(p),
+                    None => Nudge::Spare { p, spinning: false },
                 }
             }
+            None => {
+                self.idle_processors.push(p);
+                idle.add_idle();
+                Nudge::Nobody
+            }
         }
-        self.idle_processors.push(p);
-        idle.add_idle();
-        Nudge::Nobody
     }
 
     pub(crate) fn take_idle(&mut self, idle: &IdleWord) -> Option<&'static Processor> {

@@ -23,7 +23,7 @@ use crate::sys::lock::RawLock;
 use crate::sys::{clock, futex};
 use crate::task::reason::WaitReason;
 use crate::task::record::{Record, flag};
-use crate::task::state::{Cause, Claim, Release, Start, Status};
+use crate::task::state::{Cause, Claim, Status};
 use crate::task::{self, TaskRef};
 use crate::time;
 use core::panic::Location;
@@ -142,8 +142,7 @@ fn park_task<C: Commit>(
     commit: &C,
 ) -> Wake {
     let marked = flag::REAP | flag::UNINTERRUPTIBLE;
-    if (task.has(marked) || how.uninterruptible || task.no_park.get() != 0)
-        && !may_park(task, how)
+    if (task.has(marked) || how.uninterruptible || task.no_park.get() != 0) && !may_park(task, how)
     {
         commit.cancel();
         return Wake::Reaped;
@@ -207,18 +206,14 @@ fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> Wake 
     task.state.wait_held();
     let parked = commit.commit();
     // A claim that came meanwhile has made us runnable; nobody else need act.
-    let _ = task.state.release(Status::Waiting);
+    let _ = task.state.release();
     if !parked {
         let _ = task.state.claim(Cause::Ready, None);
     }
     loop {
         let reading = task.state.read();
-        if reading.status() == Status::Runnable {
-            match task.state.start() {
-                Start::Started(cause) => return wake_of(cause),
-                Start::Held => std::thread::yield_now(),
-            }
-            continue;
+        if reading.status() == Status::Runnable && !reading.held() {
+            return wake_of(task.state.start());
         }
         let timeout = (how.until != u64::MAX)
             .then(|| Duration::from_nanos(how.until.saturating_sub(clock::now())));
@@ -288,12 +283,5 @@ impl Claimed {
         if let Some(task) = self.0 {
             find::enqueue(task);
         }
-    }
-}
-
-/// Clears the scan bit and enqueues the task if it was claimed meanwhile.
-pub(crate) fn release(task: &'static Record, seen: Status) {
-    if task.state.release(seen) == Release::Enqueue {
-        find::enqueue(task);
     }
 }

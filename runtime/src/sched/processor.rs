@@ -4,19 +4,20 @@
 //! under the scheduler's lock, or through the new holder's `handoff` word
 //! (Release, Acquire). The fields that are cells belong to the holder.
 
-use super::queue::Fifo;
 use super::ring::Ring;
 use super::{SCHED, ring};
 use crate::stack::pool;
 use crate::task::record::Record;
 use crate::task::registry;
-use core::cell::Cell;
+use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// Dead records that a processor keeps; a half of them moves to or from the
 /// global list at once. Go has the same numbers.
 const KEEP: usize = 64;
+/// How many tasks before its start a record is fetched into the cache.
+const AHEAD: u32 = 3;
 /// Task numbers that a processor takes at once. Go: `_GoidCacheBatch`.
 const IDS: u64 = 16;
 
@@ -29,10 +30,13 @@ pub(crate) struct Processor {
     pub(crate) stacks: pool::Local,
     /// Scheduling decisions so far; written by the holder only.
     pub(crate) tick: AtomicU64,
-    free: Fifo,
+    /// Unused records, the warmest last.
+    free: UnsafeCell<Vec<&'static Record>>,
     next_id: Cell<u64>,
     end_id: Cell<u64>,
     rng: Cell<u32>,
+    /// Whose next slot was looked at last, and its processor's tick then.
+    pub(crate) last_look: Cell<(u32, u64)>,
 }
 
 // SAFETY: the cells and the local pool belong to the holder (S1); the rest is atomic.
@@ -46,10 +50,11 @@ impl Processor {
             runnext: AtomicPtr::new(ptr::null_mut()),
             stacks: pool::Local::new(),
             tick: AtomicU64::new(0),
-            free: Fifo::new(),
+            free: UnsafeCell::new(Vec::with_capacity(2 * KEEP)),
             next_id: Cell::new(0),
             end_id: Cell::new(0),
             rng: Cell::new(0x9E37_79B9 ^ (id + 1)),
+            last_look: Cell::new((u32::MAX, 0)),
         }
     }
 
@@ -85,13 +90,18 @@ impl Processor {
             self.put(record);
             return;
         }
-        let taken = Fifo::new();
-        for entry in &half[..grab.len() as usize] {
+        let mut taken: [&'static Record; ring::SIZE as usize / 2 + 1] = [record; _];
+        for (place, entry) in taken.iter_mut().zip(&half[..grab.len() as usize]) {
             // SAFETY: committed, so these records are ours (Q2, R1).
-            taken.push(unsafe { &**entry });
+            *place = unsafe { &**entry };
         }
-        taken.push(record);
-        SCHED.put_global(&taken);
+        SCHED.put_global(&taken[..=grab.len() as usize]);
+    }
+
+    /// Holder: puts the task at the tail of a ring that has room.
+    pub(crate) fn put_in_room(&self, record: &'static Record) {
+        let full = self.ring.put(ptr::from_ref(record).cast_mut()).is_err();
+        assert!(!full, "only the holder puts, and it has seen the room");
     }
 
     /// Holder: the task that was made last, if no thief took it.
@@ -114,8 +124,12 @@ impl Processor {
     /// Holder: the oldest task of the ring.
     #[inline]
     pub(crate) fn take(&self) -> Option<&'static Record> {
+        let record = self.ring.take()?;
+        // Its followers will run soon, and a cold record costs more than the
+        // rest of its start.
+        Record::prefetch(self.ring.peek(AHEAD));
         // SAFETY: taken from the ring, so it is ours (Q2, R1).
-        self.ring.take().map(|r| unsafe { &*r })
+        Some(unsafe { &*record })
     }
 
     /// Holder of `self`: steals half of the victim's ring, keeps it in the own
@@ -131,11 +145,11 @@ impl Processor {
             if !victim.ring.commit(grab) {
                 continue;
             }
-            // SAFETY (all): committed, so these records are ours (Q2, R1).
-            for entry in &half[..count - 1] {
-                self.put(unsafe { &**entry });
-            }
-            return Some(unsafe { &*half[count - 1] });
+            // SAFETY: committed, so these records are ours (Q2, R1).
+            let mut stolen = half[..count].iter().map(|entry| unsafe { &**entry });
+            let newest = stolen.next_back();
+            stolen.for_each(|record| self.put(record));
+            return newest;
         }
     }
 
@@ -147,44 +161,25 @@ impl Processor {
     /// Holder: an unused record.
     #[inline]
     pub(crate) fn take_record(&self) -> &'static Record {
-        match self.free.pop() {
+        // SAFETY: the holder is the only one that touches the vector (S1), and
+        // nothing below calls back into here.
+        let free = unsafe { &mut *self.free.get() };
+        match free.pop() {
             Some(record) => record,
-            None => self.refill_records(),
+            None => refill(free),
         }
-    }
-
-    #[cold]
-    fn refill_records(&self) -> &'static Record {
-        SCHED.take_free(&self.free, KEEP / 2);
-        self.free.pop().unwrap_or_else(|| {
-            for record in registry::grow() {
-                self.free.push(record);
-            }
-            self.free.pop().expect("a slab is not empty")
-        })
     }
 
     /// Holder: takes back the record of a task that ended.
     #[inline]
     pub(crate) fn put_record(&self, record: &'static Record) {
-        self.free.push_front(record);
-        if self.free.len() > 2 * KEEP {
-            self.shed_records();
+        // SAFETY: as in take_record().
+        let free = unsafe { &mut *self.free.get() };
+        if free.len() == 2 * KEEP {
+            SCHED.put_free(&free[KEEP..]);
+            free.truncate(KEEP);
         }
-    }
-
-    #[cold]
-    fn shed_records(&self) {
-        let surplus = Fifo::new();
-        while self.free.len() > KEEP {
-            surplus.push(self.free.pop().expect("counted above"));
-        }
-        SCHED.put_free(&surplus);
-    }
-
-    /// Dead records at hand; for observers, so possibly stale.
-    pub(crate) fn free_records(&self) -> usize {
-        self.free.len()
+        free.push(record);
     }
 
     /// Holder: a task number.
@@ -210,4 +205,15 @@ impl Processor {
         self.rng.set(x);
         x
     }
+}
+
+#[cold]
+fn refill(free: &mut Vec<&'static Record>) -> &'static Record {
+    SCHED.take_free(free, KEEP);
+    if free.is_empty() {
+        let mut fresh: Vec<&'static Record> = registry::grow().iter().collect();
+        free.extend(fresh.drain(..KEEP));
+        SCHED.put_free(&fresh);
+    }
+    free.pop().expect("refilled above")
 }

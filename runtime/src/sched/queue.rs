@@ -12,16 +12,11 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 pub(crate) struct Fifo {
     head: Cell<*const Record>,
     tail: Cell<*const Record>,
-    len: Cell<usize>,
 }
 
 impl Fifo {
     pub(crate) const fn new() -> Self {
-        Fifo { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()), len: Cell::new(0) }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.len.get()
+        Fifo { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()) }
     }
 
     #[inline]
@@ -38,18 +33,6 @@ impl Fifo {
             None => self.head.set(record),
         }
         self.tail.set(record);
-        self.len.set(self.len.get() + 1);
-    }
-
-    /// Puts a record at the front: the list is then a stack.
-    #[inline]
-    pub(crate) fn push_front(&self, record: &'static Record) {
-        record.next.set(self.head.get());
-        if self.head.get().is_null() {
-            self.tail.set(record);
-        }
-        self.head.set(record);
-        self.len.set(self.len.get() + 1);
     }
 
     #[inline]
@@ -60,7 +43,6 @@ impl Fifo {
         if self.head.get().is_null() {
             self.tail.set(ptr::null());
         }
-        self.len.set(self.len.get() - 1);
         Some(record)
     }
 }
@@ -115,7 +97,7 @@ impl Inbox {
         // ORDERING: Acquire; pairs with the Release half of push().
         let mut newest = self.0.swap(ptr::null_mut(), Ordering::Acquire).cast_const();
         let mut oldest: *const Record = ptr::null();
-        // SAFETY (both): null, or a record of the chain that the swap made ours (R1).
+        // SAFETY: null, or a record of the chain that the swap made ours (R1).
         while let Some(record) = unsafe { newest.as_ref() } {
             newest = record.next.replace(oldest);
             oldest = record;

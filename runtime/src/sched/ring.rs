@@ -53,6 +53,12 @@ impl<T> Ring<T> {
         }
     }
 
+    /// An empty ring whose indices start elsewhere.
+    #[cfg(loom)]
+    pub(crate) fn starting_at(n: u32) -> Self {
+        Ring { head: AtomicU32::new(n), tail: AtomicU32::new(n), ..Self::new() }
+    }
+
     fn slot(&self, n: u32) -> &AtomicPtr<T> {
         &self.slots[(n % SIZE) as usize]
     }
@@ -111,6 +117,13 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Owner: what lies `n` entries behind the head, perhaps an old entry: a hint.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(crate) fn peek(&self, n: u32) -> *mut T {
+        self.slot(self.head.load(Ordering::Relaxed).wrapping_add(n)).load(Ordering::Relaxed)
+    }
+
     /// Anybody: reads the older half into `into`, oldest first. It is taken
     /// only when [`commit`](Self::commit) says so.
     pub(crate) fn grab(&self, into: &mut [*mut T; SIZE as usize / 2]) -> Grab {
@@ -124,6 +137,8 @@ impl<T> Ring<T> {
             let len = tail.wrapping_sub(head);
             if len > SIZE {
                 // Read across somebody's progress: look again.
+                #[cfg(loom)]
+                loom::thread::yield_now();
                 continue;
             }
             let count = len - len / 2;

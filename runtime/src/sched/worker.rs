@@ -27,8 +27,10 @@ use super::{SCHED, find};
 use crate::arch;
 use crate::stack::Stack;
 use crate::sys::{futex, signal, thread};
+use crate::task::TaskRef;
+use crate::task::join::Done;
 use crate::task::record::Record;
-use crate::task::state::{Release, Start};
+use crate::task::state::Release;
 use crate::{sys, task, time};
 use core::cell::Cell;
 use core::ptr;
@@ -48,7 +50,11 @@ pub(crate) enum After {
     /// Behind the others that are ready.
     Requeue,
     /// Parked, then `commit(data)`; `held` keeps everybody off until it is done.
-    Park { commit: unsafe fn(*const ()) -> bool, data: *const (), held: bool },
+    Park {
+        commit: unsafe fn(*const ()) -> bool,
+        data: *const (),
+        held: bool,
+    },
     /// Its last instruction has run.
     Exit,
 }
@@ -167,7 +173,6 @@ impl Worker {
 
     /// Gives it a processor. Under the scheduler's lock (W2); the returned word
     /// must be [`nudge`]d after the lock is released.
-    #[must_use]
     pub(crate) fn assign(&'static self, p: &'static Processor) -> Nudge {
         // ORDERING: SeqCst; one order with the status changes in go_idle().
         self.status.store(HOLDS, Ordering::SeqCst);
@@ -179,14 +184,9 @@ impl Worker {
 
     /// Waits until somebody assigns a processor.
     pub(crate) fn await_processor(&self) {
-        let mut rounds = 0;
         let n = loop {
             // ORDERING: Acquire; pairs with the Release in assign().
             match self.handoff.load(Ordering::Acquire) {
-                0 if rounds < find::SPIN_BEFORE_SLEEP => {
-                    rounds += 1;
-                    core::hint::spin_loop();
-                }
                 0 => {
                     // ORDERING: Relaxed; sleeping publishes nothing.
                     let _ = self.handoff.compare_exchange(
@@ -208,7 +208,7 @@ impl Worker {
 
     /// Switches from the running task to the scheduler's stack. Returns when
     /// the task is started again, perhaps on another worker.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn leave(&self, task: &'static Record, after: After) {
         self.after.set(after);
         // SAFETY: A1: the loop's stack pointer was saved by the switch that
@@ -219,10 +219,7 @@ impl Worker {
     /// Runs a task until it leaves.
     #[inline]
     pub(crate) fn execute(&'static self, task: &'static Record) {
-        while let Start::Held = self.start(task) {
-            // An observer reads it, which takes a moment.
-            std::thread::yield_now();
-        }
+        let _ = task.state.start();
         if task.sp.get().is_null() {
             self.first_start(task);
         }
@@ -234,11 +231,6 @@ impl Worker {
         self.settle(task);
     }
 
-    #[inline]
-    fn start(&self, task: &'static Record) -> Start {
-        task.state.start()
-    }
-
     /// Gives a task its stack and, unless tasks migrate, its worker.
     fn first_start(&'static self, task: &'static Record) {
         let stack = match self.processor().stacks.take() {
@@ -248,9 +240,9 @@ impl Worker {
                 task.id()
             )),
         };
-        task.stack.set(Some(stack));
+        task.stack.set(stack.top());
         // SAFETY: the stack is this task's alone (K1) and its top is page-aligned.
-        task.sp.set(unsafe { arch::prepare(Stack::top(stack), task::entry::main) });
+        task.sp.set(unsafe { arch::prepare(stack.top(), task::entry::main) });
         if !SCHED.migrating() || self.exclusive {
             // ORDERING: Release; pairs with the Acquire in ready(): whoever sees
             // the worker sees a finished first start.
@@ -307,24 +299,36 @@ impl Worker {
         }
         // SAFETY: as in settle().
         let parked = unsafe { commit(data) };
-        match task.state.release(seen.status()) {
+        match task.state.release() {
             Release::Enqueue => find::enqueue(task),
             Release::Nothing if parked => scope.notify(),
             Release::Nothing => find::unpark_self(task),
         }
     }
 
+    /// Go: `gdestroy`. In this order: dead, counted, joined, free.
     fn bury(&'static self, task: &'static Record) {
         let scope = task.scope();
+        let p = self.processor();
         if !task.worker.load(Ordering::Relaxed).is_null() {
             self.bound_alive.set(self.bound_alive.get() - 1);
         }
-        let stack = task.stack.take().expect("a started task has a stack");
+        // SAFETY: first_start() stored the top of the stack that the task owned
+        // until now (K1).
+        p.stacks.put(unsafe { Stack::from_top(task.stack.replace(ptr::null_mut())) });
         task.state.finish();
-        // From here on the record and the stack are free.
-        let p = self.processor();
-        p.stacks.put(stack);
-        p.put_record(task);
+        scope.count_death(p.id);
+        match task.join.done() {
+            Done::Nothing => {}
+            Done::Free => p.put_record(task),
+            Done::Wake => {
+                let claimed = task.waiter.get().and_then(TaskRef::claim);
+                task.join.acknowledge();
+                if let Some(claimed) = claimed {
+                    claimed.enqueue();
+                }
+            }
+        }
         scope.notify();
     }
 }
@@ -336,7 +340,10 @@ pub(crate) enum Nudge {
     /// The worker sleeps: wake it.
     Wake(&'static Worker),
     /// There was no idle worker: make one for this processor.
-    Spare { p: &'static Processor, spinning: bool },
+    Spare {
+        p: &'static Processor,
+        spinning: bool,
+    },
 }
 
 impl Nudge {
@@ -347,14 +354,14 @@ impl Nudge {
             Nudge::Spare { p, spinning } => {
                 let worker = SCHED.new_worker(false, HOLDS);
                 worker.spinning.set(spinning);
-                worker.assign(p).to_self();
+                worker.assign(p).expect_awake();
                 worker.launch();
             }
         }
     }
 
     /// The worker does not sleep: it is the caller, or its thread does not run yet.
-    pub(crate) fn to_self(self) {
+    pub(crate) fn expect_awake(&self) {
         debug_assert!(matches!(self, Nudge::Nobody));
     }
 }

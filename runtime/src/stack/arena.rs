@@ -100,9 +100,8 @@ pub(crate) fn guard_hit(address: usize) -> Option<Stack> {
         if (start..end).contains(&address) {
             let within = (address - start) % stride();
             let slot = address - within;
-            return (within < GUARD).then(|| Stack {
-                top: core::ptr::with_exposed_provenance_mut(slot + stride()),
-            });
+            return (within < GUARD)
+                .then(|| Stack { top: core::ptr::with_exposed_provenance_mut(slot + stride()) });
         }
     }
     None

@@ -41,6 +41,14 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
+    /// The slot that ends at `top`.
+    ///
+    /// # Safety
+    /// `top` came from [`top`](Self::top), and the caller owns the slot (K1).
+    pub(crate) unsafe fn from_top(top: *mut u8) -> Stack {
+        Stack { top }
+    }
+
     pub(crate) fn top(self) -> *mut u8 {
         self.top
     }

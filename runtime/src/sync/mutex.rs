@@ -91,10 +91,7 @@ impl<T> Mutex<T> {
     /// assert_eq!(*COUNT.lock(), 1);
     /// ```
     pub const fn new(value: T) -> Self {
-        Self {
-            raw: RawMutex::new(),
-            value: UnsafeCell::new(value),
-        }
+        Self { raw: RawMutex::new(), value: UnsafeCell::new(value) }
     }
 
     /// The value, out of the lock.

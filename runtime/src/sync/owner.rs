@@ -42,10 +42,7 @@ pub(super) struct Owner {
 
 impl Owner {
     pub(super) const fn nobody() -> Self {
-        Self {
-            task: AtomicU64::new(0),
-            site: AtomicPtr::new(ptr::null_mut()),
-        }
+        Self { task: AtomicU64::new(0), site: AtomicPtr::new(ptr::null_mut()) }
     }
 
     /// Only by the owner, as [`Owner::clear`].

@@ -34,6 +34,7 @@
 
 use super::owner::{Holder, Owner};
 use super::waiters::{Held, Parked, Place, Waiters};
+use crate::chan::waitq;
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
 use crate::task::{self, TaskRef, affinity::Affinity};
@@ -70,19 +71,12 @@ impl RawMutex {
     /// reaped while it panics and there is a deadline, that is, an error to
     /// return.
     #[inline]
-    pub(crate) fn lock(
-        &self,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> bool {
-        task::check_reap();
-        let me = task::current();
+    pub(crate) fn lock(&self, deadline: Option<Instant>, site: &'static Location<'static>) -> bool {
+        let me = waitq::arrive();
         // ORDERING: Acquire; pairs with the Release in unlock(). What the former
         // owners did to the value is visible.
-        let free = self
-            .state
-            .compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok();
+        let free =
+            self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok();
         if !free && !self.lock_slow(me, deadline, site) {
             return false;
         }

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | counter up | `add`, at any time |
 //! | counter down, except to 0 with `QUEUED` set | `done`, at any time |
-//! | counter down to 0, and `QUEUED` off | the last `done`, with the queue locked; it takes all waiters out in the same section |
+//! | counter down to 0, and `QUEUED` off | the last `done`, with the queue locked; in the same section it ends the round, and then wakes those who queued in it |
 //! | `QUEUED` on, with a counter above 0 | `wait`, with the queue locked; it then queues and parks |
 //!
 //! So reaching zero and letting the waiters go is one step, whatever is added
@@ -22,9 +22,11 @@
 //! the waiters of both rounds are told apart.)
 
 use super::waiters::{Parked, Place, Waiters};
+use crate::JoinHandle;
+use crate::chan::waitq;
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
-use crate::task::{self, JoinHandle, affinity::Affinity};
+use crate::task::{self, affinity::Affinity};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -91,12 +93,12 @@ impl WaitGroup {
     /// ```
     #[track_caller]
     pub fn add(&self, n: usize) {
-        self.group.touch();
+        self.group.affinity.touch_by(task::current().record());
         let n = n as u64;
         // ORDERING: Relaxed; counting up publishes nothing.
         let counted = self.group.state.try_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
             let counter = (state >> 1).checked_add(n).filter(|sum| *sum <= MAX)?;
-            Some(counter * ONE | state & QUEUED)
+            Some((counter * ONE) | (state & QUEUED))
         });
         assert!(counted.is_ok(), "sync.WaitGroup: counter above its limit");
     }
@@ -168,13 +170,9 @@ impl Drop for Done {
 }
 
 impl Group {
-    fn touch(&self) {
-        self.affinity.touch();
-    }
-
     /// False if the counter is zero already.
     fn done(&self) -> bool {
-        self.touch();
+        self.affinity.touch_by(task::current().record());
         let mut state = self.state.load(Ordering::Relaxed);
         while state >= ONE {
             if state == ONE | QUEUED {
@@ -205,28 +203,22 @@ impl Group {
     /// counter changed meanwhile.
     #[cold]
     fn last_done(&self) -> bool {
-        let mut held = self.waiters.hold();
+        let held = self.waiters.hold();
         // ORDERING: Release, as in done(); the waiters get it through the lock
         // and the wake-up. Acquire: pairs with the Release of the other calls
         // of done(), which the waiters are to see too.
-        let zero = self.state.compare_exchange(
-            ONE | QUEUED,
-            0,
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        );
+        let zero =
+            self.state.compare_exchange(ONE | QUEUED, 0, Ordering::AcqRel, Ordering::Relaxed);
         if zero.is_err() {
             return false;
         }
-        let all = held.claim_all();
-        drop(held);
-        drop(all);
+        held.end_round();
         true
     }
 
     fn wait(&self, site: &'static Location<'static>) {
-        task::check_reap();
-        self.touch();
+        let me = waitq::arrive();
+        self.affinity.touch_by(me.record());
         // ORDERING: Acquire; pairs with the Release in done().
         if self.state.load(Ordering::Acquire) < ONE {
             return;
@@ -242,7 +234,7 @@ impl Group {
             if open.is_err() {
                 return;
             }
-            match held.park(task::current(), Place::Back, how) {
+            match held.park(me, Place::Back, how) {
                 Parked::Woken => return,
                 Parked::TimedOut(_) => unreachable!("a wait without deadline timed out"),
                 Parked::Reaped(held) => {
@@ -258,11 +250,7 @@ impl Group {
 
 impl Default for Group {
     fn default() -> Self {
-        Self {
-            state: AtomicU64::new(0),
-            waiters: Waiters::new(),
-            affinity: Affinity::new(),
-        }
+        Self { state: AtomicU64::new(0), waiters: Waiters::new(), affinity: Affinity::new() }
     }
 }
 

@@ -7,13 +7,13 @@
 //!
 //! # Invariants
 //!
-//! - **S1** `queue` is reached only through a [`Held`], which exists only while
+//! - **S1** `inner` is reached only through a [`Held`], which exists only while
 //!   its thread holds `lock`.
 //! - **S2** [`Held::park`] returns only when its link is off the queue: after
 //!   `Ready` the waker has unlinked it, else the frame removes it. (This is W2
 //!   of `waitq`.)
 
-use crate::chan::waitq::{Batch, Link, Queue};
+use crate::chan::waitq::{Link, Queue};
 use crate::sched::park::{self, Claimed, Park, Wake};
 use crate::sys::lock::RawLock;
 use crate::task::TaskRef;
@@ -23,7 +23,13 @@ use std::ptr;
 
 pub(super) struct Waiters {
     lock: RawLock,
-    queue: UnsafeCell<Queue>,
+    inner: UnsafeCell<Inner>,
+}
+
+struct Inner {
+    queue: Queue,
+    /// Rounds that have ended; a waiter's tag is the number when it queued.
+    rounds: u32,
 }
 
 // SAFETY: the queue, with its raw pointers, is reached under the lock only (S1).
@@ -60,7 +66,7 @@ impl Waiters {
     pub(super) const fn new() -> Self {
         Self {
             lock: RawLock::new(),
-            queue: UnsafeCell::new(Queue::new()),
+            inner: UnsafeCell::new(Inner { queue: Queue::new(), rounds: 0 }),
         }
     }
 
@@ -73,29 +79,52 @@ impl Waiters {
 
 impl<'a> Held<'a> {
     #[inline]
-    fn queue(&mut self) -> &mut Queue {
+    fn inner(&mut self) -> &mut Inner {
         // SAFETY: S1; the borrow of `self` makes it the only one.
-        unsafe { &mut *self.waiters.queue.get() }
+        unsafe { &mut *self.waiters.inner.get() }
     }
 
     pub(super) fn is_empty(&mut self) -> bool {
-        self.queue().is_empty()
+        self.inner().queue.is_empty()
     }
 
-    /// The first waiter that still waits, out of the queue. It is enqueued by
-    /// the caller, after unlocking.
+    /// The first waiter that still waits, out of the queue. The caller enqueues
+    /// it after unlocking.
     #[must_use]
     pub(super) fn claim_first(&mut self) -> Option<Claimed> {
-        // SAFETY: S1. These links have no node around them, so nothing is to be
-        // done to it.
-        unsafe { self.queue().claim_first() }.map(|(_, claimed)| claimed)
+        // SAFETY: S1. There is nothing to tell these waiters.
+        unsafe { self.inner().queue.claim_first(|_| ()) }
     }
 
-    /// All that still wait, out of the queue; dropped after unlocking.
-    #[must_use]
-    pub(super) fn claim_all(&mut self) -> Batch {
+    /// Unlocks, and wakes all who are in the queue now; none of those who come
+    /// meanwhile.
+    pub(super) fn end_round(mut self) {
+        let inner = self.inner();
+        let round = inner.rounds;
+        inner.rounds = round.wrapping_add(1);
+        while let Some(waiter) = self.claim_first_of(round) {
+            // One at a time, so that no number of waiters makes others wait long
+            // for the lock.
+            let waiters = self.waiters;
+            drop(self);
+            waiter.enqueue();
+            self = waiters.hold();
+        }
+    }
+
+    /// The first waiter of a round or of those before it. Newcomers queue at the
+    /// back, so rounds follow each other.
+    fn claim_first_of(&mut self, round: u32) -> Option<Claimed> {
+        let queue = &mut self.inner().queue;
         // SAFETY: S1.
-        unsafe { self.queue().claim_all() }
+        unsafe {
+            while queue.first_tag().is_some_and(|tag| round.wrapping_sub(tag) < u32::MAX / 2) {
+                if let Some(claimed) = queue.try_first(|_| ()).flatten() {
+                    return Some(claimed);
+                }
+            }
+        }
+        None
     }
 
     /// Parks the current task `me` in the queue; the lock is released once it
@@ -103,13 +132,13 @@ impl<'a> Held<'a> {
     #[inline(never)]
     pub(super) fn park(mut self, me: TaskRef, place: Place, how: Park) -> Parked<'a> {
         let waiters = self.waiters;
-        let link = Link::new(me);
+        let link = Link::new(me, self.inner().rounds);
         let at = ptr::from_ref(&link);
         // SAFETY: S1; the link is off the queue again before this frame ends (S2).
         unsafe {
             match place {
-                Place::Back => self.queue().push_back(at),
-                Place::Front => self.queue().push_front(at),
+                Place::Back => self.inner().queue.push_back(at),
+                Place::Front => self.inner().queue.push_front(at),
             }
         }
         let held = ManuallyDrop::new(self);
@@ -119,7 +148,7 @@ impl<'a> Held<'a> {
         }
         let mut held = waiters.hold();
         // SAFETY: S1; the link is in this queue or in none.
-        unsafe { held.queue().remove(at) };
+        unsafe { held.inner().queue.remove(at) };
         match wake {
             Wake::Reaped => Parked::Reaped(held),
             _ => Parked::TimedOut(held),

@@ -40,12 +40,7 @@ pub(crate) unsafe fn wait_ptr(word: *const u32, expected: u32, timeout: Option<D
 pub(crate) fn wake_ptr(word: *const u32, count: i32) {
     // SAFETY: FUTEX_WAKE never reads the word; any address is allowed.
     unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word,
-            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            count,
-        );
+        libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, count);
     }
 }
 

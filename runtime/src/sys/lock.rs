@@ -3,23 +3,43 @@
 //! It guards queues and lists for tens of nanoseconds, never user code, never
 //! across a park. A task never loses its processor while it holds one.
 //!
-//! | value | meaning |
-//! |---|---|
-//! | 0 | free |
-//! | 1 | held, nobody sleeps |
-//! | 2 | held, somebody may sleep |
+//! Every operation on a channel takes one, so what it costs matters. Taking it
+//! is one atomic read-modify-write. Releasing it is a plain store, not a second
+//! one, although a sleeper must not be missed:
 //!
-//! `lock`: 0 => 1, or else x => 2 and sleep. `unlock`: x => 0, wake one if x was 2.
+//! - release: **(u1)** store `FREE`; **(u2)** [`barrier::light`]; **(u3)** read
+//!   the count of sleepers; wake one if it is not zero.
+//! - sleep: **(l1)** count oneself; **(l2)** [`barrier::heavy`]; **(l3)** sleep
+//!   unless the word is `FREE`, which the kernel looks at.
+//!
+//! Either u3 sees l1, or l3 sees u1: that is what the pair of barriers gives.
+//!
+//! After u1 the next holder may free the lock and what contains it, so the
+//! counts are not in the lock but in a static table, shared by the locks whose
+//! addresses fall on one entry. A wake-up that was meant for another lock does
+//! no harm.
 
-use super::futex;
+use super::{barrier, futex};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
-const CONTENDED: u32 = 2;
 
-/// How often a contender looks before it sleeps: about a microsecond.
-const SPINS: u32 = 100;
+/// How often a contender looks before it sleeps: some microseconds.
+const SPINS: u32 = 200;
+
+/// A cache line each, so that unrelated locks do not disturb each other.
+#[repr(align(64))]
+struct Sleepers(AtomicU32);
+
+const ENTRIES: usize = 64;
+static SLEEPERS: [Sleepers; ENTRIES] = [const { Sleepers(AtomicU32::new(0)) }; ENTRIES];
+
+fn sleepers(word: *const u32) -> &'static AtomicU32 {
+    // Fibonacci hashing of the address; its top bits are the entry.
+    let hash = (word.addr() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    &SLEEPERS[(hash >> (64 - ENTRIES.ilog2())) as usize].0
+}
 
 pub(crate) struct RawLock(AtomicU32);
 
@@ -30,33 +50,32 @@ impl RawLock {
 
     #[inline]
     pub(crate) fn lock(&self) {
-        // ORDERING: Acquire; pairs with the Release swap in unlock().
-        if self
-            .0
-            .compare_exchange_weak(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
+        if !self.try_lock() {
             self.lock_slow();
         }
     }
 
+    #[inline]
+    fn try_lock(&self) -> bool {
+        // ORDERING: Acquire; pairs with the Release store in unlock().
+        self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
     #[cold]
     fn lock_slow(&self) {
-        for _ in 0..SPINS {
-            // ORDERING: Acquire; pairs with the Release swap in unlock().
-            if self.0.load(Ordering::Relaxed) == FREE
-                && self
-                    .0
-                    .compare_exchange_weak(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-                    .is_ok()
-            {
-                return;
+        loop {
+            for _ in 0..SPINS {
+                if self.0.load(Ordering::Relaxed) == FREE && self.try_lock() {
+                    return;
+                }
+                core::hint::spin_loop();
             }
-            core::hint::spin_loop();
-        }
-        // ORDERING: Acquire; pairs with the Release swap in unlock().
-        while self.0.swap(CONTENDED, Ordering::Acquire) != FREE {
-            futex::wait(&self.0, CONTENDED, None);
+            let sleepers = sleepers(self.0.as_ptr());
+            // ORDERING: Relaxed; the barrier orders it (l1).
+            sleepers.fetch_add(1, Ordering::Relaxed);
+            barrier::heavy();
+            futex::wait(&self.0, HELD, None);
+            sleepers.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -67,11 +86,12 @@ impl RawLock {
     #[inline]
     pub(crate) unsafe fn unlock(&self) {
         let word = self.0.as_ptr();
-        // ORDERING: Release; pairs with the Acquire in lock(). From here on the
-        // lock, and what contains it, may be freed by the next holder: only
-        // the address is used below.
-        if self.0.swap(FREE, Ordering::Release) == CONTENDED {
-            futex::wake_ptr(word, 1);
+        // ORDERING: Release; pairs with the Acquire in try_lock(). From here on
+        // the lock may be gone: only its address is used below.
+        self.0.store(FREE, Ordering::Release);
+        barrier::light();
+        if sleepers(word).load(Ordering::Relaxed) != 0 {
+            wake(word);
         }
     }
 
@@ -83,5 +103,57 @@ impl RawLock {
         // SAFETY: locked two lines up.
         unsafe { self.unlock() };
         r
+    }
+}
+
+#[cold]
+fn wake(word: *const u32) {
+    futex::wake_ptr(word, 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::UnsafeCell;
+
+    #[derive(Default)]
+    struct Counter {
+        value: UnsafeCell<u64>,
+    }
+    // SAFETY: the cell is used under the lock.
+    unsafe impl Sync for Counter {}
+
+    impl Counter {
+        /// Adds one, slowly.
+        ///
+        /// # Safety
+        /// Under the lock.
+        unsafe fn add(&self, pause: bool) {
+            // SAFETY: by contract.
+            let value = unsafe { &mut *self.value.get() };
+            let before = *value;
+            if pause {
+                // Long enough for the others to go to sleep.
+                std::thread::yield_now();
+            }
+            *value = before + 1;
+        }
+    }
+
+    #[test]
+    fn contended_sections_exclude_each_other() {
+        super::super::barrier::init();
+        let (lock, counter) = (RawLock::new(), Counter::default());
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(|| {
+                    for n in 0..50_000 {
+                        // SAFETY: under the lock.
+                        lock.with(|| unsafe { counter.add(n % 1000 == 0) });
+                    }
+                });
+            }
+        });
+        assert_eq!(counter.value.into_inner(), 200_000);
     }
 }

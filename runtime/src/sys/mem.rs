@@ -10,11 +10,6 @@ const MADV_GUARD_INSTALL: libc::c_int = 102;
 /// Whether the kernel knows guard pages; cleared at the first refusal.
 static GUARD_PAGES: AtomicBool = AtomicBool::new(true);
 
-pub(crate) fn page_size() -> usize {
-    // SAFETY: sysconf takes an integer.
-    unsafe { libc::sysconf(libc::_SC_PAGESIZE) as usize }
-}
-
 /// Reserves `len` bytes that the kernel backs page by page as they are touched.
 pub(crate) fn reserve(len: usize) -> io::Result<*mut u8> {
     // SAFETY: an anonymous mapping at an address of the kernel's choice

@@ -15,7 +15,6 @@
 //! | [`signal`] | fault handler and alternate stacks |
 
 pub(crate) mod atomic;
-#[cfg(runtime)]
 pub(crate) mod barrier;
 #[cfg(runtime)]
 pub(crate) mod clock;

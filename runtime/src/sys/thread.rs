@@ -70,8 +70,7 @@ pub(crate) fn list() -> Vec<ThreadKey> {
     let Ok(dir) = std::fs::read_dir("/proc/self/task") else {
         return Vec::new();
     };
-    dir.filter_map(|entry| key(entry.ok()?.file_name().to_str()?.parse().ok()?))
-        .collect()
+    dir.filter_map(|entry| key(entry.ok()?.file_name().to_str()?.parse().ok()?)).collect()
 }
 
 /// The key of a living thread.

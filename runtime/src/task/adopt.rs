@@ -58,7 +58,6 @@ fn adopt() -> &'static Record {
         scope: scope::root(),
         extra: None,
         flags: flag::THREAD,
-        packet: core::ptr::null_mut(),
     });
     record.tid.store(tid, Ordering::Relaxed);
     record.state.adopt();
@@ -74,8 +73,9 @@ fn adopt() -> &'static Record {
 /// An unused record, for callers without a processor.
 pub(crate) fn take_record() -> &'static Record {
     take_orphan().or_else(|| SCHED.take_free_one()).unwrap_or_else(|| {
-        let (first, rest) = registry::grow().split_first().expect("a slab is not empty");
-        SCHED.put_free_slab(rest);
+        let mut fresh: Vec<&'static Record> = registry::grow().iter().collect();
+        let first = fresh.pop().expect("a slab is not empty");
+        SCHED.put_free(&fresh);
         first
     })
 }
@@ -90,7 +90,7 @@ fn take_orphan() -> Option<&'static Record> {
 
 fn give_back(record: &'static Record) {
     record.state.finish();
-    SCHED.put_free_slab(std::slice::from_ref(record));
+    SCHED.put_free(&[record]);
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -17,13 +17,8 @@ impl Affinity {
         Affinity(AtomicU64::new(0))
     }
 
-    /// Notes that the running task or thread uses the primitive. The caller
-    /// holds the primitive's lock, so there is no race to be lost.
-    #[inline]
-    pub(crate) fn touch(&self) {
-        self.touch_by(super::current().record());
-    }
-
+    /// Notes that the running task or thread, which `record` is, uses the
+    /// primitive. The caller holds the primitive's lock, so no note is lost.
     #[inline]
     pub(crate) fn touch_by(&self, record: &Record) {
         let mine = record.scope().id().get();

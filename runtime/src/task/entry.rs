@@ -1,7 +1,6 @@
 //! The first and the last steps of a task, on its own stack.
 
-use super::join::Done;
-use super::packet::{self, ExitToken};
+use super::packet::ExitToken;
 use super::record::{Record, flag};
 use super::{registry, running};
 use crate::sched::park;
@@ -17,39 +16,17 @@ pub(crate) extern "C" fn main() -> ! {
     crate::sys::fatal(format_args!("task {} was started after its end", record.id()))
 }
 
-/// Runs the task's function and settles what it leaves behind. Everything that
+/// Runs the task's function and disposes of what nobody wants. Everything that
 /// runs user code or frees memory happens here, before the last switch.
 fn end(record: &'static Record) {
-    let packet = record.packet.get();
-    // SAFETY: P2: the task owns its packet's body until `ready` or `done`.
-    let needs_care = unsafe { packet::start(packet, record) };
-    // SAFETY: the packet lives until `done` has said whose it is (J2).
-    let join = unsafe { &(*packet).join };
-    if needs_care && join.ready() {
+    let care = (record.meta().run)(record);
+    if care && record.join.ready() {
         // SAFETY: J1 appoints us.
-        unsafe { packet::dispose_outcome(packet) };
+        unsafe { (record.meta().dispose)(record) };
     }
     if record.has_extra() {
         // Dropped after the lock is released.
         let _extra = registry::with_lock(|| record.take_extra());
-    }
-    // From here on observers and counts take the task for dead.
-    record.set(flag::FINISHED);
-    let shard = worker::current().expect("a task runs on a worker").processor().id;
-    record.scope().count_death(shard);
-    match join.done() {
-        Done::Nothing => {}
-        // SAFETY: J2 appoints us, and the outcome was disposed of or needs none.
-        Done::Free => unsafe { packet::free_packet(packet) },
-        Done::Wake => {
-            // SAFETY: until `acknowledge` the joiner keeps the packet (J2).
-            let waiter = unsafe { (*packet).waiter.get() };
-            let claimed = waiter.and_then(super::TaskRef::claim);
-            join.acknowledge();
-            if let Some(claimed) = claimed {
-                claimed.enqueue();
-            }
-        }
     }
 }
 
@@ -68,10 +45,9 @@ fn end(record: &'static Record) {
 /// ```
 pub fn goexit() -> ! {
     assert!(running().is_some(), "gopark::goexit called outside of a task");
-    assert!(
-        cfg!(panic = "unwind"),
-        "gopark::goexit needs panic = \"unwind\": return from the task's function instead"
-    );
+    if cfg!(not(panic = "unwind")) {
+        panic!("gopark::goexit needs panic = \"unwind\": return from the task's function instead");
+    }
     std::panic::resume_unwind(Box::new(ExitToken))
 }
 

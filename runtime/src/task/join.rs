@@ -2,15 +2,16 @@
 //!
 //! | bit | set by | meaning |
 //! |---|---|---|
-//! | `READY` | the task | the result is written and needs care (it has a destructor or is a panic) |
+//! | `READY` | the task | the result is written and has a destructor or is a panic: it must be disposed of |
 //! | `DETACHED` | the handle's drop | nobody will ask for the result |
-//! | `WAITING` | the joiner | the packet names a waiter to be claimed |
-//! | `DONE` | the task | the task is over; its scope has counted it |
-//! | `ACK` | the task | after `DONE` and `WAITING`: the waiter was claimed, the packet is not touched again |
+//! | `WAITING` | the joiner | the record names a waiter to be claimed |
+//! | `DONE` | the scheduler | the task is dead, its stack is gone, its scope has counted it |
+//! | `ACK` | the scheduler | after `DONE` and `WAITING`: the waiter was claimed, the record is not touched again |
 //!
-//! - **J1** Of the two, `READY` by the task and `DETACHED` by the handle, the
-//!   second one to arrive disposes of the result.
-//! - **J2** Of `DONE` and `DETACHED`, the second one frees the packet; without
+//! - **J1** Of `READY` and `DETACHED`, the second one to come disposes of the
+//!   result, before it sets its bit in the handle's case: once `DETACHED` is
+//!   set, the handle never touches the record again.
+//! - **J2** Of `DONE` and `DETACHED`, the second one frees the record. Without
 //!   `DETACHED` the joiner frees it, after `DONE`, and after `ACK` if it had
 //!   `WAITING` set when `DONE` came.
 
@@ -24,25 +25,25 @@ const ACK: u32 = 1 << 4;
 
 pub(crate) struct JoinWord(AtomicU32);
 
-/// What the handle's drop must do.
+/// What the handle's drop must do next.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Detached {
-    /// Nothing: the task does the rest.
-    Nothing,
-    /// Dispose of the result; the task frees the packet.
+pub(crate) enum Detach {
+    /// Dispose of the result, then call [`JoinWord::detach_after_result`].
     Result,
-    /// Dispose of the result and free the packet.
-    ResultAndPacket,
+    /// Nothing: the task does the rest, and the record is not ours any more.
+    Nothing,
+    /// Free the record.
+    Free,
 }
 
-/// What the task must do at its end.
+/// What the scheduler must do for a task that is dead.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Done {
-    /// Nothing: the handle does the rest, and the packet is not ours any more.
+    /// Nothing: the handle does the rest, and the record is not ours any more.
     Nothing,
-    /// Free the packet.
+    /// Free the record.
     Free,
     /// Claim the waiter, then call [`JoinWord::acknowledge`], then enqueue it.
     Wake,
@@ -62,21 +63,40 @@ impl JoinWord {
     }
 
     /// The handle goes without a join.
-    pub(crate) fn detach(&self) -> Detached {
-        // ORDERING: AcqRel. Acquire pairs with the Release in ready() and
-        // done(): the result is visible. Release: pairs with theirs, so that
-        // the handle's last use of the packet comes before it is freed.
-        let old = self.0.fetch_or(DETACHED, Ordering::AcqRel);
-        if old & DONE != 0 {
-            Detached::ResultAndPacket
-        } else if old & READY != 0 {
-            Detached::Result
-        } else {
-            Detached::Nothing
+    pub(crate) fn detach(&self) -> Detach {
+        // ORDERING: Acquire; pairs with the Release in ready() and done(): the
+        // result is visible.
+        let mut old = self.0.load(Ordering::Acquire);
+        loop {
+            if old & READY != 0 {
+                return Detach::Result;
+            }
+            // ORDERING: AcqRel. Release: the handle's use of the record ends
+            // here, before the Acquire in done() lets it be freed. Acquire as above.
+            match self.0.compare_exchange_weak(
+                old,
+                old | DETACHED,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) if old & DONE != 0 => return Detach::Free,
+                Ok(_) => return Detach::Nothing,
+                Err(now) => old = now,
+            }
         }
     }
 
-    /// The task is over.
+    /// After [`Detach::Result`]: the result is disposed of.
+    pub(crate) fn detach_after_result(&self) -> Detach {
+        // ORDERING: AcqRel, as in detach().
+        if self.0.fetch_or(DETACHED, Ordering::AcqRel) & DONE != 0 {
+            Detach::Free
+        } else {
+            Detach::Nothing
+        }
+    }
+
+    /// The task is dead.
     pub(crate) fn done(&self) -> Done {
         // ORDERING: AcqRel. Release publishes the result; Acquire pairs with
         // detach() and with wait(), which published the waiter.
@@ -90,15 +110,15 @@ impl JoinWord {
         }
     }
 
-    /// The waiter was claimed; the packet is the joiner's from here on.
+    /// The waiter was claimed; the record is the joiner's from here on.
     pub(crate) fn acknowledge(&self) {
         // ORDERING: Release; pairs with the Acquire in withdraw() and is_done():
-        // the task's reading of the waiter comes before the packet is freed.
+        // reading the waiter comes before the record is freed.
         self.0.fetch_or(ACK, Ordering::Release);
     }
 
-    /// The joiner is parked and its name is in the packet. `false`: too late,
-    /// the task is over and has seen no waiter.
+    /// The joiner is parked and its name is in the record. `false`: too late,
+    /// the task is dead and no waiter was seen.
     pub(crate) fn wait(&self) -> bool {
         // ORDERING: AcqRel. Release publishes the waiter to done(); Acquire
         // pairs with its Release.
@@ -106,12 +126,12 @@ impl JoinWord {
     }
 
     /// The joiner gives up after [`wait`](Self::wait) returned true. Afterwards
-    /// the task does not know the waiter.
+    /// nobody knows the waiter.
     pub(crate) fn withdraw(&self) {
         // ORDERING: AcqRel, as in wait().
         let old = self.0.fetch_and(!WAITING, Ordering::AcqRel);
         if old & DONE != 0 {
-            // The task is between done() and acknowledge(): a claim away.
+            // The scheduler is between done() and acknowledge(): a claim away.
             // ORDERING: Acquire; pairs with the Release in acknowledge().
             while self.0.load(Ordering::Acquire) & ACK == 0 {
                 #[cfg(loom)]
@@ -120,6 +140,12 @@ impl JoinWord {
                 std::thread::yield_now();
             }
         }
+    }
+
+    /// Starts over, for a record that is used again.
+    pub(crate) fn reset(&self) {
+        // ORDERING: Relaxed; published by the birth of the task.
+        self.0.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn is_done(&self) -> bool {

@@ -31,7 +31,6 @@ use std::fmt;
 
 pub(crate) use reap::check_reap;
 pub(crate) use record::TaskId;
-pub(crate) use spawn::JoinHandle;
 
 /// A task or an adopted thread. Records are never freed, so the reference is
 /// always valid; that it is still the same task, the holder knows.
@@ -65,7 +64,8 @@ pub(crate) fn current() -> TaskRef {
     }
 }
 
-/// The running task, nothing adopted: for the fault handler.
+/// The running task; nothing is adopted, so the fault handler may ask too.
+#[inline]
 pub(crate) fn running() -> Option<TaskRef> {
     worker::current_task().map(TaskRef)
 }

@@ -1,22 +1,16 @@
-//! One allocation per task: its closure, then its result.
+//! A task's closure, then its result: in the record itself if they are small,
+//! else in a box that the record points to.
 //!
-//! ```text
-//!   Packet          head: vtable, join word, waiter      known to everybody
-//!   Full<F, T>      head, then union { F, Outcome<T> }   known to the vtable
-//! ```
-//!
-//! - **P1** The body holds the closure from `new` until `run` takes it, then
-//!   nothing, then the outcome until somebody takes or drops that.
+//! - **P1** The body holds the closure from `put` until `run` takes it, then
+//!   nothing, then the outcome until somebody takes or disposes of that.
 //! - **P2** Who may touch the body: the spawner, then the task, then whoever
-//!   the join word appoints (J1). Who frees the packet: J2.
+//!   the join word appoints (J1).
 
-use super::TaskRef;
-use super::join::JoinWord;
-use super::record::{Meta, Record};
+use super::record::{Meta, Record, flag};
 use super::scope::{ScopeId, ScopeInner, UnseenPanic};
 use core::any::Any;
-use core::cell::{Cell, UnsafeCell};
-use core::mem::{ManuallyDrop, needs_drop};
+use core::cell::UnsafeCell;
+use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How a task ended without a value.
@@ -51,65 +45,88 @@ pub(crate) struct ReapToken;
 /// Unwinds a task that called `goexit`.
 pub(crate) struct ExitToken;
 
-/// What can be done with a packet without knowing its type.
-pub(crate) struct Vtable {
-    pub(crate) meta: Meta,
-    run: unsafe fn(*mut Packet, &'static Record) -> bool,
-    dispose: unsafe fn(*mut Packet),
-    body: unsafe fn(*mut Packet) -> *mut u8,
-    free: unsafe fn(*mut Packet),
-}
-
-pub(crate) struct Packet {
-    pub(crate) vtable: &'static Vtable,
-    pub(crate) join: JoinWord,
-    pub(crate) waiter: Cell<Option<TaskRef>>,
-}
+/// Room for small bodies: three quarters of a cache line.
+pub(crate) struct Body(UnsafeCell<MaybeUninit<[usize; 6]>>);
 
 #[repr(C)]
-struct Full<F, T> {
-    head: Packet,
-    body: UnsafeCell<Body<F, T>>,
-}
-
-#[repr(C)]
-union Body<F, T> {
+union Content<F, T> {
     closure: ManuallyDrop<F>,
     outcome: ManuallyDrop<Outcome<T>>,
 }
 
-/// Makes a packet around a closure.
-pub(crate) fn new<F, T>(f: F) -> *mut Packet
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let vtable = const {
-        &Vtable {
-            meta: Meta { entry: core::any::type_name::<F> },
-            run: run::<F, T>,
-            dispose: dispose::<F, T>,
-            body: body::<F, T>,
-            free: free::<F, T>,
+/// Where a content of these types lies.
+struct Place<F, T>(core::marker::PhantomData<Content<F, T>>);
+
+impl<F, T> Place<F, T> {
+    const INLINE: bool = size_of::<Content<F, T>>() <= size_of::<Body>()
+        && align_of::<Content<F, T>>() <= align_of::<Body>();
+
+    fn of(body: &Body) -> *mut Content<F, T> {
+        let inline = body.0.get().cast::<Content<F, T>>();
+        if Self::INLINE {
+            inline
+        } else {
+            // SAFETY: P1: put() stored the box's pointer there.
+            unsafe { inline.cast::<*mut Content<F, T>>().read() }
         }
-    };
-    let full = Box::new(Full::<F, T> {
-        head: Packet { vtable, join: JoinWord::new(), waiter: Cell::new(None) },
-        body: UnsafeCell::new(Body { closure: ManuallyDrop::new(f) }),
-    });
-    Box::into_raw(full).cast()
+    }
+
+    /// Frees the box; its content is gone.
+    fn free(body: &Body) {
+        if !Self::INLINE {
+            // SAFETY: put() made the pointer from a box of this type; the
+            // outcome was taken, so this is the last use of the body (P1).
+            drop(unsafe { Box::from_raw(Self::of(body)) });
+        }
+    }
+}
+
+impl Body {
+    pub(crate) const fn new() -> Body {
+        Body(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+
+    /// Puts a closure in and says what describes it.
+    ///
+    /// # Safety
+    /// The caller owns the record, and its former body is gone.
+    #[inline]
+    pub(crate) unsafe fn put<F, T>(&self, f: F) -> &'static Meta
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let content = Content::<F, T> { closure: ManuallyDrop::new(f) };
+        let inline = self.0.get();
+        // SAFETY: the body is ours and empty; the types fit, or the pointer does.
+        unsafe {
+            if Place::<F, T>::INLINE {
+                inline.cast::<Content<F, T>>().write(content);
+            } else {
+                inline.cast::<*mut Content<F, T>>().write(Box::into_raw(Box::new(content)));
+            }
+        }
+        const {
+            &Meta {
+                entry: core::any::type_name::<F>,
+                run: run::<F, T>,
+                dispose: dispose::<F, T>,
+                take: take::<F, T>,
+            }
+        }
+    }
 }
 
 /// Runs the closure on the task's stack and stores its outcome. Returns whether
-/// the outcome needs care when nobody wants it.
-unsafe fn run<F, T>(packet: *mut Packet, record: &'static Record) -> bool
+/// the outcome must be disposed of if nobody wants it.
+fn run<F, T>(record: &'static Record) -> bool
 where
     F: FnOnce() -> T,
 {
-    let full = packet.cast::<Full<F, T>>();
+    let place = Place::<F, T>::of(&record.body);
     // SAFETY: P1, P2: the task runs once and owns the body now.
-    let closure = unsafe { ManuallyDrop::take(&mut (*(*full).body.get()).closure) };
-    let marked = record.has(super::record::flag::REAP);
+    let closure = unsafe { ManuallyDrop::take(&mut (*place).closure) };
+    let marked = record.has(flag::REAP);
     let result = catch_unwind(AssertUnwindSafe(|| {
         if marked {
             // The reaper came first: only the captured values are dropped.
@@ -124,9 +141,10 @@ where
         Ok(None) => Err(Ended::Reaped),
         Err(payload) => Err(classify(payload, record)),
     };
-    let care = needs_drop::<T>() || matches!(outcome, Err(Ended::Panicked(_)));
+    let care =
+        needs_drop::<T>() || !Place::<F, T>::INLINE || matches!(outcome, Err(Ended::Panicked(_)));
     // SAFETY: P1: the body is empty, and still the task's.
-    unsafe { (*(*full).body.get()).outcome = ManuallyDrop::new(outcome) };
+    unsafe { (*place).outcome = ManuallyDrop::new(outcome) };
     care
 }
 
@@ -155,66 +173,45 @@ fn classify(payload: Box<dyn Any + Send>, record: &'static Record) -> Ended {
     Ended::Panicked(Box::new(Panic { payload, scope, scope_id: scope.id(), seen }))
 }
 
-/// Drops an outcome that nobody asked for.
-unsafe fn dispose<F, T>(packet: *mut Packet) {
-    let full = packet.cast::<Full<F, T>>();
-    // SAFETY: P1, P2: by J1 the caller is the one that disposes of the outcome.
-    let outcome = unsafe { ManuallyDrop::take(&mut (*(*full).body.get()).outcome) };
+/// Takes the outcome out, to `into`, a place for an `Outcome<T>`.
+///
+/// # Safety
+/// J1 appoints the caller, or it is the joiner; `into` is such a place.
+unsafe fn take<F, T>(record: &'static Record, into: *mut ()) {
+    let place = Place::<F, T>::of(&record.body);
+    // SAFETY: P1: the body holds the outcome, and by contract it is the caller's.
+    unsafe {
+        let outcome = ManuallyDrop::take(&mut (*place).outcome);
+        into.cast::<Outcome<T>>().write(outcome);
+    }
+    Place::<F, T>::free(&record.body);
+}
+
+/// Drops an outcome that nobody asked for, running user code.
+///
+/// # Safety
+/// J1 appoints the caller.
+unsafe fn dispose<F, T>(record: &'static Record) {
+    let mut outcome = MaybeUninit::<Outcome<T>>::uninit();
+    // SAFETY: by contract; take() initialises the outcome.
+    let outcome = unsafe {
+        take::<F, T>(record, outcome.as_mut_ptr().cast());
+        outcome.assume_init()
+    };
     if let Err(Ended::Panicked(panic)) = outcome {
         panic.report_unseen();
     }
 }
 
-/// Where the body is: the offset depends on the closure's alignment.
-unsafe fn body<F, T>(packet: *mut Packet) -> *mut u8 {
-    // SAFETY: the packet was made with these types.
-    unsafe { (*packet.cast::<Full<F, T>>()).body.get().cast() }
-}
-
-/// Frees the packet; the body is empty or needs no drop.
-unsafe fn free<F, T>(packet: *mut Packet) {
-    // SAFETY: made by Box::into_raw in new() with these types; freed once (J2).
-    drop(unsafe { Box::from_raw(packet.cast::<Full<F, T>>()) });
-}
-
-/// Runs the closure of a task that starts. Returns whether the outcome needs care.
+/// Takes the outcome of a task that is done.
 ///
 /// # Safety
-/// P2: the calling task owns the packet's body.
-pub(crate) unsafe fn start(packet: *mut Packet, record: &'static Record) -> bool {
-    // SAFETY: by contract; the vtable was made for this packet's types.
-    unsafe { ((*packet).vtable.run)(packet, record) }
-}
-
-/// Drops the outcome, running user code.
-///
-/// # Safety
-/// J1 appoints the caller.
-pub(crate) unsafe fn dispose_outcome(packet: *mut Packet) {
-    // SAFETY: by contract.
-    unsafe { ((*packet).vtable.dispose)(packet) }
-}
-
-/// Frees the memory, running no user code.
-///
-/// # Safety
-/// J2 appoints the caller.
-pub(crate) unsafe fn free_packet(packet: *mut Packet) {
-    // SAFETY: by contract.
-    unsafe { ((*packet).vtable.free)(packet) }
-}
-
-/// Takes the outcome and frees the packet.
-///
-/// # Safety
-/// The task is done, the caller is its only handle, and `T` is its type.
-pub(crate) unsafe fn take<T>(packet: *mut Packet) -> Outcome<T> {
-    // SAFETY: P1: the body holds an outcome of type T, at its start because the
-    // union is repr(C); by contract nobody else takes it.
+/// The caller is the joiner, and `T` is the type of the task's result.
+pub(crate) unsafe fn take_outcome<T>(record: &'static Record) -> Outcome<T> {
+    let mut outcome = MaybeUninit::<Outcome<T>>::uninit();
+    // SAFETY: by contract; take() initialises the outcome.
     unsafe {
-        let body = ((*packet).vtable.body)(packet).cast::<Outcome<T>>();
-        let outcome = body.read();
-        free_packet(packet);
-        outcome
+        (record.meta().take)(record, outcome.as_mut_ptr().cast());
+        outcome.assume_init()
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Records are made in slabs and never freed (**R1**), so a pointer to one
 //! stays valid after its task has ended; the ticket and the id tell whether it
-//! is still the same task. At most one cache line is touched to run a task, a
-//! second one to make or to look at it.
+//! is still the same task. Three cache lines: the first is touched to run a
+//! task, the second to park or to look at it, the third holds its closure.
 //!
 //! | field | who writes it, when | who reads it |
 //! |---|---|---|
@@ -11,7 +11,8 @@
 //! | `sp` | `switch`, leaving the task | the worker that starts it next (**R2**: only between `start` and the switch away) |
 //! | `next` | whoever has the record in a queue or list | the same |
 //! | `worker` | the worker that starts it first | whoever readies it |
-//! | `packet`, `stack` | the spawner; the worker | the worker and the task |
+//! | `stack` | the worker that starts it first | the worker that buries it |
+//! | `body`, `join`, `waiter` | see `packet.rs` and `join.rs` | the task and its handle |
 //! | `flags` | atomic bit operations | everybody |
 //! | `id` … `scope` | the spawner, before `birth` | observers, checked by the stamp (**R3**) |
 //! | `extra` | the spawner; taken at the end under the registry's lock | observers under that lock |
@@ -20,12 +21,13 @@
 //! **R3**: what observers read are atomics, read between two equal stamps of
 //! the state word; a writer changes the word before it changes the fields.
 
-use super::packet::Packet;
+use super::TaskRef;
+use super::join::JoinWord;
+use super::packet::Body;
 use super::reason::WaitReason;
 use super::scope::ScopeInner;
 use super::state::StateWord;
 use crate::sched::worker::Worker;
-use crate::stack::Stack;
 use core::cell::Cell;
 use core::num::NonZeroU64;
 use core::panic::Location;
@@ -80,14 +82,10 @@ pub(crate) mod flag {
     pub(crate) const ABANDONED: u32 = 1 << 3;
     /// Its present park cannot be ended by the reaper.
     pub(crate) const UNINTERRUPTIBLE: u32 = 1 << 4;
-    /// Its function has returned and its scope counts it as dead.
-    pub(crate) const FINISHED: u32 = 1 << 5;
-    /// Bound to its worker until it resumes (it parked while unwinding).
-    pub(crate) const PINNED: u32 = 1 << 6;
     /// Belongs to a test harness: never a possible waker of other scopes.
-    pub(crate) const HARNESS: u32 = 1 << 7;
+    pub(crate) const HARNESS: u32 = 1 << 5;
     /// Starts on a worker of its own.
-    pub(crate) const OWN_THREAD: u32 = 1 << 8;
+    pub(crate) const OWN_THREAD: u32 = 1 << 6;
 }
 
 #[repr(C, align(64))]
@@ -96,28 +94,32 @@ pub(crate) struct Record {
     pub(crate) sp: Cell<*mut u8>,
     pub(crate) next: Cell<*const Record>,
     pub(crate) worker: AtomicPtr<Worker>,
-    pub(crate) packet: Cell<*mut Packet>,
-    pub(crate) stack: Cell<Option<Stack>>,
+    /// The top of the stack; null before the first start and after the end.
+    pub(crate) stack: Cell<*mut u8>,
+    scope: AtomicPtr<ScopeInner>,
+    meta: AtomicPtr<Meta>,
     pub(crate) flags: AtomicU32,
     /// Depth of `no_park` sections.
     pub(crate) no_park: Cell<u16>,
     /// Unwinds that the reaper has started in this task.
     pub(crate) reaps: Cell<u8>,
     reason: AtomicU8,
-    site: AtomicPtr<Location<'static>>,
 
     id: AtomicU64,
     parent: AtomicU64,
     created_at: AtomicPtr<Location<'static>>,
-    meta: AtomicPtr<Meta>,
     creator: AtomicPtr<Meta>,
-    scope: AtomicPtr<ScopeInner>,
     extra: AtomicPtr<Extra>,
+    site: AtomicPtr<Location<'static>>,
     since: AtomicU64,
     /// When the timer of the present park fires; `u64::MAX` without one.
     until: AtomicU64,
+
+    pub(crate) join: JoinWord,
     /// Kernel id of an adopted thread.
     pub(crate) tid: AtomicU32,
+    pub(crate) waiter: Cell<Option<TaskRef>>,
+    pub(crate) body: Body,
 }
 
 // SAFETY: the cells have one accessor at a time, as the table says: the holder
@@ -126,16 +128,24 @@ unsafe impl Sync for Record {}
 // SAFETY: as above.
 unsafe impl Send for Record {}
 
-const _: () = assert!(size_of::<Record>() <= 256, "a parked task must stay cheap");
+const _: () = assert!(size_of::<Record>() == 192, "three cache lines");
 
-/// What the type of a task's closure says: one static per type.
+/// What can be done with a task's body without knowing its types: one static
+/// per closure type.
 pub(crate) struct Meta {
     /// The closure's type name. A function, as `type_name` is not `const`.
     pub(crate) entry: fn() -> &'static str,
+    pub(crate) run: fn(&'static Record) -> bool,
+    pub(crate) dispose: unsafe fn(&'static Record),
+    pub(crate) take: unsafe fn(&'static Record, *mut ()),
 }
 
-/// The description of an adopted thread.
-pub(crate) static THREAD: Meta = Meta { entry: || "thread" };
+/// The description of an adopted thread, which has no body.
+pub(crate) static THREAD: Meta =
+    Meta { entry: || "thread", run: |_| false, dispose: no_dispose, take: no_take };
+
+unsafe fn no_dispose(_: &'static Record) {}
+unsafe fn no_take(_: &'static Record, _: *mut ()) {}
 
 /// What the spawner writes into a record.
 pub(crate) struct Birth {
@@ -146,7 +156,6 @@ pub(crate) struct Birth {
     pub(crate) scope: &'static ScopeInner,
     pub(crate) extra: Option<Box<Extra>>,
     pub(crate) flags: u32,
-    pub(crate) packet: *mut Packet,
 }
 
 impl Record {
@@ -156,24 +165,34 @@ impl Record {
             sp: Cell::new(ptr::null_mut()),
             next: Cell::new(ptr::null()),
             worker: AtomicPtr::new(ptr::null_mut()),
-            packet: Cell::new(ptr::null_mut()),
-            stack: Cell::new(None),
+            stack: Cell::new(ptr::null_mut()),
+            scope: AtomicPtr::new(ptr::null_mut()),
+            meta: AtomicPtr::new(ptr::null_mut()),
             flags: AtomicU32::new(0),
             no_park: Cell::new(0),
             reaps: Cell::new(0),
             reason: AtomicU8::new(0),
-            site: AtomicPtr::new(ptr::null_mut()),
             id: AtomicU64::new(0),
             parent: AtomicU64::new(0),
             created_at: AtomicPtr::new(ptr::null_mut()),
-            meta: AtomicPtr::new(ptr::null_mut()),
             creator: AtomicPtr::new(ptr::null_mut()),
-            scope: AtomicPtr::new(ptr::null_mut()),
             extra: AtomicPtr::new(ptr::null_mut()),
+            site: AtomicPtr::new(ptr::null_mut()),
             since: AtomicU64::new(0),
             until: AtomicU64::new(u64::MAX),
+            join: JoinWord::new(),
             tid: AtomicU32::new(0),
+            waiter: Cell::new(None),
+            body: Body::new(),
         }
+    }
+
+    /// Asks the cache for the two lines that a start touches. Any address may be
+    /// given.
+    #[inline]
+    pub(crate) fn prefetch(record: *const Record) {
+        crate::arch::prefetch(record.cast());
+        crate::arch::prefetch(record.wrapping_byte_add(128).cast());
     }
 
     /// Writes a new life into a record that the caller owns. `birth` or `adopt`
@@ -190,7 +209,7 @@ impl Record {
         };
         self.sp.set(ptr::null_mut());
         self.worker.store(ptr::null_mut(), Ordering::Relaxed);
-        self.packet.set(b.packet);
+        self.join.reset();
         self.flags.store(b.flags, Ordering::Relaxed);
         self.no_park.set(0);
         self.reaps.set(0);
@@ -254,9 +273,14 @@ impl Record {
         unsafe { &*self.created_at.load(Ordering::Relaxed) }
     }
 
-    pub(crate) fn entry(&self) -> &'static str {
+    #[inline]
+    pub(crate) fn meta(&self) -> &'static Meta {
         // SAFETY: only pointers from `&'static Meta` are stored, before publication.
-        unsafe { ((*self.meta.load(Ordering::Relaxed)).entry)() }
+        unsafe { &*self.meta.load(Ordering::Relaxed) }
+    }
+
+    pub(crate) fn entry(&self) -> &'static str {
+        (self.meta().entry)()
     }
 
     /// The entry of the task that made this one.

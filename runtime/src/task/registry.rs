@@ -53,8 +53,6 @@ pub(crate) fn each_of(scope: &'static ScopeInner, mut f: impl FnMut(&'static Rec
     });
 }
 
-/// Not idle, not dead, and not past its end.
 fn in_use(record: &Record) -> bool {
     !matches!(record.state.read().status(), Status::Idle | Status::Dead)
-        && !record.has(flag::FINISHED)
 }

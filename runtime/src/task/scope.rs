@@ -35,6 +35,7 @@ pub struct ScopeId(u64);
 
 impl ScopeId {
     /// The number itself.
+    #[inline]
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -144,6 +145,7 @@ impl ScopeInner {
         scope
     }
 
+    #[inline]
     pub(crate) fn id(&self) -> ScopeId {
         ScopeId(self.id.load(Ordering::Relaxed))
     }

@@ -1,8 +1,8 @@
 //! `go`, `Builder`, `JoinHandle`, `run`.
 
-use super::join::Detached;
-use super::packet::{self, Ended, Packet};
-use super::record::{Birth, Extra, TaskId, flag};
+use super::join::{Detach, JoinWord};
+use super::packet::{self, Ended};
+use super::record::{Birth, Extra, Record, TaskId, flag};
 use super::{TaskRef, scope};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Commit, Park, Wake};
@@ -119,20 +119,21 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let parent = super::current();
-    let packet = packet::new(f);
-    let id = launch(Some(parent), packet, extra, flags, created_at);
-    JoinHandle { packet, id, _result: PhantomData }
+    launch(Some(super::current()), f, extra, flags, created_at)
 }
 
 /// Go: `newproc`. Fills a record and puts it where it will be run.
-fn launch(
+fn launch<F, T>(
     parent: Option<TaskRef>,
-    packet: *mut Packet,
+    f: F,
     extra: Option<Box<Extra>>,
     flags: u32,
     created_at: &'static Location<'static>,
-) -> TaskId {
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let here = worker::current().map(worker::Worker::processor);
     let (record, id) = match here {
         Some(p) => (p.take_record(), p.new_id()),
@@ -141,28 +142,34 @@ fn launch(
     let scope = parent.map_or_else(scope::root, |p| p.record().scope());
     // A scope that is being reaped takes no new life.
     let marked = if scope.is_reaping() { flag::REAP } else { 0 };
+    // SAFETY: a record from a free list is ours, and its last task is gone.
+    let meta = unsafe { record.body.put(f) };
     record.fill(Birth {
         id,
         parent: parent.map(TaskRef::record),
         created_at,
-        // SAFETY: the packet was just made and is not shared yet.
-        meta: unsafe { &(*packet).vtable.meta },
+        meta,
         scope,
         extra,
         flags: flags | marked,
-        packet,
     });
     scope.count_birth(here.map(|p| p.id));
     if flags & flag::OWN_THREAD != 0 {
-        let worker = SCHED.new_worker(true, IDLE);
-        worker.launch();
-        // ORDERING: Release; pairs with the Acquire in enqueue().
-        record.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
+        give_own_worker(record);
     }
     record.state.birth();
     // From here on any worker may run it.
     find::enqueue(record);
-    TaskId::new(id).expect("numbers start at 1")
+    let id = TaskId::new(id).expect("numbers start at 1");
+    JoinHandle { record, id, _result: PhantomData }
+}
+
+#[cold]
+fn give_own_worker(record: &Record) {
+    let worker = SCHED.new_worker(true, IDLE);
+    worker.launch();
+    // ORDERING: Release; pairs with the Acquire in enqueue().
+    record.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
 }
 
 /// Runs `f` as the first task and returns its result: Go's `main`.
@@ -187,12 +194,9 @@ where
     T: Send + 'static,
 {
     sched::start_default();
-    let packet = packet::new(f);
     // Without a parent: the thread that calls this need not be adopted first,
     // so `f` is task 1.
-    let id = launch(super::running(), packet, None, 0, Location::caller());
-    let handle: JoinHandle<T> = JoinHandle { packet, id, _result: PhantomData };
-    match handle.join() {
+    match launch(super::running(), f, None, 0, Location::caller()).join() {
         Ok(value) => value,
         Err(JoinError::Panicked(payload)) => resume_unwind(payload),
         Err(error) => panic!("the first task ended without a value: {error}"),
@@ -201,12 +205,12 @@ where
 
 /// Owns the right to join a task. Dropping it detaches the task.
 pub struct JoinHandle<T> {
-    packet: *mut Packet,
+    record: &'static Record,
     id: TaskId,
     _result: PhantomData<fn() -> T>,
 }
 
-// SAFETY: the packet is shared with the task by the rules J1 and J2, which hold
+// SAFETY: the record is shared with the task by the rules J1 and J2, which hold
 // on any thread; the result crosses threads, so it must be Send.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
 // SAFETY: `&JoinHandle` only reads the join word, which is atomic.
@@ -218,14 +222,9 @@ impl<T> JoinHandle<T> {
         self.id
     }
 
-    fn head(&self) -> &Packet {
-        // SAFETY: the packet lives until this handle has given it up (J2).
-        unsafe { &*self.packet }
-    }
-
     /// Whether [`join`](Self::join) would return at once.
     pub fn is_finished(&self) -> bool {
-        self.head().join.is_done()
+        self.record.join.is_done()
     }
 
     /// Waits until the task has ended and returns what its function returned.
@@ -243,11 +242,13 @@ impl<T> JoinHandle<T> {
         if !self.is_finished() && !self.wait(Location::caller()) {
             return Err(JoinError::Reaped);
         }
-        let packet = self.packet;
+        let record = self.record;
         std::mem::forget(self);
-        // SAFETY: the task is done and acknowledged, the handle was the only
-        // one and is forgotten, and `T` is the packet's type.
-        match unsafe { packet::take::<T>(packet) } {
+        // SAFETY: the task is done and acknowledged, this is its joiner, and `T`
+        // is the type that it was launched with.
+        let outcome = unsafe { packet::take_outcome::<T>(record) };
+        free(record);
+        match outcome {
             Ok(value) => Ok(value),
             Err(Ended::Panicked(panic)) => Err(JoinError::Panicked(panic.payload)),
             Err(Ended::Reaped) => Err(JoinError::Reaped),
@@ -257,12 +258,12 @@ impl<T> JoinHandle<T> {
 
     /// `false`: the caller is being reaped.
     fn wait(&self, site: &'static Location<'static>) -> bool {
-        let head = self.head();
-        head.waiter.set(Some(super::current()));
-        match park::park(Park::new(WaitReason::Join, site), &Joining(head)) {
+        let join = &self.record.join;
+        self.record.waiter.set(Some(super::current()));
+        match park::park(Park::new(WaitReason::Join, site), &Joining(join)) {
             Wake::Ready => true,
             Wake::TimedOut | Wake::Reaped => {
-                head.join.withdraw();
+                join.withdraw();
                 park::on_reaped();
                 false
             }
@@ -271,17 +272,28 @@ impl<T> JoinHandle<T> {
 }
 
 impl<T> Drop for JoinHandle<T> {
+    #[inline]
     fn drop(&mut self) {
-        match self.head().join.detach() {
-            Detached::Nothing => {}
-            // SAFETY: J1 appoints us; the task frees the packet.
-            Detached::Result => unsafe { packet::dispose_outcome(self.packet) },
-            // SAFETY: J1 and J2 appoint us.
-            Detached::ResultAndPacket => unsafe {
-                packet::dispose_outcome(self.packet);
-                packet::free_packet(self.packet);
-            },
+        let join = &self.record.join;
+        let next = match join.detach() {
+            Detach::Result => {
+                // SAFETY: J1 appoints us.
+                unsafe { (self.record.meta().dispose)(self.record) };
+                join.detach_after_result()
+            }
+            next => next,
+        };
+        if next == Detach::Free {
+            free(self.record);
         }
+    }
+}
+
+/// J2 appoints the caller to free the record.
+fn free(record: &'static Record) {
+    match worker::current() {
+        Some(worker) => worker.processor().put_record(record),
+        None => SCHED.put_free(std::slice::from_ref(&record)),
     }
 }
 
@@ -296,13 +308,13 @@ impl<T> fmt::Debug for JoinHandle<T> {
 
 /// Publishes the joiner in the join word. Held, because the reaper could end
 /// the park and the joiner withdraw before the word is set.
-struct Joining<'a>(&'a Packet);
+struct Joining<'a>(&'a JoinWord);
 
 impl Commit for Joining<'_> {
     const HELD: bool = true;
 
     fn commit(&self) -> bool {
-        self.0.join.wait()
+        self.0.wait()
     }
 
     fn cancel(&self) {}

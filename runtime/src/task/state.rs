@@ -10,7 +10,12 @@
 //! *Status* has Go's numbers. *Ticket* counts parks and deaths, so that equal
 //! words mean one uninterrupted state: nothing happened between two readings.
 //! *Cause* says who ended the last park. *Scan* means that an observer holds
-//! the task: it may be made runnable, but it may not start.
+//! the parked task: it may be made runnable, but it may not start.
+//!
+//! A task that is runnable and not held is in a queue, and only the worker that
+//! takes it from there changes its word; observers hold parked tasks only. So
+//! the way of a task from ready to running to parked is plain stores, and the
+//! one atomic read-modify-write of its cycle is the claim.
 //!
 //! Every change goes through one method here:
 //!
@@ -23,14 +28,15 @@
 //! | `claim` | waiting, leaked => runnable | whoever ends the park; one wins |
 //! | `condemn` | waiting => leaked | the verifier |
 //! | `finish` | running => dead | the worker, after the last switch |
-//! | `hold` | + scan on runnable, waiting, leaked | an observer |
+//! | `hold` | + scan on waiting, leaked | an observer |
 //! | `release` | − scan | the same observer |
 //!
 //! A transition from any other state is a bug of the runtime and aborts with
 //! both states named.
 //!
 //! Rules, modelled with loom in `models.rs`:
-//! - **T1** While a task is running, only its worker changes the word. So those
+//! - **T1** While a task is running, or runnable and not held, only one thread
+//!   changes the word: its worker, or whoever took it from a queue. So those
 //!   transitions are plain stores.
 //! - **T2** For one park exactly one `claim` succeeds.
 //! - **T3** A claim never waits for an observer. If the scan bit is set it
@@ -156,16 +162,6 @@ impl Reading {
     }
 }
 
-/// What `start` found.
-#[must_use]
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// The task is running, and this worker owns it.
-    Started(Cause),
-    /// An observer holds it; look again.
-    Held,
-}
-
 /// What `claim` achieved.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
@@ -221,22 +217,19 @@ impl StateWord {
         self.0.store((old & !(STATUS | CAUSE)) | Status::Running as u64, Ordering::Release);
     }
 
-    /// runnable => running.
+    /// runnable => running, for the worker that took the task from a queue.
+    /// Returns who made it ready.
     #[inline]
-    pub(crate) fn start(&self) -> Start {
-        let old = self.0.load(Ordering::Relaxed);
-        if old & SCAN != 0 {
-            return Start::Held;
-        }
-        check(old, &[Status::Runnable], Status::Running);
-        let new = (old & !STATUS) | Status::Running as u64;
+    pub(crate) fn start(&self) -> Cause {
         // ORDERING: Acquire; pairs with the Release of birth(), requeue(), claim()
         // and release(): what was done before the task was made runnable is
         // visible on this worker.
-        match self.0.compare_exchange(old, new, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => Start::Started(Reading(old).cause()),
-            Err(_) => Start::Held,
-        }
+        let old = self.0.load(Ordering::Acquire);
+        check(old, &[Status::Runnable], Status::Running);
+        // A plain store is enough: T1.
+        // ORDERING: Release; pairs with the Acquire in read(), for observers.
+        self.0.store((old & !STATUS) | Status::Running as u64, Ordering::Release);
+        Reading(old).cause()
     }
 
     /// running => runnable.
@@ -309,12 +302,14 @@ impl StateWord {
         self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Sets the scan bit if the task is queued or parked and nobody holds it.
+    /// Sets the scan bit if the task is parked and nobody holds it. Observers
+    /// that only read fields do not need it; so far it serves the tests.
+    #[cfg(any(test, loom))]
     pub(crate) fn hold(&self) -> Option<Reading> {
         // ORDERING: Acquire; pairs with the Release of the transitions. The
         // observer may read what belongs to the state.
         let old = self.0.load(Ordering::Acquire);
-        if old & SCAN != 0 || !matches!(old & STATUS, 1 | 4 | 10) {
+        if old & SCAN != 0 || !matches!(old & STATUS, 4 | 10) {
             return None;
         }
         // ORDERING: Acquire, as above.
@@ -324,18 +319,14 @@ impl StateWord {
             .map(Reading)
     }
 
-    /// Clears the scan bit. `seen` is what [`hold`](Self::hold) returned.
+    /// Clears the scan bit.
     #[inline]
-    pub(crate) fn release(&self, seen: Status) -> Release {
+    pub(crate) fn release(&self) -> Release {
         // ORDERING: Release; pairs with the Acquire in start(): the observer's
         // reads end before the task runs again.
         let old = self.0.fetch_and(!SCAN, Ordering::Release);
         debug_assert!(old & SCAN != 0, "released a task that nobody held");
-        if old & STATUS == Status::Runnable as u64 && seen != Status::Runnable {
-            Release::Enqueue
-        } else {
-            Release::Nothing
-        }
+        if old & STATUS == Status::Runnable as u64 { Release::Enqueue } else { Release::Nothing }
     }
 
     /// The address that a futex waits on: the low half of the word.
@@ -377,14 +368,14 @@ mod tests {
     fn a_life() {
         let s = StateWord::new();
         s.birth();
-        assert_eq!(s.start(), Start::Started(Cause::Ready));
+        assert_eq!(s.start(), Cause::Ready);
         s.wait();
         assert_eq!(s.claim(Cause::Timer, Some(7)), Claim::Lost);
         assert_eq!(s.claim(Cause::Timer, Some(1)), Claim::Won);
         assert_eq!(s.claim(Cause::Ready, None), Claim::Lost);
-        assert_eq!(s.start(), Start::Started(Cause::Timer));
+        assert_eq!(s.start(), Cause::Timer);
         s.requeue();
-        assert_eq!(s.start(), Start::Started(Cause::Ready));
+        assert_eq!(s.start(), Cause::Ready);
         s.finish();
         assert_eq!(s.read().status(), Status::Dead);
         assert_eq!(s.read().ticket(), 2);
@@ -394,21 +385,20 @@ mod tests {
     fn a_claim_under_the_scan_bit_is_enqueued_by_the_observer() {
         let s = StateWord::new();
         s.birth();
-        assert_eq!(s.start(), Start::Started(Cause::Ready));
+        assert_eq!(s.start(), Cause::Ready);
         s.wait();
-        let seen = s.hold().unwrap();
+        assert!(s.hold().is_some());
         assert!(s.hold().is_none(), "one observer at a time");
         assert_eq!(s.claim(Cause::Ready, None), Claim::Held);
-        assert_eq!(s.start(), Start::Held);
-        assert_eq!(s.release(seen.status()), Release::Enqueue);
-        assert_eq!(s.start(), Start::Started(Cause::Ready));
+        assert_eq!(s.release(), Release::Enqueue);
+        assert_eq!(s.start(), Cause::Ready);
     }
 
     #[test]
     fn a_leaked_task_can_still_wake() {
         let s = StateWord::new();
         s.birth();
-        assert_eq!(s.start(), Start::Started(Cause::Ready));
+        assert_eq!(s.start(), Cause::Ready);
         s.wait();
         assert!(s.condemn(s.read()));
         assert_eq!(s.read().status(), Status::Leaked);

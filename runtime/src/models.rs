@@ -1,0 +1,109 @@
+//! Models of the lock-free parts, for loom, which runs each of them through
+//! every order of its atomic accesses and every value that a load may return.
+//!
+//! ```sh
+//! RUSTFLAGS="--cfg loom" cargo test -p gopark --lib --release
+//! ```
+//!
+//! | file | protocol | the real code in it | rebuilt here, step by step |
+//! |---|---|---|---|
+//! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
+//! | `parking` | park against claim, hold, condemn | `state` | `settle`, `settle_held`, `park_thread` |
+//! | `workers` | who sleeps and who searches; inboxes; hand-over | `idle`, `barrier` | `find.rs`, `Worker::{assign, await_processor}` |
+//! | `joining` | the end of a task against its handle | `join`, `state` | `bury`, `JoinHandle` |
+//! | `sleeping` | release against sleep, with one word and one count | `barrier` | `RawLock` |
+//! | `observing` | fields read between two equal stamps | `state` | `Record::{fill, describe_wait, observe}` |
+//!
+//! Next to each model that holds stand variants with one mistake in them, which
+//! loom must find: they show that the model looks at what it claims to check.
+//!
+//! # What the models do not show
+//! - loom takes a sequentially consistent access for an acquiring and releasing
+//!   one. So no protocol here may rely on more than that, other than through
+//!   [`barrier`](crate::sys::barrier), whose two sides are full fences to loom.
+//! - A full fence of loom also publishes, which the real one does only together
+//!   with an atomic access. Memory that is not atomic is therefore checked in
+//!   `queue`, `parking` and `joining`, which have no such fence.
+//! - Models with three or more threads are explored up to a number of
+//!   preemptions, which stands with each of them. Two or three find nearly all
+//!   that can be found; `LOOM_MAX_PREEMPTIONS` has no influence.
+
+use loom::cell::Cell;
+use loom::model::Builder;
+use loom::sync::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+mod joining;
+mod observing;
+mod parking;
+mod queue;
+mod sleeping;
+mod workers;
+
+/// Explores a model, with at most so many preemptions if a bound is given.
+fn explore(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&runs);
+    let mut builder = Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.max_branches = 10_000;
+    builder.check(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    let runs = runs.load(Ordering::Relaxed);
+    println!("{runs} interleavings");
+    assert!(runs > 1, "a model with one interleaving checks nothing");
+}
+
+/// Memory that is not atomic: loom fails a model in which two accesses race.
+struct Plain<T>(Cell<T>);
+
+// SAFETY: loom runs one thread at a time and checks each access before it is made.
+#[expect(unsafe_code, reason = "a cell shared between the threads of a model")]
+unsafe impl<T: Send> Sync for Plain<T> {}
+
+impl<T: Copy> Plain<T> {
+    fn new(value: T) -> Plain<T> {
+        Plain(Cell::new(value))
+    }
+
+    fn get(&self) -> T {
+        self.0.get()
+    }
+
+    fn set(&self, value: T) {
+        self.0.set(value);
+    }
+
+    fn replace(&self, value: T) -> T {
+        self.0.replace(value)
+    }
+}
+
+/// The kernel's side of a futex. Nobody wakes without a cause, and a sleeper
+/// that is not woken is a deadlock to loom.
+struct Futex {
+    bucket: Mutex<()>,
+    sleepers: Condvar,
+}
+
+impl Futex {
+    fn new() -> Futex {
+        Futex { bucket: Mutex::new(()), sleepers: Condvar::new() }
+    }
+
+    /// Sleeps if the word still has the expected value.
+    fn wait(&self, still: impl FnOnce() -> bool) {
+        let bucket = self.bucket.lock().unwrap();
+        if still() {
+            drop(self.sleepers.wait(bucket).unwrap());
+        }
+    }
+
+    fn wake(&self) {
+        let _bucket = self.bucket.lock().unwrap();
+        self.sleepers.notify_one();
+    }
+}
