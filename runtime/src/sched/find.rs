@@ -60,11 +60,14 @@ pub(crate) fn find(w: &'static Worker) -> Option<&'static Record> {
             }
             return Some(task);
         }
-        if !w.exclusive
-            && let Some(task) = search(w, p)
-        {
-            end_search(w);
-            return Some(task);
+        if !w.exclusive {
+            if let Some(task) = search(w, p) {
+                end_search(w);
+                return Some(task);
+            }
+            if !w.inbox.is_empty() {
+                continue;
+            }
         }
         if !go_idle(w, p) {
             return None;

@@ -182,7 +182,9 @@ fn wake_of(cause: Cause) -> Wake {
 }
 
 /// A panic count is thread-local, so a task that parks while it unwinds must
-/// resume on the thread where it began to.
+/// resume on the thread where it began to. Not inlined: it reads a thread-local
+/// before the park.
+#[inline(never)]
 fn pin_if_unwinding(worker: &'static Worker, task: &Record) -> bool {
     if !task.worker.load(Ordering::Relaxed).is_null() || !std::thread::panicking() {
         return false;
@@ -237,6 +239,7 @@ fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> Wake 
 /// Always, unless already panicking: in a [`no_park`](crate::no_park) section
 /// with a message, otherwise silently with the reaper's token.
 #[cold]
+#[inline(never)]
 pub(crate) fn on_reaped() {
     if std::thread::panicking() {
         return;

@@ -26,7 +26,8 @@ use super::queue::{Fifo, Inbox};
 use super::{SCHED, find};
 use crate::arch;
 use crate::stack::Stack;
-use crate::sys::{futex, signal, thread};
+use crate::sys::signal::AlternateStack;
+use crate::sys::{futex, thread};
 use crate::task::TaskRef;
 use crate::task::join::Done;
 use crate::task::record::Record;
@@ -371,7 +372,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
     let worker: &'static Worker = unsafe { &*arg.cast::<Worker>().cast_const() };
     worker.tid.store(thread::id(), Ordering::Relaxed);
     thread::set_name(&format!("gopark-{}", worker.id));
-    signal::install_alternate_stack();
+    let _alternate_stack = AlternateStack::install();
     WORKER.with(|w| w.set(Some(worker)));
     loop {
         worker.await_processor();
@@ -382,6 +383,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
                 // The destructors of thread-locals that follow are an ordinary
                 // thread's: they may use channels and be adopted for it.
                 WORKER.with(|w| w.set(None));
+                worker.tid.store(0, Ordering::Relaxed);
                 return ptr::null_mut();
             }
         }

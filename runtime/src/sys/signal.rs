@@ -93,19 +93,36 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     }
 }
 
-/// Gives the calling thread an alternate signal stack, for as long as it lives.
-pub(crate) fn install_alternate_stack() {
-    // SAFETY: getauxval takes a number. AT_MINSIGSTKSZ is what this CPU's
-    // register state needs; 0 where the kernel does not say.
-    #[cfg(target_os = "linux")]
-    let least = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
-    #[cfg(not(target_os = "linux"))]
-    let least = 0;
-    let size = least.max(libc::MINSIGSTKSZ) + (32 << 10);
-    let memory = Box::leak(vec![0_u8; size].into_boxed_slice());
-    let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: size };
-    // SAFETY: the memory is never freed.
-    unsafe { libc::sigaltstack(&raw const stack, core::ptr::null_mut()) };
+/// An alternate signal stack for the thread that made it, as long as it lives.
+pub(crate) struct AlternateStack(Vec<u8>);
+
+impl AlternateStack {
+    pub(crate) fn install() -> AlternateStack {
+        // SAFETY: getauxval takes a number. AT_MINSIGSTKSZ is what this CPU's
+        // register state needs; 0 where the kernel does not say.
+        #[cfg(target_os = "linux")]
+        let least = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) } as usize;
+        #[cfg(not(target_os = "linux"))]
+        let least = 0;
+        let mut memory = vec![0_u8; least.max(libc::MINSIGSTKSZ) + (32 << 10)];
+        let stack =
+            libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: memory.len() };
+        // SAFETY: the memory lives until drop() takes the stack away.
+        unsafe { libc::sigaltstack(&raw const stack, core::ptr::null_mut()) };
+        AlternateStack(memory)
+    }
+}
+
+impl Drop for AlternateStack {
+    fn drop(&mut self) {
+        let none = libc::stack_t {
+            ss_sp: core::ptr::null_mut(),
+            ss_flags: libc::SS_DISABLE,
+            ss_size: self.0.len(),
+        };
+        // SAFETY: dropped on the thread that installed it, outside of a handler.
+        unsafe { libc::sigaltstack(&raw const none, core::ptr::null_mut()) };
+    }
 }
 
 /// Text assembled without allocation and written to stderr in one call (H1).

@@ -37,8 +37,12 @@ static ORPHANS: Mutex<Vec<(&'static Record, ThreadKey)>> = Mutex::new(Vec::new()
 /// Threads of a test harness, which stay so until they are gone.
 static HARNESS: Mutex<Vec<ThreadKey>> = Mutex::new(Vec::new());
 
-/// The calling thread's record.
+/// The calling thread's record. Opaque for the reason given at
+/// [`worker::current`](crate::sched::worker::current).
+#[inline(never)]
 pub(crate) fn current() -> &'static Record {
+    // SAFETY: no instruction. Not `pure`, so calls are neither merged nor moved.
+    unsafe { core::arch::asm!("", options(nomem, nostack, preserves_flags)) };
     match ADOPTED.get() {
         Some(record) => record,
         None => adopt(),
