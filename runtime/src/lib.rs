@@ -1,4 +1,85 @@
-#![doc = include_str!("../../README.md")]
+//! Go's goroutine runtime for Rust.
+//!
+//! Tasks with stacks of their own, cheap enough to have a hundred thousand of
+//! them, on a work-stealing scheduler; channels and locks that park a task
+//! instead of a thread; and a view of what every task is doing, which is what
+//! the leak verifier `leakcheck` is built on.
+//!
+//! ```
+//! use gopark::{chan, go};
+//!
+//! let (jobs, inbox) = chan::bounded::<u64>(16);
+//! let (answers, results) = chan::rendezvous();
+//! for _ in 0..4 {
+//!     let (inbox, answers) = (inbox.clone(), answers.clone());
+//!     go(move || {
+//!         for job in inbox {
+//!             answers.send(job * job).unwrap();
+//!         }
+//!     });
+//! }
+//! drop(answers);
+//! let feeder = go(move || (1..=10).for_each(|n| jobs.send(n).unwrap()));
+//! assert_eq!(results.iter().sum::<u64>(), 385);
+//! feeder.join().unwrap();
+//! ```
+//!
+//! # What is there
+//!
+//! | Go | here |
+//! |---|---|
+//! | `go f()` | [`go`], [`Builder`] for names, labels, daemons, a thread of its own |
+//! | `func main` | [`run`]; without it the runtime starts itself at first use |
+//! | `make(chan T, n)`, `close`, `range` | [`chan`] |
+//! | `sync.Mutex`, `sync.WaitGroup` | [`sync`] |
+//! | `time.Sleep` | [`sleep`] |
+//! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`] |
+//! | `runtime.Stack`, `/debug/pprof/goroutine?debug=2` | [`inspect`] |
+//! | – | [`JoinHandle`]: the result, or the panic, of a task |
+//! | – | [`Scope`]: whose task is this |
+//!
+//! Everything that blocks works from tasks and from ordinary threads: a thread
+//! that uses a channel is *adopted*, gets a number and shows in dumps.
+//!
+//! # Bound tasks
+//!
+//! A task that has not started may run on any worker thread. From its first
+//! instruction on it is **bound** to the worker that started it and resumes only
+//! there, so that [`go`] is safe with `F: Send`: thread-locals, `Rc`s and guards
+//! that a suspended task holds stay on their thread. What that means:
+//!
+//! - Tasks on one worker share its thread-locals and interleave at every call
+//!   that parks. A library that keeps a pointer into a stack in a thread-local
+//!   for the length of a closure (`scoped-tls` does) breaks when two tasks park
+//!   inside it out of order, as with every stackful coroutine. Against that,
+//!   [`no_park`] turns a park inside into a panic, and [`Builder::own_thread`]
+//!   gives a task a worker to itself.
+//! - A started task waits while its worker runs another task that computes
+//!   without parking, or sits in a blocking system call. Call [`yield_now`] in
+//!   long computations, and block on threads of your own.
+//! - A message between tasks of two workers crosses threads.
+//! - A `std::sync::Mutex` held across a park stops the worker when a sibling
+//!   locks it. Use [`sync::Mutex`] where a task parks under the lock.
+//!
+//! Go moves goroutines between threads freely. [`runtime::Config::migrating`]
+//! does that too, for one `unsafe` promise about the whole program.
+//!
+//! # Stacks
+//!
+//! A stack is a reservation of 512 KiB of address space (1 MiB with debug
+//! assertions) that costs one page of memory until a task goes deeper. Its guard
+//! is found by its address: an overflow names the task and aborts the process.
+//!
+//! # Environment
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `GOPARK_MAXPROCS` | how many tasks run at the same time; default: the CPUs that this process may use |
+//!
+//! # Platforms
+//!
+//! Linux on x86-64 and AArch64. Elsewhere [`SUPPORTED`] is `false` and the crate
+//! is otherwise empty, so that a dependency on it breaks no build.
 #![deny(unsafe_code)]
 
 // In the order of their dependence: a room uses only what stands before it.

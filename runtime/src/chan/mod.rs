@@ -32,7 +32,7 @@
 //!    the send is visible to the receiver.
 //! 4. A receive from a closed channel gets what is buffered, then an error.
 //! 5. Closing wakes all who wait: receivers get an error, senders their value back.
-//! 6. On [`never`] and [`never_sender`] (Go's nil channel) a receive or a send
+//! 6. On [`never()`] and [`never_sender`] (Go's nil channel) a receive or a send
 //!    is never ready.
 //!
 //! Where Go panics there is a value: a send on a closed channel returns
@@ -52,7 +52,7 @@
 //! | crossbeam | here |
 //! |---|---|
 //! | `bounded(n)`, `bounded(0)` | [`bounded`]; [`rendezvous`] says what the 0 means |
-//! | `never()` | [`never`], and [`never_sender`] |
+//! | `never()` | [`never()`], and [`never_sender`] |
 //! | `send`, `recv`, `try_send`, `try_recv`, `send_timeout`, `recv_timeout`, `send_deadline`, `recv_deadline` | the same |
 //! | `iter`, `try_iter`, `IntoIterator` | the same |
 //! | `len`, `is_empty`, `is_full`, `same_channel` | the same |
@@ -74,7 +74,7 @@
 //! | `send` and its timed forms | `chan send` | a receiver, `close`, the last receiver's drop, the time limit |
 //! | `recv` and its timed forms, iteration | `chan receive` | a sender, `close`, the last sender's drop, the time limit |
 //! | the same on [`never_sender`] | `chan send (nil chan)` | the time limit |
-//! | the same on [`never`] | `chan receive (nil chan)` | the time limit |
+//! | the same on [`never()`] | `chan receive (nil chan)` | the time limit |
 //!
 //! All are durable: without a time limit only another task or thread can end
 //! the wait.

@@ -146,7 +146,7 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
 
 /// How many tasks can run at the same time.
 ///
-/// Set by [`Config::maxprocs`], else by the environment variable
+/// Set by [`Config::maxprocs`](crate::runtime::Config::maxprocs), else by the environment variable
 /// `GOPARK_MAXPROCS`, else the number of CPUs that this process may use
 /// (affinity and cgroup quota included). Starts the runtime if it is not
 /// running. Go: `runtime.GOMAXPROCS(0)`.
