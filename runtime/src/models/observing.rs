@@ -1,1 +1,171 @@
-//! x
+//! What an observer reads between two equal stamps belongs to one state (R3).
+
+use super::explore;
+use crate::state::{Cause, Claim, StateWord, Status};
+use crate::sys::atomic::{AtomicU32, Ordering};
+use loom::sync::atomic::fence;
+use loom::thread;
+use std::sync::Arc;
+
+/// The fields that `fill` writes, and those that `describe_wait` writes.
+struct Record {
+    state: StateWord,
+    id: AtomicU32,
+    meta: AtomicU32,
+    reason: AtomicU32,
+    site: AtomicU32,
+    flaw: Option<Flaw>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    FillsWithoutFence,
+    DescribesWithoutFence,
+    ObservesWithoutFence,
+    /// The fields are written before the word says that the old life is over.
+    FillsBeforeTheEnd,
+}
+
+#[derive(Debug)]
+struct Seen {
+    ticket: u32,
+    status: Status,
+    id: u32,
+    meta: u32,
+    reason: u32,
+    site: u32,
+}
+
+impl Record {
+    fn new(flaw: Option<Flaw>) -> Arc<Record> {
+        let record = Record {
+            state: StateWord::new(),
+            id: AtomicU32::new(1),
+            meta: AtomicU32::new(1),
+            reason: AtomicU32::new(0),
+            site: AtomicU32::new(0),
+            flaw,
+        };
+        record.state.birth();
+        assert_eq!(record.state.start(), Cause::Ready);
+        Arc::new(record)
+    }
+
+    fn is(&self, flaw: Flaw) -> bool {
+        self.flaw == Some(flaw)
+    }
+
+    fn fill(&self, life: u32) {
+        if !self.is(Flaw::FillsWithoutFence) {
+            fence(Ordering::Release);
+        }
+        self.id.store(life, Ordering::Relaxed);
+        self.meta.store(life, Ordering::Relaxed);
+    }
+
+    fn describe_wait(&self, ticket: u32) {
+        if !self.is(Flaw::DescribesWithoutFence) {
+            fence(Ordering::Release);
+        }
+        self.reason.store(ticket, Ordering::Relaxed);
+        self.site.store(ticket, Ordering::Relaxed);
+    }
+
+    /// One round of `Record::observe`.
+    fn observe(&self) -> Option<Seen> {
+        let before = self.state.read();
+        let status = self.state.read().status();
+        let seen = Seen {
+            ticket: before.ticket(),
+            status,
+            id: self.id.load(Ordering::Relaxed),
+            meta: self.meta.load(Ordering::Relaxed),
+            reason: self.reason.load(Ordering::Relaxed),
+            site: self.site.load(Ordering::Relaxed),
+        };
+        if !self.is(Flaw::ObservesWithoutFence) {
+            fence(Ordering::Acquire);
+        }
+        (self.state.read().stamp() == before.stamp()).then_some(seen)
+    }
+}
+
+/// A record is used for a second task.
+fn used_again(flaw: Option<Flaw>) {
+    explore(None, move || {
+        let record = Record::new(flaw);
+        let observer = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || record.observe())
+        };
+        if record.is(Flaw::FillsBeforeTheEnd) {
+            record.fill(2);
+            record.state.finish();
+        } else {
+            record.state.finish();
+            record.fill(2);
+        }
+        record.state.birth();
+        let Some(seen) = observer.join().unwrap() else { return };
+        if seen.status != Status::Dead {
+            let life = seen.ticket + 1;
+            assert!(seen.id == life && seen.meta == life, "of two lives: {seen:?}");
+        }
+    });
+}
+
+/// A task parks twice.
+fn parks_again(flaw: Option<Flaw>) {
+    explore(None, move || {
+        let record = Record::new(flaw);
+        let observer = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || record.observe())
+        };
+        record.describe_wait(1);
+        record.state.wait();
+        assert_eq!(record.state.claim(Cause::Ready, None), Claim::Won);
+        assert_eq!(record.state.start(), Cause::Ready);
+        record.describe_wait(2);
+        record.state.wait();
+        let Some(seen) = observer.join().unwrap() else { return };
+        if seen.status == Status::Waiting {
+            let park = seen.ticket;
+            assert!(seen.reason == park && seen.site == park, "of two parks: {seen:?}");
+        }
+    });
+}
+
+#[test]
+fn a_record_that_is_used_again() {
+    used_again(None);
+}
+
+#[test]
+fn a_task_that_parks_again() {
+    parks_again(None);
+}
+
+#[test]
+#[should_panic(expected = "of two lives")]
+fn broken_a_record_is_filled_without_a_fence() {
+    used_again(Some(Flaw::FillsWithoutFence));
+}
+
+#[test]
+#[should_panic(expected = "of two lives")]
+fn broken_a_record_is_filled_before_its_task_is_dead() {
+    used_again(Some(Flaw::FillsBeforeTheEnd));
+}
+
+#[test]
+#[should_panic(expected = "of two parks")]
+fn broken_a_wait_is_described_without_a_fence() {
+    parks_again(Some(Flaw::DescribesWithoutFence));
+}
+
+#[test]
+#[should_panic(expected = "of two parks")]
+fn broken_an_observer_has_no_fence() {
+    parks_again(Some(Flaw::ObservesWithoutFence));
+}

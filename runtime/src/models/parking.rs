@@ -6,6 +6,7 @@
 
 use super::{Futex, Plain, explore};
 use crate::state::{Cause, Claim, Release, StateWord, Status};
+use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
@@ -132,10 +133,7 @@ fn two_observers() {
         let task = Task::running();
         task.park();
         let one = spawn(&task, Task::look);
-        let two = spawn(&task, |task| {
-            task.look();
-            task.look();
-        });
+        let two = spawn(&task, Task::look);
         assert!(task.ready(Cause::Ready, None));
         one.join().unwrap();
         two.join().unwrap();
@@ -319,10 +317,11 @@ fn condemned_while_it_is_claimed() {
 impl Task {
     /// `park_thread`: the thread looks at its word by itself, and only sleeps
     /// while it says that nothing has come.
-    fn park_thread(&self) {
+    fn park_thread(&self, commit: impl FnOnce()) {
         self.save();
         self.state.wait_held();
         self.committed.set(true);
+        commit();
         let _ = self.state.release();
         loop {
             let seen = self.state.read();
@@ -332,31 +331,36 @@ impl Task {
             self.futex.wait(|| self.state.read().low() == seen.low());
         }
     }
-
-    /// An observer for whom enqueuing means to wake the thread.
-    fn look_at_thread(&self) {
-        if self.state.hold().is_some() && self.state.release() == Release::Enqueue {
-            self.futex.wake();
-        }
-    }
 }
 
-#[test]
-fn an_adopted_thread_wakes() {
-    explore(None, || {
+/// An adopted thread, its partner, and an observer for whom enqueuing means to
+/// wake the thread.
+fn an_adopted_thread(observer_wakes: bool) {
+    explore(Some(3), move || {
         let task = Task::running();
-        let observer = spawn(&task, Task::look_at_thread);
-        let partner = spawn(&task, |task| {
-            while task.state.read().status() != Status::Waiting {
-                thread::yield_now();
-            }
-            match task.claim(Cause::Ready, None) {
-                Claim::Won => task.futex.wake(),
-                Claim::Held => {}
-                Claim::Lost => panic!("nobody else claims"),
+        // The primitive's lock, which the thread holds until it is parked.
+        let lock = Arc::new(Mutex::new(()));
+        let held = lock.lock().unwrap();
+        let observer = spawn(&task, move |task| {
+            let claimed = task.state.hold().is_some() && task.state.release() == Release::Enqueue;
+            if claimed && observer_wakes {
+                task.futex.wake();
             }
         });
-        task.park_thread();
+        let partner = {
+            let lock = Arc::clone(&lock);
+            spawn(&task, move |task| {
+                let held = lock.lock().unwrap();
+                let claim = task.claim(Cause::Ready, None);
+                drop(held);
+                match claim {
+                    Claim::Won => task.futex.wake(),
+                    Claim::Held => {}
+                    Claim::Lost => panic!("nobody else claims"),
+                }
+            })
+        };
+        task.park_thread(|| drop(held));
         partner.join().unwrap();
         observer.join().unwrap();
         task.must_have_run(1);
@@ -364,25 +368,12 @@ fn an_adopted_thread_wakes() {
 }
 
 #[test]
+fn an_adopted_thread_wakes() {
+    an_adopted_thread(true);
+}
+
+#[test]
 #[should_panic(expected = "deadlock")]
 fn broken_an_observer_does_not_wake_a_thread() {
-    explore(None, || {
-        let task = Task::running();
-        let observer = spawn(&task, |task| {
-            if task.state.hold().is_some() {
-                let _ = task.state.release();
-            }
-        });
-        let partner = spawn(&task, |task| {
-            while task.state.read().status() != Status::Waiting {
-                thread::yield_now();
-            }
-            if task.claim(Cause::Ready, None) == Claim::Won {
-                task.futex.wake();
-            }
-        });
-        task.park_thread();
-        partner.join().unwrap();
-        observer.join().unwrap();
-    });
+    an_adopted_thread(false);
 }

@@ -14,7 +14,7 @@ const LOCAL: usize = 64;
 /// What moves between a processor and the global pool at once.
 const BATCH: usize = 32;
 /// Warm stacks that the global pool keeps; more than this give their pages back.
-const WARM: usize = 256;
+const WARM: usize = 4096;
 
 /// Free stacks linked through their topmost word.
 #[derive(Clone, Copy)]

@@ -1,0 +1,109 @@
+//! Find tasks that a test leaves behind: goleak for Rust.
+//!
+//! A test that starts tasks of [`gopark`] and returns while one of them is
+//! still parked has leaked it. `leakcheck` fails such a test and says which
+//! task it was, where it waits and for what, who made it, and why nothing will
+//! wake it any more.
+//!
+//! ```no_run
+//! #[leakcheck::verify_none]
+//! #[test]
+//! fn doubles() {
+//!     let (jobs, inbox) = gopark::chan::bounded(4);
+//!     let again = jobs.clone(); // held by the worker, so its inbox never closes
+//!     gopark::go(move || {
+//!         for n in inbox {
+//!             if n < 100 {
+//!                 again.send(n * 2).unwrap();
+//!             }
+//!         }
+//!     });
+//!     jobs.send(3).unwrap();
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! There are three ways in:
+//!
+//! | what you write | when it looks | what a leak does |
+//! |---|---|---|
+//! | [`#[verify_none]`](macro@verify_none) on a test | after the body | fails the test |
+//! | [`verify_none(Options)`](fn@verify_none) | when the guard is dropped | panics |
+//! | [`find(&Filter)`](find) | now, in the current scope | is returned as [`Leaks`] |
+//!
+//! Parallel tests do not see each other's tasks: each check opens a
+//! [`gopark::Scope`], and a task belongs to the scope it was born in.
+//!
+//! # What counts as a leak
+//!
+//! 1. Nothing of the scope is alive: it passes, at once.
+//! 2. All that is alive is durably blocked (on a channel, a lock, a wait group,
+//!    a join), nothing exists that could wake it, and it stays so for `settle`
+//!    (20 ms): leaked.
+//! 3. Otherwise the check waits for what happens until `deadline` (1 s). What
+//!    is alive then is reported as what it is: blocked, running, sleeping.
+//!
+//! Something that could wake a task is a task of the scope that is not itself
+//! blocked, a timer, a task or thread that belongs to no test, or an OS thread
+//! that the runtime does not know. Tasks built with
+//! [`daemon()`](gopark::Builder::daemon) and those that a [`Filter`] names are
+//! no leaks.
+//!
+//! After the report the tasks of the scope are ended by unwinding them, so that
+//! their destructors run and the next test starts clean.
+//!
+//! # Settings
+//!
+//! | | per check | from the environment | default |
+//! |---|---|---|---|
+//! | stand still for | [`Options::settle`] | `LEAKCHECK_SETTLE_MS` | 20 ms |
+//! | wait at most | [`Options::deadline`] | `LEAKCHECK_DEADLINE_MS` | 1 s |
+//!
+//! What a check states wins over the environment.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(runtime), allow(dead_code, reason = "settings of checks that are not made"))]
+
+extern crate self as leakcheck;
+
+mod case;
+mod filter;
+mod options;
+#[cfg(runtime)]
+mod reap;
+#[cfg(runtime)]
+mod report;
+#[cfg(runtime)]
+mod scope;
+#[cfg(runtime)]
+mod verdict;
+#[cfg(runtime)]
+mod verify;
+#[cfg(not(runtime))]
+#[path = "unchecked.rs"]
+mod verify;
+
+pub use filter::Filter;
+pub use options::Options;
+pub use verify::{Guard, Leaks, find, verify_none};
+
+/// ```no_run
+/// use leakcheck::verify_none;
+///
+/// #[verify_none(deadline = "200ms", ignore_name = "metrics")]
+/// #[test]
+/// fn finishes_what_it_starts() {
+///     let (tx, rx) = gopark::chan::bounded(1);
+///     gopark::go(move || tx.send(1));
+///     assert_eq!(rx.recv(), Ok(1));
+/// }
+/// # fn main() {}
+/// ```
+#[doc(inline)]
+pub use gopark_macros::verify_none;
+
+/// What the attribute's expansion calls; no part of the public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::case::{Case, IsNoResult, IsResult, Returned, run, run_should_panic};
+}

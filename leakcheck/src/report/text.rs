@@ -1,0 +1,360 @@
+//! The report as a person reads it: first what they need to find the cause,
+//! in the shape of the compiler's own messages, then the Go-format dump.
+
+use std::fmt::{self, Display, Formatter};
+use std::panic::Location;
+use std::time::Duration;
+
+use gopark::UnseenPanic;
+use gopark::inspect::{Snapshot, TaskInfo, WaitReason, source, write_go_dump};
+
+use super::{Group, Report, State, Subject, Wakers};
+
+/// A larger group is dumped by its first task only.
+const DUMPED_WHOLE: usize = 10;
+/// Of many different names, numbers or threads this many are listed.
+const LISTED: usize = 5;
+/// Longer source lines are cut.
+const WIDTH: usize = 100;
+
+pub(super) fn write(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    writeln!(f, "leakcheck: {}", Headline(report))?;
+    for (n, group) in report.groups.iter().enumerate() {
+        writeln!(f)?;
+        write_group(f, n + 1, group, report)?;
+    }
+    for (n, panic) in report.panics.iter().enumerate() {
+        writeln!(f)?;
+        write_panic(f, report.groups.len() + n + 1, panic)?;
+    }
+    write_dump(f, report)
+}
+
+/// `2 tasks leaked by test shop::sells`.
+pub(super) struct Headline<'a>(pub(super) &'a Report);
+
+impl Display for Headline<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Headline(report) = self;
+        let leaks = report.tasks.len();
+        let panics = report.panics.len();
+        if leaks > 0 {
+            write!(f, "{} leaked", Count(leaks, "task"))?;
+        }
+        if leaks > 0 && panics > 0 {
+            f.write_str(" and ")?;
+        }
+        if panics > 0 {
+            write!(f, "{} that nobody joined panicked", Count(panics, "task"))?;
+        }
+        match &report.subject {
+            Subject::Test(name) if panics == 0 => write!(f, " by test {name}"),
+            Subject::Test(name) => write!(f, " in test {name}"),
+            Subject::Scope(name) => write!(f, " in scope `{name}`"),
+            Subject::Root => Ok(()),
+        }
+    }
+}
+
+fn write_group(
+    f: &mut Formatter<'_>,
+    number: usize,
+    group: &Group,
+    report: &Report,
+) -> fmt::Result {
+    let tasks: Vec<&TaskInfo> = group.members.iter().map(|&index| &report.tasks[index]).collect();
+    let first = tasks[0];
+    writeln!(f, "[{number}] {} {}", Count(tasks.len(), "task"), what(group.state, &tasks))?;
+
+    let made = format!("made here, by {}", function(first.creator));
+    let mut places = vec![Place { at: group.created_at, says: &made }];
+    if let Some(at) = group.wait_site {
+        places.insert(0, Place { at, says: waits(group.state) });
+    }
+    let margin = Margin::of(&places);
+    margin.write_places(f, &places)?;
+
+    margin.note(f, "runs", first.entry)?;
+    let ids: Vec<String> = tasks.iter().map(|task| task.id.to_string()).collect();
+    margin.note(f, "task", List { items: &ids, more: "tasks" })?;
+    let parents = distinct(tasks.iter().filter_map(|task| task.parent));
+    if !parents.is_empty() {
+        margin.note(f, "parent", List { items: &parents, more: "parents" })?;
+    }
+    let names = distinct(tasks.iter().filter_map(|task| task.name.as_deref()));
+    if !names.is_empty() {
+        margin.note(f, "name", List { items: &names, more: "names" })?;
+    }
+    let labels =
+        tasks.iter().flat_map(|task| &task.labels).map(|(key, value)| format!("{key}={value}"));
+    let labels = distinct(labels);
+    if !labels.is_empty() {
+        margin.note(f, "labels", List { items: &labels, more: "labels" })?;
+    }
+    margin.note(f, "why", Why { group, report })
+}
+
+/// What the tasks of a group do, and since when.
+fn what(state: State, tasks: &[&TaskInfo]) -> String {
+    let ages = tasks.iter().filter_map(|task| task.wait.as_ref()).map(|wait| wait.age);
+    let since = match (ages.clone().min(), ages.max()) {
+        (Some(youngest), Some(oldest))
+            if Time(youngest).to_string() != Time(oldest).to_string() =>
+        {
+            format!(" for {} to {}", Time(youngest), Time(oldest))
+        }
+        (_, Some(oldest)) => format!(" for {}", Time(oldest)),
+        _ => String::new(),
+    };
+    match state {
+        State::Blocked(reason) => format!("blocked in `{}`{since}", reason.as_str()),
+        State::Timed(WaitReason::Sleep) => format!("sleeping{since}"),
+        State::Timed(reason) => format!("waiting in `{}` with a timeout{since}", reason.as_str()),
+        State::Parked(reason) => format!("waiting in `{}`{since}", reason.as_str()),
+        State::Running => "still running".to_owned(),
+        State::Ready => "ready to run, but without a processor".to_owned(),
+        State::Syscall => "in a blocking call".to_owned(),
+    }
+}
+
+fn waits(state: State) -> &'static str {
+    match state {
+        State::Timed(WaitReason::Sleep) => "sleeps here",
+        _ => "waits here",
+    }
+}
+
+/// Why the tasks of a group will not wake, or what may yet wake them.
+struct Why<'a> {
+    group: &'a Group,
+    report: &'a Report,
+}
+
+impl Display for Why<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Why { group, report } = self;
+        let after = Time(report.after);
+        let wakers = &report.wakers;
+        match group.state {
+            State::Blocked(_) if wakers.none() => {
+                let them = if group.members.len() == 1 { "it" } else { "them" };
+                write!(f, "nothing can wake {them}: no task of the scope runs, no timer is set, ")?;
+                write!(f, "and no task or thread outside could reach {them}")
+            }
+            State::Blocked(_) => {
+                write!(f, "still blocked after {after}; may yet be woken by {wakers}")
+            }
+            State::Timed(_) => {
+                let waits =
+                    group.members.iter().filter_map(|&index| report.tasks[index].wait.as_ref());
+                match waits.filter_map(|wait| wait.left).min() {
+                    Some(left) if left > report.after => {
+                        write!(f, "wakes by itself, but only in {}", Time(left))
+                    }
+                    _ => write!(
+                        f,
+                        "wakes by itself, but did not end in the {after} that the check waited"
+                    ),
+                }
+            }
+            State::Parked(_) => write!(f, "did not end in the {after} that the check waited"),
+            State::Running => write!(f, "did not end or park in the {after} that the check waited"),
+            State::Ready => write!(f, "got no processor in the {after} that the check waited"),
+            State::Syscall => write!(f, "did not return in the {after} that the check waited"),
+        }
+    }
+}
+
+impl Display for Wakers {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = Vec::new();
+        let mut part = |count: usize, one: &str, more: &str| match count {
+            0 => {}
+            1 => parts.push(format!("1 {one}")),
+            n => parts.push(format!("{n} {more}")),
+        };
+        part(self.running, "running task of the scope", "running tasks of the scope");
+        part(self.timed, "task of the scope with a timer", "tasks of the scope with a timer");
+        part(
+            self.other,
+            "task of the scope that waits for no task",
+            "tasks of the scope that wait for no task",
+        );
+        part(self.outside, "task or thread outside", "tasks or threads outside");
+        if !self.foreign.is_empty() {
+            let mut names = self.foreign.clone();
+            names.iter_mut().for_each(|name| *name = format!("`{name}`"));
+            names.sort();
+            let names = List { items: &names, more: "threads" };
+            parts.push(format!(
+                "{} that the runtime does not know ({names})",
+                Count(self.foreign.len(), "thread")
+            ));
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+fn write_panic(f: &mut Formatter<'_>, number: usize, panic: &UnseenPanic) -> fmt::Result {
+    writeln!(f, "[{number}] 1 task panicked, and nobody joined it")?;
+    let places = [Place { at: panic.created_at, says: "made here" }];
+    let margin = Margin::of(&places);
+    margin.write_places(f, &places)?;
+    margin.note(f, "says", panic.message.replace('\n', "\n             "))?;
+    margin.note(f, "runs", panic.entry)?;
+    margin.note(f, "task", panic.task)?;
+    match &panic.name {
+        Some(name) => margin.note(f, "name", name),
+        None => Ok(()),
+    }
+}
+
+/// A place in the source, and what is to be said of it.
+struct Place<'a> {
+    at: &'static Location<'static>,
+    says: &'a str,
+}
+
+/// The width of the line numbers, by which a block is aligned.
+#[derive(Clone, Copy)]
+struct Margin(usize);
+
+impl Margin {
+    fn of(places: &[Place<'_>]) -> Margin {
+        Margin(places.iter().map(|place| place.at.line().to_string().len()).max().unwrap_or(1))
+    }
+
+    /// Shows places as the compiler does, with their source lines if those can
+    /// be read.
+    fn write_places(self, f: &mut Formatter<'_>, places: &[Place<'_>]) -> fmt::Result {
+        let Margin(margin) = self;
+        let lines: Vec<Option<String>> = places.iter().map(|place| source_line(place.at)).collect();
+        let indent = |line: &String| line.chars().take_while(|c| c.is_whitespace()).count();
+        let common = lines.iter().flatten().map(indent).min().unwrap_or(0);
+        let mut above: Option<(&str, u32)> = None;
+        for (place, line) in places.iter().zip(&lines) {
+            let Place { at, says } = place;
+            let here = (at.file(), at.line());
+            let arrow = if above.is_none() { "-->" } else { ":::" };
+            if above != Some(here) {
+                writeln!(f, "{:margin$}{arrow} {at}", "")?;
+                writeln!(f, "{:margin$} |", "")?;
+                if let Some(line) = line {
+                    writeln!(f, "{:>margin$} | {}", at.line(), cut(line, common))?;
+                }
+            }
+            match (line, (at.column() as usize).checked_sub(common + 1)) {
+                (Some(_), Some(column)) if column < WIDTH => {
+                    writeln!(f, "{:margin$} | {:column$}^ {says}", "", "")?;
+                }
+                _ => writeln!(f, "{:margin$} | {says}", "")?,
+            }
+            above = Some(here);
+        }
+        writeln!(f, "{:margin$} |", "")
+    }
+
+    fn note(self, f: &mut Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
+        let Margin(margin) = self;
+        writeln!(f, "{:margin$} = {:<8}{value}", "", format!("{key}:"))
+    }
+}
+
+/// A line without the indentation that it shares with others, and not too long.
+fn cut(line: &str, indent: usize) -> String {
+    // One column each, so that what is pointed at stays above the mark.
+    let mut shown: String =
+        line.trim_end().chars().skip(indent).map(|c| if c == '\t' { ' ' } else { c }).collect();
+    if let Some((end, _)) = shown.char_indices().nth(WIDTH) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}
+
+/// The line with its indentation, without which no column can be pointed at.
+fn source_line(at: &Location<'_>) -> Option<String> {
+    let text = std::fs::read_to_string(source::absolute(at)).ok()?;
+    let line = text.lines().nth(at.line().checked_sub(1)? as usize)?;
+    Some(line.to_owned())
+}
+
+/// The dump of the leaked tasks, the first one only of a large group.
+fn write_dump(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    let mut dumped: Vec<usize> = Vec::new();
+    let mut left_out = 0;
+    for group in &report.groups {
+        let shown = if group.members.len() > DUMPED_WHOLE { 1 } else { group.members.len() };
+        dumped.extend(&group.members[..shown]);
+        left_out += group.members.len() - shown;
+    }
+    if dumped.is_empty() {
+        return Ok(());
+    }
+    dumped.sort_unstable();
+    let tasks = dumped.into_iter().map(|index| report.tasks[index].clone()).collect();
+    writeln!(f)?;
+    write_go_dump(f, &Snapshot { tasks })?;
+    if left_out > 0 {
+        writeln!(f, "\n({} left out of the dump: equal to one above)", Count(left_out, "task"))?;
+    }
+    Ok(())
+}
+
+/// The function that a closure is written in.
+fn function(path: &str) -> &str {
+    path.trim_end_matches("::{{closure}}")
+}
+
+fn distinct<T: Display + Ord>(items: impl Iterator<Item = T>) -> Vec<String> {
+    let mut items: Vec<T> = items.collect();
+    items.sort();
+    items.dedup();
+    items.iter().map(T::to_string).collect()
+}
+
+/// A number and its noun.
+struct Count(usize, &'static str);
+
+impl Display for Count {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Count(n, noun) = self;
+        write!(f, "{n} {noun}{}", if *n == 1 { "" } else { "s" })
+    }
+}
+
+/// The first few of many.
+struct List<'a> {
+    items: &'a [String],
+    /// What many of them are called.
+    more: &'static str,
+}
+
+impl Display for List<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let List { items, more } = self;
+        f.write_str(&items[..items.len().min(LISTED)].join(", "))?;
+        match items.len() {
+            n if n > LISTED => write!(f, ", … ({n} {more})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A duration in the unit that suits it.
+struct Time(Duration);
+
+impl Display for Time {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Time(time) = self;
+        match time.as_millis() {
+            0 => f.write_str("less than 1 ms"),
+            ms @ 1..1_000 => write!(f, "{ms} ms"),
+            ms @ 1_000..10_000 if ms % 1_000 >= 100 => {
+                write!(f, "{}.{} s", ms / 1_000, ms % 1_000 / 100)
+            }
+            1_000..60_000 => write!(f, "{} s", time.as_secs()),
+            _ => write!(f, "{} min {} s", time.as_secs() / 60, time.as_secs() % 60),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The facts of a scope, as the runtime shows them.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gopark::inspect::{Census, Snapshot, Status, TaskInfo, foreign_threads, mark_harness_thread};
+use gopark::{Scope, TaskId, Watch, chan};
+
+use crate::Filter;
+use crate::options::Timing;
+use crate::verdict::{self, Look, Stamped, Verdict, World};
+
+/// What a check found alive, and what could still wake it.
+pub(crate) struct Remains {
+    /// Live tasks that are leaks.
+    pub(crate) leaked: Vec<TaskInfo>,
+    /// Live tasks that are none, but may wake others.
+    pub(crate) left_out: Vec<TaskInfo>,
+    /// Time since the check began.
+    pub(crate) after: Duration,
+    /// Tasks and adopted threads outside that might wake one of the scope.
+    pub(crate) outside: usize,
+    /// OS threads that the runtime does not know.
+    pub(crate) foreign: Vec<u32>,
+}
+
+/// Checks the scope; `None` when nothing is left that should not be.
+#[inline]
+pub(crate) fn check(scope: &Scope, filter: &Filter, timing: Timing) -> Option<Remains> {
+    // This is all that a clean test pays for.
+    if scope.live() == 0 {
+        return None;
+    }
+    let filter = filter.clone();
+    apart(scope, move |scope| watch(scope, filter, timing))
+}
+
+/// Runs `f`, which blocks its thread until tasks of the scope have moved, where
+/// that is harmless. The calling task or thread does not belong to the scope
+/// meanwhile, so that a check inside a task neither finds nor ends the task
+/// that makes it; and a task leaves its worker, whose other tasks would else
+/// stand still for as long.
+pub(crate) fn apart<R: Send + 'static>(
+    scope: &Scope,
+    f: impl FnOnce(&Scope) -> R + Send + 'static,
+) -> R {
+    let aside = Scope::new("apart");
+    let _aside = aside.enter();
+    // Only a task, not a thread, is listed among those of a scope.
+    if Snapshot::of(&aside).tasks.is_empty() {
+        return f(scope);
+    }
+    let scope = scope.clone();
+    let (done, result) = chan::bounded(1);
+    thread::spawn(move || {
+        mark_harness_thread();
+        // The task that waits is the only receiver and cannot go away.
+        let _ = done.send(f(&scope));
+    });
+    result.recv().expect("the check did not panic")
+}
+
+fn watch(scope: &Scope, filter: Filter, timing: Timing) -> Option<Remains> {
+    let watched = Watched { scope, watch: scope.watch(), filter, start: Instant::now() };
+    let Verdict::Leaked { view, proven, after } = verdict::decide(&watched, timing) else {
+        return None;
+    };
+    let filter = watched.filter;
+    let (left_out, mut leaked): (Vec<_>, Vec<_>) =
+        view.tasks.into_iter().partition(|task| is_left_out(&filter, task));
+    let foreign = if proven { view.foreign } else { foreign_threads() };
+    if proven {
+        let ids: Vec<TaskId> = leaked.iter().map(|task| task.id).collect();
+        scope.condemn(&ids);
+        leaked.iter_mut().for_each(|task| task.status = Status::Leaked);
+    }
+    Some(Remains { leaked, left_out, after, outside: view.census.outside, foreign })
+}
+
+fn is_left_out(filter: &Filter, task: &TaskInfo) -> bool {
+    let site = task.wait.as_ref().map(|wait| wait.site.file());
+    task.daemon || filter.matches(task.name.as_deref(), task.entry, site)
+}
+
+/// A scope whose tasks count an event at each park and end.
+struct Watched<'a> {
+    scope: &'a Scope,
+    watch: Watch<'a>,
+    filter: Filter,
+    start: Instant,
+}
+
+struct View {
+    census: Census,
+    tasks: Vec<TaskInfo>,
+    /// Daemons, which a census leaves out, but which may wake others.
+    daemons: Vec<Stamped>,
+    foreign: Vec<u32>,
+}
+
+impl World for Watched<'_> {
+    type View = View;
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn live(&self) -> usize {
+        self.scope.live()
+    }
+
+    fn epoch(&self) -> u32 {
+        self.watch.epoch()
+    }
+
+    fn wait(&self, seen: u32, timeout: Duration) {
+        self.watch.wait(seen, timeout);
+    }
+
+    fn look(&self) -> Look<View> {
+        let born = self.scope.born();
+        let census = Census::take(self.scope);
+        let tasks = Snapshot::of(self.scope).tasks;
+        let complete = self.scope.born() == born;
+
+        let mut daemons = tasks.iter().filter(|task| task.daemon);
+        let blocked = census.all_blocked() && daemons.clone().all(TaskInfo::durably_blocked);
+        // Reading the list of threads is the dearest part for a small scope.
+        let foreign = if blocked && census.outside == 0 { foreign_threads() } else { Vec::new() };
+        let ready: Vec<Stamped> = census
+            .members
+            .iter()
+            .filter(|it| it.runnable)
+            .map(|it| (it.id.get(), it.stamp))
+            .collect();
+        Look {
+            candidates: tasks.iter().filter(|task| !is_left_out(&self.filter, task)).count(),
+            complete,
+            still: blocked && census.outside == 0 && foreign.is_empty(),
+            restless: blocked || !ready.is_empty(),
+            ready,
+            view: View {
+                daemons: daemons.by_ref().map(|task| (task.id.get(), task.stamp)).collect(),
+                census,
+                tasks,
+                foreign,
+            },
+        }
+    }
+
+    fn same(earlier: &View, later: &View) -> bool {
+        earlier.census.same(&later.census) && earlier.daemons == later.daemons
+    }
+}

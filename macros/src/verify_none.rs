@@ -1,0 +1,131 @@
+//! What `#[verify_none]` becomes.
+//!
+//! The body moves into a closure and is run by `leakcheck`, which sees how it
+//! ended: a guard inside the body could neither keep a returned `Err` apart
+//! from a leak nor turn a `#[should_panic]` test's panic into a return.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Error, ItemFn, ReturnType, Type};
+
+use crate::args::Args;
+use crate::position;
+
+/// The whole attribute. A mistake becomes a compile error beside the unchanged
+/// function, so that it is the only error.
+pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
+    let args = Args::parse(args);
+    let function = match syn::parse2::<ItemFn>(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
+            let what = Error::new(error.span(), "`#[verify_none]` belongs on a test function");
+            let what = what.to_compile_error();
+            return quote!(#what #item);
+        }
+    };
+    match (args, check(&function)) {
+        (Ok(args), Ok(())) => wrap(&args, &function),
+        (args, checked) => {
+            let errors = args.err().into_iter().chain(checked.err()).map(Error::into_compile_error);
+            quote!(#(#errors)* #function)
+        }
+    }
+}
+
+/// Refuses functions that cannot be wrapped.
+fn check(function: &ItemFn) -> syn::Result<()> {
+    let sig = &function.sig;
+    if let Some(token) = &sig.asyncness {
+        return Err(Error::new(
+            token.span,
+            "`#[verify_none]` checks tasks of gopark and cannot wait for an async body; \
+             make the test a plain `fn` and run the async part inside it",
+        ));
+    }
+    if !sig.inputs.is_empty() {
+        return Err(Error::new(
+            sig.inputs.span(),
+            "`#[verify_none]` belongs on a test without parameters; \
+             inside a function that takes some, hold the guard of `leakcheck::verify_none(Options::new())`",
+        ));
+    }
+    if !sig.generics.params.is_empty() {
+        return Err(Error::new(
+            sig.generics.params.span(),
+            "`#[verify_none]` belongs on a test, and a test is not generic; \
+             inside a generic function, hold the guard of `leakcheck::verify_none(Options::new())`",
+        ));
+    }
+    if !position::attributes_make_a_test(&function.attrs) && position::nothing_stands_before() {
+        return Err(Error::new(
+            sig.ident.span(),
+            "`#[verify_none]` belongs on a test, and this function is none: add `#[test]`, \
+             or hold the guard of `leakcheck::verify_none(Options::new())` inside it",
+        ));
+    }
+    Ok(())
+}
+
+fn wrap(args: &Args, function: &ItemFn) -> TokenStream {
+    let ItemFn { attrs, vis, sig, block } = function;
+    // Placed at the body, where a panic should point to, but with names of
+    // their own: the body must not see `case`.
+    let span = Span::mixed_site().located_at(block.span());
+    let name = sig.ident.unraw().to_string();
+    let options = args.to_options();
+    let (output, probe) = returns(&sig.output);
+    // Anything but `()` under `#[should_panic]` is refused by `#[test]`.
+    let should_panic = attrs.iter().any(|attr| attr.path().is_ident("should_panic"));
+    let run = match should_panic && is_unit(&sig.output) {
+        true => quote_spanned!(span=> run_should_panic(case, body)),
+        false => quote_spanned!(span=> run(case, body, #probe)),
+    };
+    let wrapped = quote_spanned! {span=>
+        let case = ::leakcheck::__private::Case::new(
+            ::core::concat!(::core::module_path!(), "::", #name),
+            #options,
+        );
+        #[allow(clippy::unused_unit)]
+        let body = || #output #block;
+        ::leakcheck::__private::#run
+    };
+    quote!(#(#attrs)* #vis #sig { #wrapped })
+}
+
+/// The return type that the body's closure states, and a closure that tells
+/// whether a returned value is a failure.
+fn returns(output: &ReturnType) -> (TokenStream, TokenStream) {
+    match output {
+        ReturnType::Default => (quote!(-> ()), quote!(|_| false)),
+        // A closure cannot state `impl Trait`, and nothing is known of such a value.
+        ReturnType::Type(_, ty) if mentions_impl(ty.to_token_stream()) => {
+            (quote!(), quote!(|_| false))
+        }
+        ReturnType::Type(_, ty) => {
+            let span = Span::mixed_site();
+            let probe = quote_spanned!(span=> |value: &#ty| {
+                #[allow(unused_imports)]
+                use ::leakcheck::__private::{IsNoResult as _, IsResult as _};
+                (&::leakcheck::__private::Returned(value)).failed()
+            });
+            (quote!(-> #ty), probe)
+        }
+    }
+}
+
+fn is_unit(output: &ReturnType) -> bool {
+    match output {
+        ReturnType::Default => true,
+        ReturnType::Type(_, ty) => matches!(&**ty, Type::Tuple(it) if it.elems.is_empty()),
+    }
+}
+
+fn mentions_impl(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(it) => it == "impl",
+        TokenTree::Group(it) => mentions_impl(it.stream()),
+        _ => false,
+    })
+}

@@ -1,0 +1,9 @@
+//! Ends of the process: which signal or code, what is said, and how soon.
+//!
+//! Each test runs itself again in a process of its own and looks at its end.
+
+#[path = "../it/child.rs"]
+mod child;
+
+mod exit;
+mod fault;

@@ -1,0 +1,284 @@
+//! The double look: what a leak check decides on.
+
+use crate::child::{alone, here};
+use crate::support::{Gate, parked, until};
+use gopark::inspect::{Census, WaitReason, mark_harness_thread};
+use gopark::{Builder, JoinHandle, Scope, chan};
+use std::time::Duration;
+
+fn held(scope: &Scope, gate: &Gate) -> JoinHandle<()> {
+    let (_in, held) = (scope.enter(), gate.clone());
+    let task = gopark::go(move || held.pass());
+    parked(task.id(), WaitReason::ChanReceive);
+    task
+}
+
+#[test]
+fn two_of_a_set_at_rest_are_the_same() {
+    alone(here!(), &[], || {
+        let (scope, gate) = (Scope::new("at rest"), Gate::new());
+        let tasks: Vec<_> = (0..10).map(|_| held(&scope, &gate)).collect();
+        let (first, second) = (Census::take(&scope), Census::take(&scope));
+        assert!(first.all_blocked() && second.all_blocked());
+        assert!(first.same(&second), "{first:?}\n{second:?}");
+        assert_eq!((first.members.len(), first.born, first.outside), (10, 10, 0));
+        let ids: Vec<_> = tasks.iter().map(JoinHandle::id).collect();
+        assert!(first.members.iter().map(|member| member.id).eq(ids));
+        gate.open();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        let last = Census::take(&scope);
+        assert!(last.members.is_empty() && !first.same(&last));
+        assert!(last.all_blocked(), "nobody is not blocked");
+    });
+}
+
+#[test]
+fn whatever_happens_in_between_shows() {
+    alone(here!(), &[], || {
+        let (scope, gate) = (Scope::new("moving"), Gate::new());
+        let (tx, rx) = chan::rendezvous();
+        let echo = {
+            let _in = scope.enter();
+            gopark::go(move || rx.iter().count())
+        };
+        parked(echo.id(), WaitReason::ChanReceive);
+        // It went and came back to the same place.
+        let before = Census::take(&scope);
+        tx.send(()).unwrap();
+        until("it is parked again", || {
+            let stamp = parked(echo.id(), WaitReason::ChanReceive).stamp;
+            before.members[0].stamp != stamp
+        });
+        let after = Census::take(&scope);
+        assert!(before.all_blocked() && after.all_blocked());
+        assert!(!before.same(&after), "a park ended and another began");
+        // Somebody was born and died.
+        let before = Census::take(&scope);
+        {
+            let _in = scope.enter();
+            gopark::go(|| ()).join().unwrap();
+        }
+        assert!(!before.same(&Census::take(&scope)), "a birth");
+        // Somebody was born and lives.
+        let before = Census::take(&scope);
+        let late = held(&scope, &gate);
+        assert!(!before.same(&Census::take(&scope)), "a member more");
+        drop(tx);
+        gate.open();
+        late.join().unwrap();
+        assert_eq!(echo.join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn members_are_told_apart_by_what_they_do() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        let (scope, gate) = (Scope::new("kinds"), Gate::new());
+        let blocked = held(&scope, &gate);
+        let _in = scope.enter();
+        let sleeper = gopark::go(|| gopark::sleep(Duration::from_secs(3600)));
+        parked(sleeper.id(), WaitReason::Sleep);
+        let (_keep, rx) = chan::rendezvous::<u8>();
+        let limited = gopark::go(move || rx.recv_timeout(Duration::from_secs(3600)));
+        parked(limited.id(), WaitReason::ChanReceive);
+        let inside = scope.clone();
+        let running = gopark::go(move || {
+            let fresh = gopark::go(|| ());
+            (fresh.id(), Census::take(&inside))
+        });
+        let id = running.id();
+        let (fresh, census) = running.join().unwrap();
+        let kind = |id| {
+            let member = census.members.iter().find(|member| member.id == id).expect("a member");
+            (member.blocked, member.runnable)
+        };
+        assert_eq!(kind(blocked.id()), (true, false));
+        assert_eq!(kind(sleeper.id()), (false, false));
+        assert_eq!(kind(limited.id()), (false, false), "its timer will end the wait");
+        assert_eq!(kind(fresh), (false, true));
+        assert_eq!(kind(id), (false, false), "it runs");
+        assert!(!census.all_blocked());
+        gate.open();
+        blocked.join().unwrap();
+        scope.reap();
+    });
+}
+
+#[test]
+fn daemons_are_no_members() {
+    let (scope, gate) = (Scope::new("daemons"), Gate::new());
+    let daemon = {
+        let (_in, held) = (scope.enter(), gate.clone());
+        Builder::new().daemon().go(move || held.pass()).unwrap()
+    };
+    parked(daemon.id(), WaitReason::ChanReceive);
+    assert!(Census::take(&scope).members.is_empty());
+    gate.open();
+    daemon.join().unwrap();
+}
+
+/// Who belongs to no open scope may wake anybody, unless it is blocked itself.
+#[test]
+fn outsiders_without_a_scope_count_while_they_are_not_blocked() {
+    alone(here!(), &[], || {
+        let (scope, gate) = (Scope::new("inside"), Gate::new());
+        let member = held(&scope, &gate);
+        let root = Scope::current();
+        let outside = |scope: &Scope| Census::take(scope).outside;
+        assert_eq!(outside(&scope), 0, "the caller does not count");
+        let blocked = held(&root, &gate);
+        assert_eq!(outside(&scope), 0, "it waits for others itself");
+        let sleeper = gopark::go(|| gopark::sleep(Duration::from_secs(3600)));
+        parked(sleeper.id(), WaitReason::Sleep);
+        assert_eq!(outside(&scope), 1);
+        // A task that survived its test.
+        let survivor = {
+            let closed = Scope::new("closed");
+            let _in = closed.enter();
+            gopark::go(|| gopark::sleep(Duration::from_secs(3600)))
+        };
+        parked(survivor.id(), WaitReason::Sleep);
+        assert_eq!(outside(&scope), 2);
+        // A test that runs beside this one.
+        let beside = Scope::new("beside");
+        let other = {
+            let _in = beside.enter();
+            gopark::go(|| gopark::sleep(Duration::from_secs(3600)))
+        };
+        parked(other.id(), WaitReason::Sleep);
+        assert_eq!(outside(&scope), 2, "nothing is shared with it");
+        assert_eq!(outside(&beside), 2, "the member of the first one is apart");
+        gate.open();
+        blocked.join().unwrap();
+        member.join().unwrap();
+    });
+}
+
+#[test]
+fn adopted_threads_count_while_they_are_not_blocked() {
+    alone(here!(), &[], || {
+        let scope = Scope::new("inside");
+        let (go, stop) = (chan::bounded::<()>(1), std::sync::mpsc::channel::<()>());
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            drop(Scope::current());
+            ready.send(()).unwrap();
+            drop(stop.1.recv());
+            go.1.recv().unwrap();
+        });
+        is_ready.recv().unwrap();
+        assert_eq!(Census::take(&scope).outside, 1, "it might do anything");
+        drop(stop.0);
+        until("the thread is blocked in a channel", || Census::take(&scope).outside == 0);
+        let before = Census::take(&scope);
+        go.0.send(()).unwrap();
+        thread.join().unwrap();
+        assert_eq!(Census::take(&scope).outside, 0);
+        assert!(!before.same(&Census::take(&scope)), "somebody outside has moved");
+    });
+}
+
+#[test]
+fn threads_of_a_harness_do_not_count() {
+    alone(here!(), &[], || {
+        let scope = Scope::new("inside");
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            mark_harness_thread();
+            ready.send(()).unwrap();
+            drop(stopped.recv());
+        });
+        is_ready.recv().unwrap();
+        assert_eq!(Census::take(&scope).outside, 0);
+        drop(stop);
+        thread.join().unwrap();
+    });
+}
+
+/// Scopes that use the same channel may wake each other, also by a third one.
+#[test]
+fn scopes_that_share_a_primitive_count_for_each_other() {
+    alone(here!(), &[], || {
+        let scopes: Vec<_> = ["a", "b", "c", "d"].into_iter().map(Scope::new).collect();
+        let outside = |n: usize| Census::take(&scopes[n]).outside;
+        for scope in &scopes {
+            let _in = scope.enter();
+            let task = gopark::go(|| gopark::sleep(Duration::from_secs(3600)));
+            parked(task.id(), WaitReason::Sleep);
+        }
+        assert_eq!([0, 1, 2, 3].map(outside), [0, 0, 0, 0]);
+        let touch = |n: usize, tx: &chan::Sender<u8>| {
+            let (_in, tx) = (scopes[n].enter(), tx.clone());
+            gopark::go(move || tx.try_send(1).is_ok()).join().unwrap()
+        };
+        let (ab, _ab) = chan::bounded(8);
+        assert!(touch(0, &ab));
+        assert_eq!([0, 1, 2, 3].map(outside), [0, 0, 0, 0], "only one has used it");
+        assert!(touch(1, &ab));
+        assert_eq!([0, 1, 2, 3].map(outside), [1, 1, 0, 0]);
+        let (bc, _bc) = chan::bounded(8);
+        assert!(touch(1, &bc) && touch(2, &bc));
+        assert_eq!([0, 1, 2, 3].map(outside), [2, 2, 2, 0], "by a third one");
+    });
+}
+
+#[test]
+fn locks_and_groups_are_shared_too() {
+    alone(here!(), &[], || {
+        let touches: [fn() -> Box<dyn Fn() + Send + Sync>; 3] = [
+            || {
+                let lock = gopark::sync::Mutex::new(0);
+                Box::new(move || *lock.lock() += 1)
+            },
+            || {
+                let group = gopark::sync::WaitGroup::new();
+                Box::new(move || {
+                    group.add(1);
+                    group.done();
+                })
+            },
+            || {
+                let group = gopark::sync::WaitGroup::new();
+                Box::new(move || group.wait())
+            },
+        ];
+        for make in touches {
+            let touch = make();
+            let (a, b) = (Scope::new("a"), Scope::new("b"));
+            let sleeper = {
+                let _in = b.enter();
+                gopark::go(|| gopark::sleep(Duration::from_secs(3600)))
+            };
+            parked(sleeper.id(), WaitReason::Sleep);
+            {
+                let _in = a.enter();
+                touch();
+            }
+            assert_eq!(Census::take(&a).outside, 0);
+            {
+                let _in = b.enter();
+                touch();
+            }
+            assert_eq!(Census::take(&a).outside, 1);
+            b.reap();
+        }
+    });
+}
+
+/// A closed partner's tasks count like those of no scope.
+#[test]
+fn a_partner_that_closes_still_counts() {
+    alone(here!(), &[], || {
+        let a = Scope::new("a");
+        let b = Scope::new("b");
+        let sleeper = {
+            let _in = b.enter();
+            gopark::go(|| gopark::sleep(Duration::from_secs(3600)))
+        };
+        parked(sleeper.id(), WaitReason::Sleep);
+        assert_eq!(Census::take(&a).outside, 0);
+        drop(b);
+        assert_eq!(Census::take(&a).outside, 1);
+    });
+}

@@ -1,0 +1,75 @@
+//! OS threads that nothing is known of.
+
+use crate::child::{alone, here};
+use crate::support::{Gate, parked, thread_id};
+use gopark::inspect::{WaitReason, foreign_threads, mark_harness_thread};
+use gopark::{Builder, Scope};
+use std::sync::mpsc;
+
+/// A thread that waits until the sender is dropped.
+fn waiting(first: impl FnOnce() + Send + 'static) -> (mpsc::Sender<()>, std::thread::JoinHandle<()>, u64) {
+    let (stop, stopped) = mpsc::channel::<()>();
+    let (ready, is_ready) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        first();
+        ready.send(thread_id()).unwrap();
+        drop(stopped.recv());
+    });
+    let id = is_ready.recv().unwrap();
+    (stop, thread, id)
+}
+
+#[test]
+fn a_plain_thread_is_foreign_until_it_ends() {
+    alone(here!(), &[], || {
+        assert_eq!(foreign_threads(), []);
+        let (stop, thread, id) = waiting(|| ());
+        assert_eq!(foreign_threads(), [id as u32]);
+        drop(stop);
+        thread.join().unwrap();
+        crate::support::until("the kernel has let it go", || foreign_threads().is_empty());
+    });
+}
+
+#[test]
+fn known_threads_are_not_foreign() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "3")], || {
+        // Adopted; of a harness; workers; the timer's.
+        let adopted = waiting(|| drop(Scope::current()));
+        let harness = waiting(mark_harness_thread);
+        let gate = Gate::new();
+        let held = gate.clone();
+        let own = Builder::new().own_thread().go(move || held.pass()).unwrap();
+        parked(own.id(), WaitReason::ChanReceive);
+        let busy: Vec<_> = (0..10).map(|_| gopark::go(gopark::yield_now)).collect();
+        busy.into_iter().for_each(|task| task.join().unwrap());
+        gopark::go(|| gopark::sleep(std::time::Duration::from_micros(1))).join().unwrap();
+        crate::support::until("all have said who they are", || foreign_threads().is_empty());
+        gate.open();
+        own.join().unwrap();
+        for (stop, thread, _) in [adopted, harness] {
+            drop(stop);
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// A worker is one of ours from the moment at which the kernel knows it.
+#[test]
+fn a_worker_that_just_starts_is_not_foreign() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2")], || {
+        for _ in 0..300 {
+            let own = Builder::new().own_thread().go(|| ()).unwrap();
+            assert_eq!(foreign_threads(), [], "a thread of the runtime");
+            own.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn each_caller_leaves_itself_out() {
+    alone(here!(), &[], || {
+        let seen = std::thread::spawn(|| (thread_id() as u32, foreign_threads())).join().unwrap();
+        assert!(!seen.1.contains(&seen.0));
+    });
+}

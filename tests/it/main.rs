@@ -1,0 +1,26 @@
+//! The runtime, room by room: what a program sees of it.
+//!
+//! | module | promise |
+//! |---|---|
+//! | `task` | how a task begins, ends, is named and joined; what is dropped, and how often |
+//! | `scope` | who owns a task; events, unseen panics, reaping |
+//! | `sched` | settings, spreading of work, fairness, bound and migrating tasks |
+//! | `time` | sleeping |
+//! | `inspect` | what observers see |
+//! | `chan`, `sync` | channels, locks, wait groups |
+//!
+//! Nothing sleeps to let something else happen: tests wait [`until`] they see
+//! it. What depends on the whole process (a number of processors, that nobody
+//! else runs) happens in a [`child`].
+//!
+//! [`until`]: support::until
+
+mod chan;
+mod child;
+mod inspect;
+mod sched;
+mod scope;
+mod support;
+mod sync;
+mod task;
+mod time;

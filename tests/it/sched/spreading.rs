@@ -1,0 +1,218 @@
+//! No task is lost, and what one processor has too much of others take.
+
+use crate::child::{alone, here};
+use crate::support::{Gate, Tally, spin_until, thread_id, until};
+use gopark::{Scope, chan};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+const TWO: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "2")];
+const ONE: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1")];
+
+/// The spawner never lets go of its processor: another one takes all of it, the
+/// one in the next slot included.
+#[test]
+fn tasks_that_have_not_started_are_stolen() {
+    alone(here!(), TWO, || {
+        for count in [1, 2, 3, 200] {
+            let threads = gopark::go(move || {
+                let (ran, threads) = (Tally::new(), Arc::new(Mutex::new(HashSet::new())));
+                for _ in 0..count {
+                    let (ran, threads) = (ran.clone(), threads.clone());
+                    gopark::go(move || {
+                        threads.lock().unwrap().insert(thread_id());
+                        ran.add();
+                    });
+                }
+                spin_until("all are stolen", || ran.count() == count);
+                assert!(!threads.lock().unwrap().contains(&thread_id()));
+            });
+            threads.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn tasks_of_a_thread_use_all_processors() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "4")], || {
+        // Each waits for all others without letting go of its processor.
+        let met = Tally::new();
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                let met = met.clone();
+                gopark::go(move || {
+                    met.add();
+                    spin_until("all have met", || met.count() == 4);
+                    thread_id()
+                })
+            })
+            .collect();
+        let threads: HashSet<_> = tasks.into_iter().map(|task| task.join().unwrap()).collect();
+        assert_eq!(threads.len(), 4);
+    });
+}
+
+/// 256 fit into a ring; the rest goes to the global queue and comes back.
+#[test]
+fn a_full_ring_loses_none() {
+    for procs in [ONE, TWO] {
+        alone(here!(), procs, || {
+            for count in [255_usize, 256, 257, 258, 511, 512, 513, 10_000] {
+                let runs: Arc<Vec<AtomicU32>> = Arc::new((0..count).map(|_| 0.into()).collect());
+                let inside = runs.clone();
+                let spawner = gopark::go(move || {
+                    let start = |n: usize| {
+                        let runs = inside.clone();
+                        gopark::go(move || runs[n].fetch_add(1, Ordering::Relaxed))
+                    };
+                    let tasks: Vec<_> = (0..count).map(start).collect();
+                    tasks.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 0));
+                });
+                spawner.join().unwrap();
+                assert!(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == 1));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_million_tasks_run() {
+    alone(here!(), &[], || {
+        let (scope, ran) = (Scope::new("million"), Tally::new());
+        let inside = ran.clone();
+        let spawner = {
+            let _in = scope.enter();
+            gopark::go(move || {
+                for _ in 0..1_000_000 {
+                    let ran = inside.clone();
+                    gopark::go(move || ran.add());
+                }
+            })
+        };
+        spawner.join().unwrap();
+        until("all have ended", || scope.live() == 0);
+        assert_eq!((ran.count(), scope.born()), (1_000_000, 1_000_001));
+    });
+}
+
+#[test]
+fn a_hundred_thousand_are_parked_at_once_and_wake() {
+    alone(here!(), &[], || {
+        const COUNT: usize = 100_000;
+        let (gate, started) = (Gate::new(), Tally::new());
+        let tasks: Vec<_> = (0..COUNT)
+            .map(|n| {
+                let (held, started) = (gate.clone(), started.clone());
+                gopark::go(move || {
+                    started.add();
+                    held.pass();
+                    n
+                })
+            })
+            .collect();
+        until("all have started", || started.count() == COUNT);
+        gate.open();
+        for (n, task) in tasks.into_iter().enumerate() {
+            assert_eq!(task.join().unwrap(), n);
+        }
+    });
+}
+
+/// A tree whose leaves are many and whose inner tasks wait for their children.
+#[test]
+fn a_tree_of_joins_adds_up() {
+    fn sum(from: u64, len: u64) -> u64 {
+        if len == 1 {
+            return from;
+        }
+        let part = len / 10;
+        let parts: Vec<_> =
+            (0..10).map(|n| gopark::go(move || sum(from + n * part, part))).collect();
+        parts.into_iter().map(|task| task.join().unwrap()).sum()
+    }
+    assert_eq!(gopark::run(|| sum(0, 10_000)), 49_995_000);
+}
+
+#[test]
+fn tasks_take_turns_in_the_order_in_which_they_yield() {
+    alone(here!(), ONE, || {
+        const TASKS: usize = 5;
+        let (log, gate) = (Arc::new(Mutex::new(Vec::new())), Gate::new());
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|n| {
+                let (log, held) = (log.clone(), gate.clone());
+                gopark::go(move || {
+                    held.pass();
+                    for _ in 0..100 {
+                        log.lock().unwrap().push(n);
+                        gopark::yield_now();
+                    }
+                })
+            })
+            .collect();
+        for task in &tasks {
+            crate::support::parked(task.id(), gopark::inspect::WaitReason::ChanReceive);
+        }
+        // Opened by a task, so that nobody runs before all are ready.
+        gopark::go(move || gate.open()).join().unwrap();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        let log = log.lock().unwrap();
+        let (first, rest) = log.split_at(TASKS);
+        let mut all = first.to_vec();
+        all.sort_unstable();
+        assert_eq!(all, (0..TASKS).collect::<Vec<_>>());
+        for (turn, others) in rest.chunks(TASKS).enumerate() {
+            assert_eq!(others, first, "turn {}", turn + 1);
+        }
+    });
+}
+
+/// Tasks that were made ready by another thread go on in that order.
+#[test]
+fn tasks_wake_in_the_order_in_which_they_were_made_ready() {
+    alone(here!(), ONE, || {
+        let (woken, order) = chan::bounded(100);
+        let sleepers: Vec<_> = (0..100)
+            .map(|n| {
+                let ((wake, rx), woken) = (chan::bounded::<()>(1), woken.clone());
+                let task = gopark::go(move || {
+                    rx.recv().unwrap();
+                    woken.send(n).unwrap();
+                });
+                crate::support::parked(task.id(), gopark::inspect::WaitReason::ChanReceive);
+                (task, wake)
+            })
+            .collect();
+        for (_, wake) in &sleepers {
+            wake.send(()).unwrap();
+        }
+        for (task, _) in sleepers {
+            task.join().unwrap();
+        }
+        drop(woken);
+        assert!(order.iter().eq(0..100));
+    });
+}
+
+/// Stacks and records of ended tasks serve the next ones.
+#[test]
+fn memory_is_used_again() {
+    fn virtual_kib() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
+        line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+    fn burst() {
+        let tasks: Vec<_> = (0..100).map(|n| gopark::go(move || n)).collect();
+        assert_eq!(tasks.into_iter().map(|task| task.join().unwrap()).sum::<i32>(), 4950);
+    }
+    alone(here!(), TWO, || {
+        (0..20).for_each(|_| gopark::go(burst).join().unwrap());
+        let before = virtual_kib();
+        (0..1000).for_each(|_| gopark::go(burst).join().unwrap());
+        let grown = virtual_kib().saturating_sub(before);
+        // Not even one of a hundred thousand stacks of half a megabyte and more.
+        assert!(grown < 100 << 10, "{grown} KiB more after 100 000 tasks");
+    });
+}

@@ -1,0 +1,111 @@
+//! What the tests of tasks, scopes and the scheduler share.
+
+use gopark::TaskId;
+use gopark::chan::{self, Receiver, Sender};
+use gopark::inspect::{Snapshot, TaskInfo, WaitReason};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Lets others run until the condition holds.
+#[track_caller]
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain until {what}; there are\n{}", Snapshot::all());
+        gopark::yield_now();
+    }
+}
+
+/// Keeps the processor until the condition holds.
+#[track_caller]
+pub(crate) fn spin_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !holds() {
+        assert!(Instant::now() < end, "waited in vain until {what}; there are\n{}", Snapshot::all());
+        std::hint::spin_loop();
+    }
+}
+
+/// What observers see of the task or thread.
+pub(crate) fn info(id: TaskId) -> Option<TaskInfo> {
+    Snapshot::all().tasks.into_iter().find(|task| task.id == id)
+}
+
+/// Waits until the task is parked for this reason.
+#[track_caller]
+pub(crate) fn parked(id: TaskId, reason: WaitReason) -> TaskInfo {
+    let mut found = None;
+    until("a task is parked", || {
+        found = info(id).filter(|task| task.wait.is_some_and(|wait| wait.reason == reason));
+        found.is_some()
+    });
+    found.expect("the wait above ended")
+}
+
+/// Holds back whoever wants to pass until it is opened.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    close: Sender<()>,
+    wait: Receiver<()>,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Gate {
+        let (close, wait) = chan::rendezvous();
+        Gate { close, wait }
+    }
+
+    /// Parks, with the reason `chan receive`, until the gate is open.
+    #[track_caller]
+    pub(crate) fn pass(&self) {
+        self.wait.recv().expect_err("nobody sends through a gate");
+    }
+
+    pub(crate) fn open(&self) {
+        self.close.close();
+    }
+}
+
+/// Counts events, often drops.
+#[derive(Clone, Default)]
+pub(crate) struct Tally(Arc<AtomicUsize>);
+
+impl Tally {
+    pub(crate) fn new() -> Tally {
+        Tally::default()
+    }
+
+    pub(crate) fn add(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// A value whose drop counts.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.clone())
+    }
+}
+
+/// Counts its drop.
+pub(crate) struct Mark(Tally);
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.0.add();
+    }
+}
+
+/// The kernel's name for the calling thread. No thread-local is involved, so it
+/// may be asked on both sides of a park even where tasks migrate.
+pub(crate) fn thread_id() -> u64 {
+    let link = std::fs::read_link("/proc/thread-self").expect("the system has /proc");
+    let id = link.file_name().expect("pid/task/tid").to_str().expect("digits");
+    id.parse().expect("digits")
+}

@@ -1,0 +1,193 @@
+//! Tasks that are ended while they wait for a lock or a group, or hold a lock.
+
+use crate::chan::support::Here;
+use gopark::chan::rendezvous;
+use gopark::inspect::WaitReason;
+use gopark::sync::{Mutex, TimeoutError, WaitGroup};
+use gopark::{JoinError, JoinHandle, Scope};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+/// Starts a task in the scope.
+fn go_in<F, T>(scope: &Scope, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let _entered = scope.enter();
+    gopark::go(f)
+}
+
+#[test]
+fn those_behind_a_reaped_waiter_get_the_lock() {
+    for timed in [false, true] {
+        let here = Here::start();
+        let scope = Scope::new("reaped waiter");
+        let lock = Arc::new(Mutex::new(1));
+        let guard = lock.lock();
+        let first = go_in(&scope, {
+            let lock = lock.clone();
+            move || match timed {
+                false => *lock.lock(),
+                true => *lock.lock_timeout(Duration::from_secs(60)).unwrap(),
+            }
+        });
+        here.parked(1, WaitReason::MutexLock);
+        let second = gopark::go({
+            let lock = lock.clone();
+            move || *lock.lock()
+        });
+        here.parked(2, WaitReason::MutexLock);
+        scope.reap();
+        assert!(matches!(first.join(), Err(JoinError::Reaped)));
+        drop(guard);
+        assert_eq!(second.join().unwrap(), 1);
+    }
+}
+
+#[test]
+fn a_reaped_owner_unlocks() {
+    let here = Here::start();
+    let scope = Scope::new("reaped owner");
+    let lock = Arc::new(Mutex::new(1));
+    let (_tx, rx) = rendezvous::<()>();
+    let owner = go_in(&scope, {
+        let lock = lock.clone();
+        move || {
+            let _guard = lock.lock();
+            rx.recv().is_ok()
+        }
+    });
+    here.parked(1, WaitReason::ChanReceive);
+    let waiter = gopark::go({
+        let lock = lock.clone();
+        move || *lock.lock()
+    });
+    here.parked(1, WaitReason::MutexLock);
+    scope.reap();
+    assert!(matches!(owner.join(), Err(JoinError::Reaped)));
+    assert_eq!(waiter.join().unwrap(), 1);
+    assert_eq!(lock.holder(), None);
+}
+
+#[test]
+fn a_waiter_of_a_group_can_be_ended() {
+    let here = Here::start();
+    let scope = Scope::new("reaped group");
+    let wg = WaitGroup::new();
+    wg.add(1);
+    let first = go_in(&scope, {
+        let wg = wg.clone();
+        move || wg.wait()
+    });
+    here.parked(1, WaitReason::WaitGroupWait);
+    let second = gopark::go({
+        let wg = wg.clone();
+        move || wg.wait()
+    });
+    here.parked(2, WaitReason::WaitGroupWait);
+    scope.reap();
+    assert!(matches!(first.join(), Err(JoinError::Reaped)));
+    wg.done();
+    second.join().unwrap();
+}
+
+/// A task that waits in a group counts as done when it is ended, started or not.
+#[test]
+fn a_reaped_task_of_a_group_is_done() {
+    let here = Here::start();
+    let scope = Scope::new("reaped in a group");
+    let wg = WaitGroup::new();
+    let (_tx, rx) = rendezvous::<()>();
+    let tasks: Vec<_> = {
+        let _entered = scope.enter();
+        (0..3)
+            .map(|_| {
+                let rx = rx.clone();
+                wg.go(move || rx.recv().is_ok())
+            })
+            .collect()
+    };
+    here.parked(3, WaitReason::ChanReceive);
+    scope.reap();
+    wg.wait();
+    for task in tasks {
+        assert!(matches!(task.join(), Err(JoinError::Reaped)));
+    }
+}
+
+/// Runs a function when dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// `lock` and `wait` have no error to return, so in a destructor of a reaped task
+/// they wait on, and nothing but their partner ends that.
+#[test]
+fn destructors_that_lock_and_wait() {
+    let here = Here::start();
+    let scope = Scope::new("reaped with destructors");
+    let lock = Arc::new(Mutex::new(0));
+    let wg = WaitGroup::new();
+    wg.add(1);
+    let (tx, rx) = rendezvous::<()>();
+    let (report, reported) = mpsc::channel();
+    let task = go_in(&scope, {
+        let (lock, wg) = (lock.clone(), wg.clone());
+        move || {
+            let _later = OnDrop(|| {
+                let timed = lock.lock_timeout(Duration::from_secs(60)).err();
+                report.send(timed).unwrap();
+                *lock.lock() += 1;
+                wg.wait();
+                *lock.lock() += 1;
+            });
+            rx.recv().is_ok()
+        }
+    });
+    here.parked(1, WaitReason::ChanReceive);
+    let guard = lock.lock();
+    assert_eq!(scope.reap().abandoned, 1);
+    assert_eq!(reported.recv(), Ok(Some(TimeoutError)));
+    here.parked(1, WaitReason::MutexLock);
+    drop(guard);
+    here.parked(1, WaitReason::WaitGroupWait);
+    assert_eq!(*lock.lock(), 1);
+    wg.done();
+    assert!(matches!(task.join(), Err(JoinError::Reaped)));
+    assert_eq!(*lock.lock(), 2);
+    assert!(tx.is_closed());
+}
+
+/// In a destructor that runs while the task panics, a wait that may not happen
+/// can neither unwind nor return an error: it parks after all.
+#[test]
+fn destructors_that_wait_where_parks_are_forbidden() {
+    let here = Here::start();
+    let lock = Arc::new(Mutex::new(0));
+    let wg = WaitGroup::new();
+    wg.add(1);
+    let guard = lock.lock();
+    let task = gopark::go({
+        let (lock, wg) = (lock.clone(), wg.clone());
+        move || {
+            gopark::no_park(|| {
+                let _later = OnDrop(|| {
+                    *lock.lock() += 1;
+                    wg.wait();
+                });
+                drop(lock.lock());
+            });
+        }
+    });
+    here.parked(1, WaitReason::MutexLock);
+    drop(guard);
+    here.parked(1, WaitReason::WaitGroupWait);
+    wg.done();
+    assert!(matches!(task.join(), Err(JoinError::Panicked(_))));
+    assert_eq!(*lock.lock(), 1);
+}

@@ -1,0 +1,174 @@
+//! Sleeping: never too short, in order, never for nothing.
+
+use crate::child::{alone, here};
+use crate::support::{Tally, info, parked, until};
+use gopark::inspect::WaitReason;
+use gopark::{Scope, chan, sleep};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+#[test]
+fn no_sleep_is_too_short() {
+    let walk = || {
+        for micros in [0, 1, 10, 100, 1000, 5000, 20_000] {
+            let nap = Duration::from_micros(micros);
+            let start = Instant::now();
+            sleep(nap);
+            assert!(start.elapsed() >= nap, "slept {:?} instead of {nap:?}", start.elapsed());
+        }
+    };
+    gopark::go(walk).join().unwrap();
+    std::thread::spawn(walk).join().unwrap();
+}
+
+#[test]
+fn sleepers_wake_in_the_order_of_their_times() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let start = Instant::now() + Duration::from_millis(50);
+        let tasks: Vec<_> = (0..200)
+            .map(|n| {
+                let log = log.clone();
+                // Started in another order than they end.
+                let n = n * 71 % 200;
+                gopark::go(move || {
+                    sleep((start + Duration::from_micros(n * 200)) - Instant::now());
+                    log.lock().unwrap().push(n);
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        let log = log.lock().unwrap();
+        assert!(log.is_sorted(), "{log:?}");
+        assert_eq!(log.len(), 200);
+    });
+}
+
+#[test]
+fn an_early_timer_that_is_set_late_fires_first() {
+    let scope = Scope::new("long");
+    let long = {
+        let _in = scope.enter();
+        gopark::go(|| sleep(Duration::from_secs(3600)))
+    };
+    let seen = parked(long.id(), WaitReason::Sleep);
+    gopark::go(|| sleep(Duration::from_millis(1))).join().unwrap();
+    assert_eq!(info(long.id()).unwrap().stamp, seen.stamp);
+    assert_eq!(scope.reap().ended, 1);
+}
+
+#[test]
+fn a_sleep_of_all_eternity_does_not_overflow() {
+    let eternities = [
+        Duration::MAX,
+        Duration::from_secs(u64::MAX),
+        Duration::from_secs(u64::MAX / 2),
+        Duration::from_secs(i64::MAX as u64 - 1),
+        Duration::from_nanos(u64::MAX),
+        Duration::from_nanos(u64::MAX - 1),
+    ];
+    let scope = Scope::new("eternity");
+    let sleepers: Vec<_> = eternities
+        .into_iter()
+        .flat_map(|nap| {
+            let _in = scope.enter();
+            [
+                gopark::go(move || sleep(nap)),
+                gopark::go(move || drop(chan::never::<()>().recv_timeout(nap))),
+                gopark::go(move || drop(chan::rendezvous::<()>().0.send_timeout((), nap))),
+            ]
+        })
+        .collect();
+    // The last kind has no receiver and ends at once.
+    let (mut waiting, mut ended) = (0, 0);
+    for sleeper in &sleepers {
+        until("it is parked or has ended", || {
+            sleeper.is_finished() || info(sleeper.id()).is_some_and(|seen| seen.wait.is_some())
+        });
+        match info(sleeper.id()) {
+            Some(seen) if seen.wait.is_some() => waiting += 1,
+            _ => ended += 1,
+        }
+    }
+    // A later timer fires although those are in the way.
+    gopark::go(|| sleep(Duration::from_millis(1))).join().unwrap();
+    assert_eq!((waiting, ended), (12, 6));
+    assert_eq!(scope.live(), 12);
+    assert_eq!(scope.reap().abandoned, 0);
+    assert_eq!(scope.live(), 0);
+}
+
+#[test]
+fn many_sleep_at_once() {
+    alone(here!(), &[], || {
+        let woken = Tally::new();
+        let tasks: Vec<_> = (0..50_000)
+            .map(|n| {
+                let woken = woken.clone();
+                let nap = Duration::from_micros(1000 + n % 1000);
+                gopark::go(move || {
+                    let start = Instant::now();
+                    sleep(nap);
+                    woken.add();
+                    start.elapsed() >= nap
+                })
+            })
+            .collect();
+        assert!(tasks.into_iter().all(|task| task.join().unwrap()), "one woke too early");
+        assert_eq!(woken.count(), 50_000);
+    });
+}
+
+#[test]
+fn a_sleeper_lets_others_run() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        let sleeper = gopark::go(|| sleep(Duration::from_millis(20)));
+        parked(sleeper.id(), WaitReason::Sleep);
+        for n in 0..100 {
+            assert_eq!(gopark::go(move || n).join().unwrap(), n);
+        }
+        sleeper.join().unwrap();
+    });
+}
+
+#[test]
+fn observers_see_how_long_a_sleep_lasts() {
+    let scope = Scope::new("seen");
+    let nap = Duration::from_secs(3600);
+    let sleeper = {
+        let _in = scope.enter();
+        gopark::go(move || sleep(nap))
+    };
+    let line = line!() - 2;
+    let seen = parked(sleeper.id(), WaitReason::Sleep);
+    assert!(!seen.durably_blocked(), "it wakes by itself");
+    let wait = seen.wait.unwrap();
+    assert!(wait.timed && wait.left.is_some_and(|left| left <= nap), "{wait:?}");
+    assert_eq!((wait.site.file(), wait.site.line()), (file!(), line));
+    assert_eq!(scope.reap().ended, 1);
+}
+
+#[test]
+fn sleepers_that_are_woken_early_leave_no_timer_that_disturbs() {
+    // The same tasks park again and again with timers that must not fire.
+    let tasks: Vec<_> = (0..4)
+        .map(|_| {
+            gopark::go(|| {
+                for n in 0..2000_u32 {
+                    let (tx, rx) = chan::rendezvous();
+                    let partner = gopark::go(move || tx.send(n));
+                    assert_eq!(rx.recv_timeout(Duration::from_secs(60)), Ok(n));
+                    partner.join().unwrap().unwrap();
+                }
+            })
+        })
+        .collect();
+    tasks.into_iter().for_each(|task| task.join().unwrap());
+}
+
+#[test]
+fn the_name_in_the_time_module_is_the_same() {
+    let start = Instant::now();
+    gopark::time::sleep(Duration::from_millis(1));
+    assert!(start.elapsed() >= Duration::from_millis(1));
+}

@@ -1,0 +1,31 @@
+//! Whole checks, from the attribute to the exit code.
+//!
+//! | module | promise |
+//! |---|---|
+//! | `attribute` | the attribute in all its places, on tests that pass |
+//! | `matrix` | every way a test can end, with and without a leak |
+//! | `parallel` | of eight tests at once, each is blamed for its own leaks only |
+//! | `verdict` | what is decided, and when |
+//! | `reaping` | how leaked tasks are ended, and which are given up |
+//! | `many` | a hundred thousand leaks are one block |
+//! | `report` | what a report shows |
+//! | `examples` | what the examples print |
+//! | `unchecked` | a target without the runtime runs its tests, and says so |
+//!
+//! Tests that must fail live in `fixtures` and are ignored: the others run
+//! them in a process of their own and look at what it said. A test whose
+//! outcome depends on no other thread being there runs itself [`alone`].
+//!
+//! [`alone`]: support::alone
+
+mod attribute;
+mod examples;
+mod fixtures;
+mod many;
+mod matrix;
+mod parallel;
+mod reaping;
+mod report;
+mod support;
+mod unchecked;
+mod verdict;

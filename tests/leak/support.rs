@@ -1,0 +1,141 @@
+//! Running tests of this binary in a process of their own.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// Set in the process that [`alone`] starts.
+const ALONE: &str = "GOPARK_TEST_ALONE";
+
+/// What a run of a program said.
+pub(crate) struct Run {
+    pub(crate) passed: bool,
+    /// Both outputs, standard output first.
+    pub(crate) text: String,
+}
+
+impl Run {
+    /// Runs this test binary, ignored tests included, with only the tests that
+    /// the arguments select.
+    pub(crate) fn of(args: &[&str], variables: &[(&str, &str)]) -> Run {
+        let binary = env::current_exe().expect("the path of this binary");
+        let mut command = Command::new(binary);
+        // What nextest or an outer run has set is not meant for the inner one.
+        for inherited in
+            ["RUST_TEST_THREADS", "LEAKCHECK_SETTLE_MS", "LEAKCHECK_DEADLINE_MS", ALONE]
+        {
+            command.env_remove(inherited);
+        }
+        command.env("RUST_BACKTRACE", "0");
+        command.args(args).envs(variables.iter().copied());
+        Run::from(command.output().expect("this binary runs"))
+    }
+
+    /// Runs one ignored test.
+    pub(crate) fn fixture(name: &str) -> Run {
+        let run = Run::of(&["--ignored", "--exact", &format!("fixtures::{name}")], &[]);
+        run.must_have_run(1);
+        run
+    }
+
+    /// Guards against a name that selects nothing, which passes.
+    pub(crate) fn must_have_run(&self, tests: usize) {
+        let says = format!("running {tests} test");
+        assert!(self.text.contains(&says), "not {says}:\n{}", self.text);
+    }
+
+    /// Asserts that the text contains all of these.
+    #[track_caller]
+    pub(crate) fn shows(&self, parts: &[&str]) -> &Run {
+        for part in parts {
+            assert!(self.text.contains(part), "does not say {part:?}:\n{}", self.text);
+        }
+        self
+    }
+
+    /// Asserts that the text contains none of these.
+    #[track_caller]
+    pub(crate) fn hides(&self, parts: &[&str]) -> &Run {
+        for part in parts {
+            assert!(!self.text.contains(part), "says {part:?}:\n{}", self.text);
+        }
+        self
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Run {
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        Run { passed: output.status.success(), text }
+    }
+}
+
+/// A run of cargo on this workspace, beside the one that built this binary.
+pub(crate) struct Cargo {
+    command: Command,
+    /// Where this binary was built.
+    target: PathBuf,
+}
+
+impl Cargo {
+    pub(crate) fn new() -> Cargo {
+        // target/debug/deps/leak-0123
+        let binary = env::current_exe().expect("the path of this binary");
+        let target = binary.ancestors().nth(3).expect("a target folder").to_owned();
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        Cargo { command, target }
+    }
+
+    /// Builds in this folder, inside of the one where this binary was built.
+    pub(crate) fn target(&mut self, folder: &str) -> &mut Cargo {
+        self.target.push(folder);
+        self
+    }
+
+    pub(crate) fn args(&mut self, args: &[&str]) -> &mut Cargo {
+        self.command.args(args);
+        self
+    }
+
+    pub(crate) fn env(&mut self, key: &str, value: &str) -> &mut Cargo {
+        self.command.env(key, value);
+        self
+    }
+
+    pub(crate) fn run(&mut self) -> Run {
+        self.command.arg("--target-dir").arg(&self.target);
+        Run::from(self.command.output().expect("cargo runs"))
+    }
+}
+
+/// Runs the body in a process of its own, where no thread of another test is
+/// to be seen. `name` is the calling test's: [`here!`](crate::support::here).
+#[track_caller]
+pub(crate) fn alone(name: &str, body: impl FnOnce()) {
+    alone_with(name, &[], body);
+}
+
+/// The same, with environment variables.
+#[track_caller]
+pub(crate) fn alone_with(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
+    if env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let variables: Vec<_> = variables.iter().copied().chain([(ALONE, "1")]).collect();
+    let run = Run::of(&["--exact", name], &variables);
+    run.must_have_run(1);
+    assert!(run.passed, "{name} failed in a process of its own:\n{}", run.text);
+}
+
+/// The name of the test that it is written in, as libtest prints it.
+macro_rules! here {
+    () => {{
+        fn inside() {}
+        let name = std::any::type_name_of_val(&inside);
+        let name = name.strip_suffix("::inside").expect("a path");
+        name.split_once("::").expect("a crate").1.trim_end_matches("::{{closure}}")
+    }};
+}
+pub(crate) use here;

@@ -1,0 +1,435 @@
+//! What is decided, and when.
+
+use crate::fixtures::{leak_a_receiver, leak_a_sender, silent};
+use crate::support::{alone, alone_with, here};
+use gopark::inspect::{Kind, Snapshot};
+use gopark::{Builder, JoinError, Scope, chan, go};
+use leakcheck::{Filter, Leaks, Options, find, verify_none};
+use std::hint;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn check() -> Result<(), Leaks> {
+    find(&Filter::new())
+}
+
+/// The report on what is left, and how long the verdict took.
+fn report() -> (String, Duration) {
+    let start = Instant::now();
+    let leaks = check().expect_err("a leak");
+    let took = start.elapsed();
+    let text = leaks.to_string();
+    leaks.reap();
+    (text, took)
+}
+
+#[track_caller]
+fn shows(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "does not say {part:?}:\n{text}");
+    }
+}
+
+/// A task that computes until it is told to stop.
+fn spinner() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&stop);
+    let (started, wait) = chan::rendezvous();
+    go(move || {
+        started.send(()).unwrap();
+        while !seen.load(Ordering::Relaxed) {
+            hint::spin_loop();
+        }
+    });
+    wait.recv().unwrap();
+    stop
+}
+
+#[test]
+fn a_leak_that_nothing_can_wake_is_decided_after_settle() {
+    alone(here!(), || {
+        let scope = Scope::new("proof");
+        let _in = scope.enter();
+        leak_a_receiver();
+        leak_a_sender();
+        let (text, took) = report();
+        shows(&text, &["2 tasks leaked", "nothing can wake it"]);
+        assert!(took >= 20 * MS, "{took:?}");
+        assert!(took < 500 * MS, "{took:?}");
+    });
+}
+
+#[test]
+fn ten_thousand_too() {
+    alone(here!(), || {
+        let scope = Scope::new("proof");
+        let _in = scope.enter();
+        let rx = silent();
+        for _ in 0..10_000 {
+            let rx = rx.clone();
+            go(move || rx.recv());
+        }
+        let (text, _) = report();
+        shows(&text, &["[1] 10000 tasks blocked", "nothing can wake them"]);
+    });
+}
+
+#[test]
+fn settle_zero_decides_at_once() {
+    alone_with(here!(), &[("LEAKCHECK_SETTLE_MS", "0")], || {
+        let scope = Scope::new("proof");
+        let _in = scope.enter();
+        let times: Vec<Duration> = (0..20)
+            .map(|_| {
+                leak_a_receiver();
+                report().1
+            })
+            .collect();
+        let best = times.iter().min().expect("times");
+        assert!(*best < 10 * MS, "{times:?}");
+    });
+}
+
+#[test]
+fn one_that_runs() {
+    alone_with(here!(), &[("LEAKCHECK_DEADLINE_MS", "100")], || {
+        let scope = Scope::new("runs");
+        let _in = scope.enter();
+        let stop = spinner();
+        leak_a_receiver();
+        let leaks = check().expect_err("leaks");
+        let text = leaks.to_string();
+        shows(&text, &["1 task still running", "did not end or park in the "]);
+        shows(
+            &text,
+            &[
+                "1 task blocked in `chan receive`",
+                "may yet be woken by 1 running task of the scope",
+            ],
+        );
+        stop.store(true, Ordering::Relaxed);
+        leaks.reap();
+    });
+}
+
+/// Being ready now and then is no excuse for one that keeps running.
+#[test]
+fn one_that_only_yields() {
+    alone_with(here!(), &[("LEAKCHECK_DEADLINE_MS", "100")], || {
+        let scope = Scope::new("yields");
+        let _in = scope.enter();
+        for _ in 0..3 {
+            go(|| {
+                loop {
+                    gopark::yield_now();
+                }
+            });
+        }
+        let (_, took) = report();
+        assert!(took < 600 * MS, "{took:?}");
+    });
+}
+
+#[test]
+fn one_that_sleeps() {
+    alone_with(here!(), &[("LEAKCHECK_DEADLINE_MS", "100")], || {
+        let scope = Scope::new("sleeps");
+        let _in = scope.enter();
+        go(|| gopark::sleep(60_000 * MS));
+        let (text, _) = report();
+        shows(
+            &text,
+            &[
+                "1 task sleeping for ",
+                "sleeps here",
+                "wakes by itself, but only in 59 s",
+                "goroutine ",
+            ],
+        );
+        shows(&text, &[" [sleep]:"]);
+    });
+}
+
+#[test]
+fn one_with_a_timeout() {
+    alone_with(here!(), &[("LEAKCHECK_DEADLINE_MS", "100")], || {
+        let scope = Scope::new("waits");
+        let _in = scope.enter();
+        let rx = silent();
+        go(move || rx.recv_timeout(60_000 * MS));
+        let (text, _) = report();
+        shows(
+            &text,
+            &[
+                "1 task waiting in `chan receive` with a timeout",
+                "wakes by itself, but only in 59 s",
+            ],
+        );
+    });
+}
+
+/// A timer of the scope is a possible waker: the check waits for what it does.
+#[test]
+fn a_timer_that_frees_another() {
+    alone(here!(), || {
+        let scope = Scope::new("timer");
+        let _in = scope.enter();
+        let (tx, rx) = chan::rendezvous::<()>();
+        let never = silent();
+        go(move || rx.recv());
+        go(move || {
+            never.recv_timeout(100 * MS).unwrap_err();
+            drop(tx);
+        });
+        check().unwrap();
+    });
+}
+
+#[test]
+fn a_foreign_thread_may_wake_a_task() {
+    alone(here!(), || {
+        let scope = Scope::new("foreign");
+        let _in = scope.enter();
+        let (tx, rx) = chan::rendezvous();
+        go(move || rx.recv().unwrap());
+        // Unknown to the runtime until it sends.
+        let thread = thread::spawn(move || {
+            thread::sleep(100 * MS);
+            tx.send(()).unwrap();
+        });
+        check().unwrap();
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_foreign_thread_that_only_ends() {
+    alone(here!(), || {
+        let scope = Scope::new("foreign");
+        let _in = scope.enter();
+        leak_a_receiver();
+        let thread = thread::spawn(|| thread::sleep(100 * MS));
+        let (text, took) = report();
+        shows(&text, &["nothing can wake it"]);
+        assert!(took >= 100 * MS && took < 800 * MS, "{took:?}");
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_foreign_thread_that_stays() {
+    alone_with(here!(), &[("LEAKCHECK_DEADLINE_MS", "100")], || {
+        let scope = Scope::new("foreign");
+        let _in = scope.enter();
+        leak_a_receiver();
+        let (stop, wait) = mpsc::channel::<()>();
+        let thread =
+            thread::Builder::new().name("bystander".into()).spawn(move || wait.recv()).unwrap();
+        let (text, _) = report();
+        shows(
+            &text,
+            &["still blocked after ", "1 thread that the runtime does not know (`bystander`)"],
+        );
+        drop(stop);
+        thread.join().unwrap().unwrap_err();
+    });
+}
+
+/// A thread that is itself parked in one of our primitives wakes nobody.
+#[test]
+fn an_adopted_thread_that_is_parked() {
+    alone(here!(), || {
+        let (tx, rx) = chan::rendezvous::<()>();
+        let (here, there) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            drop(gopark::Scope::current());
+            here.send(()).unwrap();
+            rx.recv()
+        });
+        there.recv().unwrap();
+        let scope = Scope::new("adopted");
+        let _in = scope.enter();
+        leak_a_receiver();
+        let (text, _) = report();
+        shows(&text, &["nothing can wake it"]);
+        drop(tx);
+        thread.join().unwrap().unwrap_err();
+    });
+}
+
+#[test]
+fn a_task_outside_may_wake_one() {
+    alone(here!(), || {
+        let (tx, rx) = chan::rendezvous();
+        let pool = go(move || {
+            gopark::sleep(100 * MS);
+            tx.send(()).unwrap();
+        });
+        let scope = Scope::new("inside");
+        {
+            let _in = scope.enter();
+            go(move || rx.recv().unwrap());
+            check().unwrap();
+        }
+        pool.join().unwrap();
+    });
+}
+
+/// Another test's task counts only where both have used the same primitive.
+#[test]
+fn scopes_that_share_a_channel() {
+    alone(here!(), || {
+        let (giver, taker) = (Scope::new("giver"), Scope::new("taker"));
+        let (tx, rx) = chan::rendezvous();
+        {
+            let _in = giver.enter();
+            go(move || {
+                tx.send(1).unwrap();
+                gopark::sleep(100 * MS);
+                tx.send(2).unwrap();
+            });
+        }
+        {
+            let _in = taker.enter();
+            go(move || assert_eq!((rx.recv(), rx.recv()), (Ok(1), Ok(2))));
+            check().unwrap();
+        }
+        let _in = giver.enter();
+        check().unwrap();
+    });
+}
+
+#[test]
+fn scopes_that_share_nothing() {
+    alone(here!(), || {
+        let (other, mine) = (Scope::new("other"), Scope::new("mine"));
+        let stop = {
+            let _in = other.enter();
+            spinner()
+        };
+        let _in = mine.enter();
+        leak_a_receiver();
+        let (text, took) = report();
+        shows(&text, &["nothing can wake it"]);
+        assert!(took < 800 * MS, "{took:?}");
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// With one processor and a hog on it, a task of the scope does not get to run
+/// before the deadline. That is no leak.
+#[test]
+fn time_without_a_processor_does_not_count() {
+    let variables = [("GOPARK_MAXPROCS", "1"), ("LEAKCHECK_DEADLINE_MS", "100")];
+    alone_with(here!(), &variables, || {
+        let stop = spinner();
+        let scope = Scope::new("starved");
+        let _in = scope.enter();
+        go(|| ());
+        let thread = thread::spawn(move || {
+            thread::sleep(400 * MS);
+            stop.store(true, Ordering::Relaxed);
+        });
+        check().unwrap();
+        thread.join().unwrap();
+    });
+}
+
+/// What is left out is not reported, but it may still wake others.
+#[test]
+fn an_ignored_task_is_a_possible_waker() {
+    alone(here!(), || {
+        let scope = Scope::new("ignored");
+        let _in = scope.enter();
+        let (tx, rx) = chan::rendezvous();
+        let server = move || {
+            gopark::sleep(100 * MS);
+            tx.send(()).unwrap();
+            silent().recv()
+        };
+        Builder::new().daemon().go(server).unwrap();
+        go(move || rx.recv());
+        check().unwrap();
+        assert_eq!(scope.live(), 1, "the daemon stays");
+    });
+}
+
+/// The task that asks is no leak, and may be the only one.
+#[test]
+fn from_inside_a_task() {
+    alone(here!(), || {
+        let scope = Scope::new("inside");
+        let _in = scope.enter();
+        let asks = go(|| {
+            check().unwrap();
+            leak_a_receiver();
+            let leaks = check().expect_err("a leak");
+            assert_eq!(leaks.len(), 1, "{leaks}");
+            shows(&leaks.to_string(), &["nothing can wake it"]);
+        });
+        asks.join().unwrap();
+        let _ = report();
+    });
+}
+
+#[test]
+fn a_guard_inside_a_task() {
+    alone_with(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        let says = |body: fn()| {
+            let task = go(move || {
+                let _guard = verify_none(Options::new().name("in a task"));
+                leak_a_receiver();
+                body();
+            });
+            match task.join() {
+                Err(JoinError::Panicked(payload)) => *payload.downcast::<String>().expect("text"),
+                other => panic!("{other:?}"),
+            }
+        };
+        let found = "leakcheck: 1 task leaked in scope `in a task` (report above)";
+        assert_eq!(says(|| ()), found);
+        assert_eq!(says(|| panic!("{}", "the body's own words")), "the body's own words");
+        let alive = Snapshot::all().tasks;
+        assert!(alive.iter().all(|task| task.kind == Kind::Thread), "{alive:?}");
+    });
+}
+
+/// Passing costs the same, however many tasks others have.
+#[test]
+fn a_clean_check_is_flat() {
+    alone(here!(), || {
+        let scope = Scope::new("clean");
+        let filter = Filter::new();
+        let best = || {
+            let _in = scope.enter();
+            let time = || {
+                let start = Instant::now();
+                for _ in 0..1000 {
+                    find(&filter).unwrap();
+                }
+                start.elapsed() / 1000
+            };
+            (0..20).map(|_| time()).min().expect("times")
+        };
+        let empty = best();
+        let others = Scope::new("others");
+        {
+            let _in = others.enter();
+            let rx = silent();
+            for _ in 0..10_000 {
+                let rx = rx.clone();
+                go(move || rx.recv());
+            }
+        }
+        assert_eq!(others.live(), 10_000);
+        let crowded = best();
+        let text = format!("{empty:?} alone, {crowded:?} beside 10 000 tasks");
+        assert!(crowded < 2 * empty + Duration::from_micros(1), "{text}");
+        assert!(empty < Duration::from_micros(20), "{text}");
+    });
+}

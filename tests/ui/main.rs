@@ -1,0 +1,12 @@
+//! Compile errors of the macros: each points at what is wrong and says what is
+//! right.
+//!
+//! `TRYBUILD=overwrite cargo test -p gopark-tests --test ui` writes down what
+//! the compiler says now.
+
+#[test]
+fn macro_errors() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("ui/verify_none/pass/*.rs");
+    cases.compile_fail("ui/verify_none/*.rs");
+}
