@@ -37,7 +37,8 @@
 //!   its thread holds `lock`.
 //! - **C2** No user code runs and nothing is allocated or freed while a `Held`
 //!   exists: values are moved, never dropped, compared or cloned under the
-//!   lock. The ring has its full capacity from the start.
+//!   lock. The ring has its full capacity from the start. (One exception: the
+//!   affinity may note that another scope uses the channel too.)
 //! - **C3** A queued link is the first field of a [`Waiter`] of this channel's
 //!   `T`, and the pointer in the queue is derived from the whole node.
 //! - **C4** Slot and outcome of a queued node are touched under the lock only.

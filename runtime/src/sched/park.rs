@@ -150,16 +150,23 @@ fn park_task<C: Commit>(
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
     let held = C::HELD || how.until != u64::MAX;
     let data = core::ptr::from_ref(commit).cast();
-    let pinned = SCHED.migrating() && pin_if_unwinding(worker, task);
-    worker.leave(task, After::Park { commit: call_commit::<C>, data, held });
-    if pinned {
-        unpin(task);
-    }
+    leave(worker, task, After::Park { commit: call_commit::<C>, data, held });
     let reading = task.state.read();
     if how.until != u64::MAX && reading.cause() != Cause::Timer {
         time::disarm(how.until, task, reading.ticket());
     }
     wake_of(reading.cause())
+}
+
+/// Switches away from the task, which comes back on another thread only if it
+/// may.
+#[inline(always)]
+pub(crate) fn leave(worker: &'static Worker, task: &'static Record, after: After) {
+    let pinned = SCHED.migrating() && pin_if_unwinding(worker, task);
+    worker.leave(task, after);
+    if pinned {
+        unpin(task);
+    }
 }
 
 /// The rare conditions: `no_park`, and tasks that the reaper has marked.

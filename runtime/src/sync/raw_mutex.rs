@@ -219,9 +219,13 @@ impl RawMutex {
         }
     }
 
-    /// Waits a little for a lock that changes hands quickly. Only without waiters:
-    /// they came first.
+    /// Waits a little for a lock that changes hands quickly. Not if others wait,
+    /// who came first, and not if there is no other processor on which the owner
+    /// could be running.
     fn spin(&self) -> bool {
+        if crate::maxprocs() == 1 {
+            return false;
+        }
         for _ in 0..SPINS {
             let state = self.state.load(Ordering::Relaxed);
             if state & QUEUED != 0 {

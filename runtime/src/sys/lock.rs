@@ -25,8 +25,12 @@ use core::sync::atomic::{AtomicU32, Ordering};
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 
-/// How often a contender looks before it sleeps: some microseconds.
-const SPINS: u32 = 200;
+/// A contender looks this many times before it sleeps, and waits twice as long
+/// after each look, up to [`LONGEST`]: some twenty microseconds in all. Looking
+/// takes the cache line away from the holder; one that is left alone does many
+/// short sections in the time of one hand-over.
+const LOOKS: u32 = 20;
+const LONGEST: u32 = 64;
 
 /// A cache line each, so that unrelated locks do not disturb each other.
 #[repr(align(64))]
@@ -64,11 +68,13 @@ impl RawLock {
     #[cold]
     fn lock_slow(&self) {
         loop {
-            for _ in 0..SPINS {
+            for look in 0..LOOKS {
                 if self.0.load(Ordering::Relaxed) == FREE && self.try_lock() {
                     return;
                 }
-                core::hint::spin_loop();
+                for _ in 0..(4 << look.min(8)).min(LONGEST) {
+                    core::hint::spin_loop();
+                }
             }
             let sleepers = sleepers(self.0.as_ptr());
             // ORDERING: Relaxed; the barrier orders it (l1).

@@ -70,7 +70,7 @@ pub fn yield_now() {
                 park::on_reaped();
                 return;
             }
-            worker.leave(task, After::Requeue);
+            park::leave(worker, task, After::Requeue);
         }
         None => std::thread::yield_now(),
     }
