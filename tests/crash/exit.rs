@@ -5,6 +5,10 @@ use gopark::chan;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+fn for_ever() {
+    let _ = chan::never::<()>().recv();
+}
+
 /// Tasks in every state, each of them under way.
 fn crowd() {
     let (tx, rx) = mpsc::channel();
@@ -15,9 +19,9 @@ fn crowd() {
             f();
         }));
     };
-    start(|| drop(chan::never::<()>().recv()));
+    start(for_ever);
     start(|| gopark::sleep(Duration::from_secs(3600)));
-    start(|| drop(gopark::go(|| chan::never::<()>().recv()).join()));
+    start(|| drop(gopark::go(for_ever).join()));
     start(|| while gopark::num_tasks() > 0 { gopark::yield_now() });
     start(|| {
         struct Loud;
@@ -27,7 +31,7 @@ fn crowd() {
             }
         }
         let _loud = Loud;
-        drop(chan::never::<()>().recv());
+        for_ever();
     });
     // Blocks its thread.
     drop(gopark::Builder::new().own_thread().go(|| loop {

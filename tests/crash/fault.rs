@@ -1,9 +1,10 @@
 //! Faults: a stack that overflows names its task, and all others stay what they
 //! are without us.
 
-use crate::child::{Child, Ended, here, inside};
+use crate::child::{Child, Ended, alone, here, inside};
 use gopark::{Builder, TaskId};
 use std::hint::black_box;
+use std::os::unix::process::ExitStatusExt;
 
 const SIGABRT: i32 = 6;
 const SIGSEGV: i32 = 11;
@@ -28,7 +29,7 @@ fn says(ended: &Ended, parts: &[&str]) {
 /// What the message says of a task that was made at this line of this file.
 #[track_caller]
 fn names(ended: &Ended, entry: &str, line: u32) {
-    assert_eq!(ended.signal(), Some(SIGABRT), "{}\n{}", ended.status, ended.stderr);
+    assert_eq!(ended.status.signal(), Some(SIGABRT), "{}\n{}", ended.status, ended.stderr);
     // Printed by the child before it went down.
     let id = ended.stdout.lines().find_map(|line| line.strip_prefix("task ")).expect("a number");
     says(
@@ -126,7 +127,7 @@ fn a_deep_recursion_that_fits_comes_back() {
         let frame = black_box([left; 128]);
         if left == 0 { frame[0] } else { down(left - 1) + (frame[1] - frame[0]) + 1 }
     }
-    assert_eq!(gopark::go(|| down(150)).join().unwrap(), 150);
+    alone(here!(), &[], || assert_eq!(gopark::go(|| down(150)).join().unwrap(), 150));
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn an_overflow_of_an_ordinary_thread_is_reported_by_std() {
         return;
     }
     let ended = Child::new(here!()).run();
-    assert_eq!(ended.signal(), Some(SIGABRT), "{}\n{}", ended.status, ended.stderr);
+    assert_eq!(ended.status.signal(), Some(SIGABRT), "{}\n{}", ended.status, ended.stderr);
     says(&ended, &["thread 'deep'", "has overflowed its stack"]);
     assert!(!ended.stderr.contains("gopark: fatal error"), "{}", ended.stderr);
 }
@@ -158,7 +159,7 @@ fn a_bad_pointer_in_a_task_is_an_ordinary_fault() {
         return;
     }
     let ended = Child::new(here!()).run();
-    assert_eq!(ended.signal(), Some(SIGSEGV), "{}\n{}", ended.status, ended.stderr);
+    assert_eq!(ended.status.signal(), Some(SIGSEGV), "{}\n{}", ended.status, ended.stderr);
     assert!(!ended.stderr.contains("stack overflow"), "{}", ended.stderr);
     assert!(!ended.stdout.contains("it came back"));
 }
@@ -172,7 +173,7 @@ fn a_bad_pointer_in_a_thread_is_an_ordinary_fault() {
         return;
     }
     let ended = Child::new(here!()).run();
-    assert_eq!(ended.signal(), Some(SIGSEGV), "{}\n{}", ended.status, ended.stderr);
+    assert_eq!(ended.status.signal(), Some(SIGSEGV), "{}\n{}", ended.status, ended.stderr);
     assert!(!ended.stdout.contains("it came back"));
 }
 
@@ -187,7 +188,7 @@ fn overflows_of_several_tasks_at_once_end_the_process() {
     }
     for _ in 0..5 {
         let ended = Child::new(here!()).env("GOPARK_MAXPROCS", "4").run();
-        assert_eq!(ended.signal(), Some(SIGABRT), "{}\n{}", ended.status, ended.stderr);
+        assert_eq!(ended.status.signal(), Some(SIGABRT), "{}\n{}", ended.status, ended.stderr);
         says(&ended, &["gopark: fatal error: stack overflow in task "]);
     }
 }

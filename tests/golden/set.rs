@@ -36,7 +36,7 @@ fn threads_are_parked(count: usize, reason: WaitReason) {
 }
 
 fn plain() {
-    drop(chan::never::<u8>().recv());
+    let _ = chan::never::<u8>().recv();
 }
 
 fn twice<T>() -> JoinHandle<()> {
@@ -45,7 +45,7 @@ fn twice<T>() -> JoinHandle<()> {
 
 #[track_caller]
 fn passes_its_place_on(rx: &chan::Receiver<u8>) {
-    drop(rx.recv());
+    let _ = rx.recv();
 }
 
 /// Calls `f` while all kinds are there. One processor: what runs keeps it.
@@ -53,8 +53,7 @@ pub(crate) fn with_all(f: impl FnOnce()) {
     let (tx, rx) = chan::rendezvous::<u8>();
     let receiver = rx.clone();
     is_parked(gopark::go(move || {
-        let value = receiver.recv();
-        drop(value);
+        let _ = receiver.recv();
     }));
     let (keep, quiet) = chan::rendezvous::<u8>();
     is_parked(gopark::go(move || passes_its_place_on(&quiet)));
@@ -78,7 +77,7 @@ pub(crate) fn with_all(f: impl FnOnce()) {
     is_parked(gopark::go(move || child.join()));
     is_parked(gopark::go(|| gopark::sleep(Duration::from_secs(3600))));
     is_parked(gopark::go(move || {
-        drop(rx.recv_timeout(Duration::from_secs(3600)));
+        let _ = rx.recv_timeout(Duration::from_secs(3600));
     }));
     // A family: the middle one is gone.
     let family = gopark::go(|| {

@@ -3,7 +3,6 @@
 use std::env;
 use std::ffi::OsStr;
 use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -100,11 +99,6 @@ impl Ended {
         );
         // A name that selects nothing passes too.
         assert!(self.stdout.contains("running 1 test"), "{test} did not run:\n{}", self.stdout);
-    }
-
-    /// The signal that killed it.
-    pub(crate) fn signal(&self) -> Option<i32> {
-        self.status.signal()
     }
 }
 

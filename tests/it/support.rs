@@ -89,17 +89,39 @@ impl Tally {
 
     /// A value whose drop counts.
     pub(crate) fn mark(&self) -> Mark {
-        Mark(self.clone())
+        Mark { tally: self.clone(), alive: ALIVE }
     }
 }
 
+const ALIVE: u32 = 0xA11E_A11E;
+
 /// Counts its drop.
-pub(crate) struct Mark(Tally);
+pub(crate) struct Mark {
+    tally: Tally,
+    alive: u32,
+}
+
+impl Mark {
+    /// Fails if the value was dropped or never moved in.
+    #[track_caller]
+    pub(crate) fn check(&self) {
+        assert_eq!(self.alive, ALIVE, "not a living value");
+    }
+}
 
 impl Drop for Mark {
     fn drop(&mut self) {
-        self.0.add();
+        self.check();
+        self.alive = 0;
+        self.tally.add();
     }
+}
+
+/// Parks until somebody reaps the task, with the reason `chan receive (nil
+/// chan)`, at the call.
+#[track_caller]
+pub(crate) fn for_ever() {
+    let _ = chan::never::<()>().recv();
 }
 
 /// The kernel's name for the calling thread. No thread-local is involved, so it

@@ -163,7 +163,7 @@ fn adopted_threads_count_while_they_are_not_blocked() {
         let thread = std::thread::spawn(move || {
             drop(Scope::current());
             ready.send(()).unwrap();
-            drop(stop.1.recv());
+            let _ = stop.1.recv();
             go.1.recv().unwrap();
         });
         is_ready.recv().unwrap();
@@ -187,7 +187,7 @@ fn threads_of_a_harness_do_not_count() {
         let thread = std::thread::spawn(move || {
             mark_harness_thread();
             ready.send(()).unwrap();
-            drop(stopped.recv());
+            let _ = stopped.recv();
         });
         is_ready.recv().unwrap();
         assert_eq!(Census::take(&scope).outside, 0);

@@ -13,7 +13,7 @@ fn waiting(first: impl FnOnce() + Send + 'static) -> (mpsc::Sender<()>, std::thr
     let thread = std::thread::spawn(move || {
         first();
         ready.send(thread_id()).unwrap();
-        drop(stopped.recv());
+        let _ = stopped.recv();
     });
     let id = is_ready.recv().unwrap();
     (stop, thread, id)

@@ -1,7 +1,7 @@
 //! A mixed set of tasks, looked at one by one.
 
 use crate::child::{alone, here};
-use crate::support::{Gate, info, parked, spin_until, until};
+use crate::support::{Gate, for_ever, info, parked, spin_until, until};
 use gopark::inspect::{Kind, Snapshot, Status, TaskInfo, Wait, WaitReason};
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Builder, JoinHandle, Scope, chan};
@@ -48,10 +48,10 @@ fn every_reason_and_place() {
     });
     is_parked(&task, WaitReason::ChanSend, line!() - 5, 3);
 
-    let task = gopark::go(|| drop(chan::never::<u8>().recv()));
+    let task = gopark::go(|| for_ever());
     is_parked(&task, WaitReason::ChanReceiveNil, line!() - 1, 0);
 
-    let task = gopark::go(|| drop(chan::never_sender().send(1)));
+    let task = gopark::go(|| chan::never_sender().send(1));
     is_parked(&task, WaitReason::ChanSendNil, line!() - 1, 0);
 
     let held = lock.clone();
@@ -64,7 +64,7 @@ fn every_reason_and_place() {
     let task = gopark::go(move || inside.wait());
     is_parked(&task, WaitReason::WaitGroupWait, line!() - 1, 0);
 
-    let joined = gopark::go(|| drop(chan::never::<u8>().recv()));
+    let joined = gopark::go(|| for_ever());
     let task = gopark::go(move || {
         let _ = joined.join();
     });
@@ -104,7 +104,7 @@ fn parents_creators_and_entries() {
         gopark::go(move || held.pass())
     }
     fn plain() {
-        drop(chan::never::<u8>().recv());
+        for_ever();
     }
     let scope = Scope::new("parents");
     let _in = scope.enter();
@@ -239,10 +239,10 @@ fn what_is_seen_of_a_busy_task_fits_together() {
                 while !over.load(Ordering::SeqCst) {
                     let (tx, rx) = chan::rendezvous::<u8>();
                     let life = Builder::new().name("receives").label("kind", "r");
-                    let life = life.go(move || drop(rx.recv())).unwrap();
+                    let life = life.go(move || rx.recv()).unwrap();
                     gopark::sleep(Duration::from_micros(5));
                     drop(tx);
-                    life.join().unwrap();
+                    let _ = life.join().unwrap();
                     gopark::go(|| gopark::sleep(Duration::from_micros(1))).join().unwrap();
                 }
             })
@@ -303,7 +303,7 @@ fn a_wait_with_a_limit_is_not_durable() {
     let scope = Scope::new("limited");
     let task = {
         let _in = scope.enter();
-        gopark::go(move || drop(rx.recv_timeout(Duration::from_secs(3600))))
+        gopark::go(move || rx.recv_timeout(Duration::from_secs(3600)))
     };
     let seen = parked(task.id(), WaitReason::ChanReceive);
     assert!(wait(&seen).timed && wait(&seen).left.is_some());

@@ -2,7 +2,7 @@
 //! is tied to the thread.
 
 use crate::child::{alone, here};
-use crate::support::{Tally, thread_id, until};
+use crate::support::{Tally, for_ever, thread_id, until};
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Scope, chan};
 use std::cell::{Cell, RefCell};
@@ -211,7 +211,7 @@ fn a_reaped_task_is_unwound_on_its_thread() {
             let right = right.clone();
             gopark::go(move || {
                 let _knows = Knows(thread_id(), right);
-                drop(chan::never::<()>().recv());
+                for_ever();
             })
         })
         .collect();

@@ -5,7 +5,7 @@
 //! of a thread on both sides of a park, the kernel answers.
 
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, parked, thread_id};
+use crate::support::{Gate, Tally, for_ever, parked, thread_id};
 use gopark::inspect::WaitReason;
 use gopark::runtime::{Config, is_migrating};
 use gopark::sync::Mutex;
@@ -222,7 +222,7 @@ fn channels_locks_and_reaping_work() {
             let (_in, mark) = (scope.enter(), drops.mark());
             drop(gopark::go(move || {
                 let _mark = mark;
-                drop(chan::never::<()>().recv());
+                for_ever();
             }));
         }
         assert_eq!(scope.reap().abandoned, 0);

@@ -2,7 +2,7 @@
 
 use super::go_in;
 use crate::child::{alone, here};
-use crate::support::{Gate, Mark, Tally, info, parked, spin_until, thread_id, until};
+use crate::support::{Gate, Mark, Tally, for_ever, info, parked, spin_until, thread_id, until};
 use gopark::inspect::{Status, WaitReason};
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Builder, JoinError, Scope, chan};
@@ -46,7 +46,7 @@ fn destructors_run_wherever_a_task_is_parked() {
                 let channel = chan::rendezvous::<u8>();
                 Box::new(move || {
                     let (_keep, rx) = channel;
-                    drop(rx.recv());
+                    let _ = rx.recv();
                 })
             },
             {
@@ -62,7 +62,7 @@ fn destructors_run_wherever_a_task_is_parked() {
                 Box::new(move || group.wait())
             },
             Box::new(|| gopark::sleep(Duration::from_secs(3600))),
-            Box::new(|| drop(chan::never::<()>().recv())),
+            Box::new(|| for_ever()),
         ];
         for park in park {
             let mark = drops.mark();
@@ -176,7 +176,7 @@ fn a_task_born_in_a_destructor_dies_before_it_starts() {
                 let spawns = Spawns(started.clone(), Some(drops.mark()));
                 go_in(&scope, move || {
                     let _spawns = spawns;
-                    drop(chan::never::<()>().recv());
+                    for_ever();
                 })
             })
             .collect();
@@ -196,8 +196,8 @@ fn running_tasks_end_at_their_next_park() {
     let steps: [Step; 6] = [
         gopark::yield_now,
         || gopark::sleep(Duration::ZERO),
-        || drop(chan::never::<()>().recv_timeout(Duration::ZERO)),
-        || drop(chan::rendezvous::<()>().1.recv_timeout(Duration::from_micros(10))),
+        || chan::never().recv_timeout(Duration::ZERO).unwrap_or_default(),
+        || chan::rendezvous().1.recv_timeout(Duration::from_micros(10)).unwrap_or_default(),
         || drop(gopark::go(|| ()).join()),
         || {
             let (tx, rx) = chan::bounded(1);
@@ -263,7 +263,7 @@ fn other_scopes_are_left_alone() {
 #[test]
 fn a_joiner_elsewhere_hears_of_it() {
     let scope = Scope::new("joined");
-    let task = go_in(&scope, || chan::never::<()>().recv());
+    let task = go_in(&scope, for_ever);
     parked(task.id(), WaitReason::ChanReceiveNil);
     let joiner = gopark::go(move || matches!(task.join(), Err(JoinError::Reaped)));
     parked(joiner.id(), WaitReason::Join);
@@ -280,7 +280,7 @@ fn parents_that_join_their_children_end_with_them() {
             let _outer = outer;
             let child = gopark::go(move || {
                 let _inner = inner;
-                drop(chan::never::<()>().recv());
+                for_ever();
             });
             child.join()
         }));
@@ -296,7 +296,7 @@ fn parents_that_join_their_children_end_with_them() {
 #[test]
 fn reaping_is_no_panic_that_somebody_should_see() {
     let scope = Scope::new("quiet");
-    drop(go_in(&scope, || chan::never::<()>().recv()));
+    drop(go_in(&scope, for_ever));
     until("it is parked", || {
         gopark::inspect::Snapshot::of(&scope).tasks.iter().all(|task| task.wait.is_some())
     });
@@ -366,10 +366,10 @@ fn fifteen_swallowed_unwinds_are_not_enough() {
     let count = swallowed.clone();
     let task = go_in(&scope, move || {
         while count.count() < 15 {
-            let _ = catch_unwind(|| chan::never::<()>().recv());
+            let _ = catch_unwind(for_ever);
             count.add();
         }
-        drop(chan::never::<()>().recv());
+        for_ever();
     });
     parked(task.id(), WaitReason::ChanReceiveNil);
     assert_eq!(reap(&scope), (1, 0));
@@ -390,7 +390,7 @@ fn a_task_that_waits_for_a_lock_in_a_destructor_is_abandoned() {
     let guard = lock.lock();
     let task = go_in(&scope, move || {
         let _locks = locks;
-        drop(chan::never::<()>().recv());
+        for_ever();
     });
     parked(task.id(), WaitReason::ChanReceiveNil);
     assert_eq!(reap(&scope), (0, 1));
@@ -415,11 +415,11 @@ fn a_lock_that_another_reaped_task_has_is_waited_for() {
         let (locks, holds) = (Locks(lock.clone()), lock.clone());
         let waits = go_in(&scope, move || {
             let _locks = locks;
-            drop(chan::never::<()>().recv());
+            for_ever();
         });
         let holder = go_in(&scope, move || {
             let _guard = holds.lock();
-            drop(chan::never::<()>().recv());
+            for_ever();
         });
         parked(waits.id(), WaitReason::ChanReceiveNil);
         parked(holder.id(), WaitReason::ChanReceiveNil);
@@ -435,15 +435,15 @@ fn a_lock_that_another_reaped_task_has_is_waited_for() {
 #[test]
 fn a_siblings_unwind_does_not_keep_a_task_from_ending() {
     alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
-        struct Waits(Gate, Arc<Mutex<()>>);
+        struct Waits(Arc<Mutex<()>>);
         impl Drop for Waits {
             fn drop(&mut self) {
-                drop(self.1.lock());
+                drop(self.0.lock());
             }
         }
         let lock = Arc::new(Mutex::new(()));
         let guard = lock.lock();
-        let waits = Waits(Gate::new(), lock.clone());
+        let waits = Waits(lock.clone());
         let unwinding = gopark::go(move || {
             let _waits = waits;
             panic!("slowly");
@@ -473,7 +473,7 @@ fn calls_in_a_destructor_return_their_errors() {
         fn drop(&mut self) {
             let sent = self.0.send(7) == Err(chan::SendError(7));
             let got = self.1.recv() == Err(chan::RecvError);
-            let joined = matches!(gopark::go(|| chan::never::<()>().recv()).join(), Err(JoinError::Reaped));
+            let joined = matches!(gopark::go(for_ever).join(), Err(JoinError::Reaped));
             self.2.send((sent, got, joined)).unwrap();
         }
     }
@@ -483,7 +483,7 @@ fn calls_in_a_destructor_return_their_errors() {
     let talks = Talks(a.0, b.1, tx);
     drop(go_in(&scope, move || {
         let _talks = talks;
-        drop(chan::never::<()>().recv());
+        for_ever();
     }));
     until("it is parked", || {
         gopark::inspect::Snapshot::of(&scope).tasks.iter().all(|task| task.wait.is_some())
@@ -523,7 +523,7 @@ fn an_own_thread_is_reaped_and_ends() {
         let _in = scope.enter();
         let body = move || {
             tx.send(thread_id()).unwrap();
-            drop(chan::never::<()>().recv());
+            for_ever();
         };
         Builder::new().own_thread().go(body).unwrap()
     };
@@ -552,7 +552,7 @@ fn condemned_tasks_are_shown_as_leaked_and_can_still_wake() {
 fn the_next_scope_is_clean() {
     for _ in 0..50 {
         let scope = Scope::new("again");
-        drop(go_in(&scope, || chan::never::<()>().recv()));
+        drop(go_in(&scope, for_ever));
         scope.reap();
         let next = Scope::new("next");
         assert_eq!(go_in(&next, || 7).join().unwrap(), 7, "a new life is not marked");

@@ -2,7 +2,7 @@
 
 use super::go_in;
 use crate::child::{alone, here};
-use crate::support::{Tally, until};
+use crate::support::{Tally, for_ever, until};
 use gopark::{JoinError, Scope, chan};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,7 +113,7 @@ fn two_may_reap_at_once() {
             let mark = drops.mark();
             drop(go_in(&scope, move || {
                 let _mark = mark;
-                drop(chan::never::<()>().recv());
+                for_ever();
             }));
         }
         let second = std::thread::spawn({

@@ -22,7 +22,9 @@ impl Value for Small {
     fn make(drops: &Tally) -> Self {
         Small(drops.mark())
     }
-    fn check(&self) {}
+    fn check(&self) {
+        self.0.check();
+    }
     const DROPS: usize = 1;
 }
 
@@ -34,6 +36,7 @@ impl Value for Large {
     }
     fn check(&self) {
         assert_eq!(self.0, LARGE);
+        self.1.check();
     }
     const DROPS: usize = 1;
 }
@@ -48,6 +51,7 @@ impl Value for Aligned {
     }
     fn check(&self) {
         assert_eq!(self.0, 7);
+        self.1.check();
         assert_eq!(std::ptr::from_ref(self).addr() % 64, 0, "alignment");
     }
     const DROPS: usize = 1;
