@@ -16,14 +16,9 @@ pub(crate) fn run(job: &Job) -> Result<(), String> {
 }
 
 fn measure(job: &Job) -> Result<Sample, String> {
-    let Job {
-        case, contender, ..
-    } = job;
+    let Job { case, contender, .. } = job;
     let body = case.body(contender.runtime).ok_or_else(|| missing(job))?;
-    let passes = Passes {
-        case,
-        sizes: [job.warm, job.size],
-    };
+    let passes = Passes { case, sizes: [job.warm, job.size] };
     match (contender.runtime, body) {
         (Runtime::Gopark, Body::Plain(body)) => {
             contenders::gopark::start(contender.mode, case.procs)?;
@@ -45,11 +40,7 @@ fn measure(job: &Job) -> Result<Sample, String> {
 }
 
 fn missing(job: &Job) -> String {
-    format!(
-        "{} has no {} in this program",
-        job.contender.name(),
-        job.case.name
-    )
+    format!("{} has no {} in this program", job.contender.name(), job.case.name)
 }
 
 /// The warm-up and the timed pass.
@@ -87,9 +78,7 @@ impl Passes {
             return Ok(());
         }
         let name = self.case.name;
-        Err(format!(
-            "{name} at size {size}: result {got}, expected {want}"
-        ))
+        Err(format!("{name} at size {size}: result {got}, expected {want}"))
     }
 }
 

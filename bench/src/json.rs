@@ -12,9 +12,7 @@ use crate::report::{Line, Report, mode_name};
 /// Fails now rather than after minutes of measuring.
 pub(crate) fn check_writable(path: &Path) -> Result<(), String> {
     let opened = OpenOptions::new().create(true).append(true).open(path);
-    opened
-        .map(drop)
-        .map_err(|why| format!("{}: {why}", path.display()))
+    opened.map(drop).map_err(|why| format!("{}: {why}", path.display()))
 }
 
 /// Writes the report.

@@ -32,9 +32,7 @@ pub(crate) fn describe(quick: bool, has_go: bool) -> String {
 
 fn processor() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let line = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
+    let line = info.lines().find_map(|line| line.strip_prefix("model name"));
     let name = line.map(|line| line.trim_start_matches([' ', '\t', ':']).to_owned());
     name.unwrap_or_else(|| "unnamed processor".to_owned())
 }
@@ -55,15 +53,11 @@ fn rustc() -> String {
 fn locked(package: &str) -> &'static str {
     let lock = include_str!("../../Cargo.lock");
     let entry = lock.split_once(&format!("name = \"{package}\"\nversion = \""));
-    entry
-        .and_then(|(_, rest)| rest.split('"').next())
-        .unwrap_or("?")
+    entry.and_then(|(_, rest)| rest.split('"').next()).unwrap_or("?")
 }
 
 fn today() -> String {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let (year, month, day) = date(since.as_secs() / 86_400);
     format!("{year}-{month:02}-{day:02}")
 }
@@ -77,11 +71,7 @@ fn date(day: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
     (era * 400 + year + carry, month, day)
 }
 
@@ -91,12 +81,9 @@ mod tests {
 
     #[test]
     fn days_become_dates() {
-        for (day, expected) in [
-            (0, (1970, 1, 1)),
-            (59, (1970, 3, 1)),
-            (11_016, (2000, 2, 29)),
-            (20_454, (2026, 1, 1)),
-        ] {
+        for (day, expected) in
+            [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (11_016, (2000, 2, 29)), (20_454, (2026, 1, 1))]
+        {
             assert_eq!(date(day), expected, "day {day}");
         }
     }

@@ -65,9 +65,5 @@ fn bench(plan: &cli::Plan) -> Result<ExitCode, String> {
     if let Some(path) = &plan.json {
         json::write(path, &report)?;
     }
-    Ok(if report.failures.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -85,15 +85,12 @@ impl Line {
         [
             self.workload.to_owned(),
             mode_name(self.mode).to_owned(),
-            self.gopark
-                .map_or("FAILED".to_owned(), |stats| short(stats.median)),
-            self.gopark
-                .map_or_else(dash, |it| format!("{} - {}", short(it.min), short(it.max))),
+            self.gopark.map_or("FAILED".to_owned(), |stats| short(stats.median)),
+            self.gopark.map_or_else(dash, |it| format!("{} - {}", short(it.min), short(it.max))),
             self.unit.to_owned(),
             go,
             ratio,
-            self.peer
-                .map_or_else(dash, |(name, it)| format!("{name} {}", short(it.median))),
+            self.peer.map_or_else(dash, |(name, it)| format!("{name} {}", short(it.median))),
             self.ratio_peer().map_or_else(dash, short),
             format!("{verdict}: {}", self.goal()),
         ]
@@ -130,25 +127,16 @@ impl Report {
     ) -> Report {
         let mut rows: Vec<_> = outcomes.iter().flat_map(lines).collect();
         relate(&mut rows);
-        let entrants = outcomes
-            .iter()
-            .flat_map(|it| it.entrants.iter().map(move |entrant| (it, entrant)));
+        let entrants =
+            outcomes.iter().flat_map(|it| it.entrants.iter().map(move |entrant| (it, entrant)));
         let failures = entrants.filter_map(|(outcome, entrant)| {
             let why = entrant.failure.as_ref()?;
-            Some(format!(
-                "{} in {}: {why}",
-                outcome.case.name,
-                entrant.contender.name()
-            ))
+            Some(format!("{} in {}: {why}", outcome.case.name, entrant.contender.name()))
         });
         Report {
             machine,
             failures: failures.collect(),
-            no_go: go
-                .as_ref()
-                .err()
-                .filter(|_| rows.iter().any(|row| row.in_go))
-                .cloned(),
+            no_go: go.as_ref().err().filter(|_| rows.iter().any(|row| row.in_go)).cloned(),
             rows,
         }
     }
@@ -158,19 +146,12 @@ impl Report {
         let mut cells = vec![HEADINGS.map(str::to_owned)];
         cells.extend(self.rows.iter().map(|row| row.cells(self.no_go.is_some())));
         let width = |column: usize| {
-            cells
-                .iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or_default()
+            cells.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
         };
         let widths: Vec<_> = (0..HEADINGS.len()).map(width).collect();
         let mut text = format!("{}\n\n", self.machine);
         for row in &cells {
-            let padded = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, &width)| format!("{cell:width$}"));
+            let padded = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
             let line = padded.collect::<Vec<_>>().join("  ");
             text += line.trim_end();
             text.push('\n');
@@ -193,10 +174,7 @@ fn lines(outcome: &Outcome) -> Vec<Line> {
         for mode in [Mode::Default, Mode::Migrating] {
             let peers = Contender::ALL.into_iter().filter(|one| one.is_peer());
             let peers = peers.filter_map(|one| Some((one.name(), outcome.stats(index, one)?)));
-            let ours = Contender {
-                runtime: Runtime::Gopark,
-                mode,
-            };
+            let ours = Contender { runtime: Runtime::Gopark, mode };
             lines.push(Line {
                 workload: row.name,
                 mode,
@@ -219,9 +197,7 @@ fn relate(rows: &mut [Line]) {
         let Some(Limit::OfRow(other, _)) = goals::of(row.workload).map(|goal| goal.limit) else {
             continue;
         };
-        let base = rows
-            .iter()
-            .find(|one| one.workload == other && one.mode == row.mode);
+        let base = rows.iter().find(|one| one.workload == other && one.mode == row.mode);
         let ratio = base.and_then(|base| Some(row.gopark?.median / base.gopark?.median));
         rows[index].of_row = ratio.map(|ratio| (other, ratio));
     }

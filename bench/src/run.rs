@@ -67,25 +67,13 @@ pub(crate) fn all(plan: &Plan, go: &Result<PathBuf, String>) -> Vec<Outcome> {
 }
 
 fn run(case: &'static Case, quick: bool, go: Option<&Path>) -> Outcome {
-    let size = if quick {
-        case.sizes.quick
-    } else {
-        case.sizes.full
-    };
+    let size = if quick { case.sizes.quick } else { case.sizes.full };
     let rounds = if quick { QUICK_SAMPLES } else { SAMPLES };
     let takes_part = |one: &Contender| {
         case.body(one.runtime).is_some() && (one.runtime != Runtime::Go || go.is_some())
     };
-    let entrant = |contender| Entrant {
-        contender,
-        samples: Vec::new(),
-        failure: None,
-    };
-    let mut entrants: Vec<_> = Contender::ALL
-        .into_iter()
-        .filter(takes_part)
-        .map(entrant)
-        .collect();
+    let entrant = |contender| Entrant { contender, samples: Vec::new(), failure: None };
+    let mut entrants: Vec<_> = Contender::ALL.into_iter().filter(takes_part).map(entrant).collect();
     for round in 0..rounds {
         for turn in 0..entrants.len() {
             let next = (turn + round) % entrants.len();
@@ -102,11 +90,7 @@ fn run(case: &'static Case, quick: bool, go: Option<&Path>) -> Outcome {
             }
         }
     }
-    let outcome = Outcome {
-        case,
-        units: (case.units)(size),
-        entrants,
-    };
+    let outcome = Outcome { case, units: (case.units)(size), entrants };
     progress(&outcome);
     outcome
 }
@@ -114,10 +98,7 @@ fn run(case: &'static Case, quick: bool, go: Option<&Path>) -> Outcome {
 impl Outcome {
     /// What a contender reached in a row of the case.
     pub(crate) fn stats(&self, row: usize, contender: Contender) -> Option<Stats> {
-        let entrant = self
-            .entrants
-            .iter()
-            .find(|one| one.contender == contender)?;
+        let entrant = self.entrants.iter().find(|one| one.contender == contender)?;
         if entrant.failure.is_some() {
             return None;
         }
@@ -132,19 +113,10 @@ fn progress(outcome: &Outcome) {
     for (index, row) in outcome.case.rows.iter().enumerate() {
         let medians = outcome.entrants.iter().filter_map(|entrant| {
             let stats = outcome.stats(index, entrant.contender)?;
-            Some(format!(
-                "{} {}",
-                entrant.contender.name(),
-                short(stats.median)
-            ))
+            Some(format!("{} {}", entrant.contender.name(), short(stats.median)))
         });
         let medians: Vec<_> = medians.collect();
-        eprintln!(
-            "bench:   {} [{}]: {}",
-            row.name,
-            row.unit,
-            medians.join(", ")
-        );
+        eprintln!("bench:   {} [{}]: {}", row.name, row.unit, medians.join(", "));
     }
 }
 
@@ -159,9 +131,7 @@ fn sample(
     let mut command = match (contender.runtime, go) {
         (Runtime::Go, Some(go)) => {
             let mut command = Command::new(go);
-            command
-                .arg(case.name)
-                .args(["--procs", &case.procs.to_string()]);
+            command.arg(case.name).args(["--procs", &case.procs.to_string()]);
             command
         }
         _ => {
@@ -171,22 +141,12 @@ fn sample(
             command
         }
     };
-    command.args([
-        "--size",
-        &size.to_string(),
-        "--warm",
-        &case.sizes.warm.to_string(),
-    ]);
+    command.args(["--size", &size.to_string(), "--warm", &case.sizes.warm.to_string()]);
     CLEARED.iter().for_each(|name| {
         command.env_remove(name);
     });
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let child = command
-        .spawn()
-        .map_err(|why| format!("starting a process: {why}"))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().map_err(|why| format!("starting a process: {why}"))?;
     let output = wait(child, if quick { QUICK_PATIENCE } else { PATIENCE })?;
     Sample::find(&output)
 }
@@ -203,9 +163,7 @@ fn wait(mut child: Child, patience: Duration) -> Result<String, String> {
         killed.map_err(|why| format!("hung, and could not be ended: {why}"))?;
         return Err(format!("no result after {} s", patience.as_secs()));
     }
-    let status = child
-        .wait()
-        .map_err(|why| format!("waiting for a process: {why}"))?;
+    let status = child.wait().map_err(|why| format!("waiting for a process: {why}"))?;
     let output = output.join().unwrap_or_default();
     if status.success() {
         return Ok(output);

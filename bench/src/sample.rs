@@ -25,16 +25,12 @@ impl Sample {
     /// The value of that name.
     pub(crate) fn get(&self, name: &str) -> Result<f64, String> {
         let value = self.values.get(name);
-        value
-            .copied()
-            .ok_or_else(|| format!("the sample has no {name}"))
+        value.copied().ok_or_else(|| format!("the sample has no {name}"))
     }
 
     /// Finds and reads the sample line in a child's output.
     pub(crate) fn find(output: &str) -> Result<Sample, String> {
-        let mut lines = output
-            .lines()
-            .filter_map(|line| line.strip_prefix("sample "));
+        let mut lines = output.lines().filter_map(|line| line.strip_prefix("sample "));
         let line = lines.next().ok_or("printed no sample")?;
         let mut sample = Sample::default();
         for pair in line.split_whitespace() {
@@ -53,9 +49,7 @@ fn bad(pair: &str) -> String {
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("sample")?;
-        self.values
-            .iter()
-            .try_for_each(|(name, value)| write!(f, " {name}={value}"))
+        self.values.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
     }
 }
 
@@ -65,9 +59,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_back() {
-        let sample = Sample::default()
-            .with("elapsed_ns", 12.5)
-            .with("peak_kib", 4096.0);
+        let sample = Sample::default().with("elapsed_ns", 12.5).with("peak_kib", 4096.0);
         let output = format!("chatter\n{sample}\n");
         assert_eq!(Sample::find(&output), Ok(sample));
     }

@@ -19,21 +19,13 @@ impl Stats {
         sorted.sort_by(f64::total_cmp);
         let (min, max) = (*sorted.first()?, *sorted.last()?);
         let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-        Some(Stats {
-            median: f64::midpoint(below, above),
-            min,
-            max,
-        })
+        Some(Stats { median: f64::midpoint(below, above), min, max })
     }
 }
 
 /// Three significant digits, without an exponent.
 pub(crate) fn short(figure: f64) -> String {
-    let digits = if figure == 0.0 {
-        0
-    } else {
-        figure.abs().log10().floor() as i32
-    };
+    let digits = if figure == 0.0 { 0 } else { figure.abs().log10().floor() as i32 };
     let decimals = (2 - digits).clamp(0, 3) as usize;
     format!("{figure:.decimals$}")
 }
@@ -53,13 +45,9 @@ mod tests {
 
     #[test]
     fn figures_are_short() {
-        for (figure, text) in [
-            (0.0, "0.00"),
-            (0.3167, "0.317"),
-            (4.4, "4.40"),
-            (43.51, "43.5"),
-            (1669.2, "1669"),
-        ] {
+        for (figure, text) in
+            [(0.0, "0.00"), (0.3167, "0.317"), (4.4, "4.40"), (43.51, "43.5"), (1669.2, "1669")]
+        {
             assert_eq!(short(figure), text);
         }
     }

@@ -164,12 +164,7 @@ pub(crate) struct Row {
 impl Row {
     /// The plain case: nanoseconds for each operation.
     pub(crate) const fn ns_per_unit(name: &'static str) -> Row {
-        Row {
-            name,
-            value: Sample::ELAPSED,
-            divide: Divide::Units,
-            unit: "ns",
-        }
+        Row { name, value: Sample::ELAPSED, divide: Divide::Units, unit: "ns" }
     }
 
     /// This row's figure in a sample of `units` operations.

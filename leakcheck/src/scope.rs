@@ -1,5 +1,6 @@
 //! The facts of a scope, as the runtime shows them.
 
+use std::collections::HashSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,7 @@ pub(crate) fn apart<R: Send + 'static>(
     f: impl FnOnce(&Scope) -> R + Send + 'static,
 ) -> R {
     let aside = Scope::new("apart");
-    let _aside = aside.enter();
+    let _aside = aside.move_in();
     // Only a task, not a thread, is listed among those of a scope.
     if Snapshot::of(&aside).tasks.is_empty() {
         return f(scope);
@@ -70,8 +71,10 @@ fn watch(scope: &Scope, filter: Filter, timing: Timing) -> Option<Remains> {
         view.tasks.into_iter().partition(|task| is_left_out(&filter, task));
     let foreign = if proven { view.foreign } else { foreign_threads() };
     if proven {
-        let ids: Vec<TaskId> = leaked.iter().map(|task| task.id).collect();
-        scope.condemn(&ids);
+        let ids: HashSet<TaskId> = leaked.iter().map(|task| task.id).collect();
+        let members = view.census.members.iter().filter(|it| ids.contains(&it.id));
+        let members: Vec<_> = members.copied().collect();
+        scope.condemn(&members);
         leaked.iter_mut().for_each(|task| task.status = Status::Leaked);
     }
     Some(Remains { leaked, left_out, after, outside: view.census.outside, foreign })

@@ -9,9 +9,9 @@
 //! |---|---|---|---|
 //! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
 //! | `parking` | park against claim, hold, condemn | `state` | `settle`, `settle_held`, `park_thread` |
-//! | `workers` | who sleeps and who searches; inboxes; hand-over | `idle`, `barrier` | `find.rs`, `Worker::{assign, await_processor}` |
+//! | `workers` | who sleeps and who searches; inboxes; hand-over | `idle`, `barrier` | `find.rs` |
 //! | `joining` | the end of a task against its handle | `join`, `state` | `bury`, `JoinHandle` |
-//! | `sleeping` | release against sleep, with one word and one count | `barrier` | `RawLock` |
+//! | `sleeping` | release of a lock, hand-over of a processor, against sleep | `barrier` | `RawLock`, `Worker::{assign, await_processor}` |
 //! | `observing` | fields read between two equal stamps | `state` | `Record::{fill, describe_wait, observe}` |
 //!
 //! Next to each model that holds stand variants with one mistake in them, which
@@ -24,9 +24,9 @@
 //! - A full fence of loom also publishes, which the real one does only together
 //!   with an atomic access. Memory that is not atomic is therefore checked in
 //!   `queue`, `parking` and `joining`, which have no such fence.
-//! - Models with three or more threads are explored up to a number of
-//!   preemptions, which stands with each of them. Two or three find nearly all
-//!   that can be found; `LOOM_MAX_PREEMPTIONS` has no influence.
+//! - Large models are explored up to a number of preemptions, which stands with
+//!   each of them. It is one that finds the broken variants of the model (two to
+//!   four) and lets all of them together end within a minute or two.
 
 use loom::cell::Cell;
 use loom::model::Builder;

@@ -22,7 +22,11 @@ fn crowd() {
     start(for_ever);
     start(|| gopark::sleep(Duration::from_secs(3600)));
     start(|| drop(gopark::go(for_ever).join()));
-    start(|| while gopark::num_tasks() > 0 { gopark::yield_now() });
+    start(|| {
+        while gopark::num_tasks() > 0 {
+            gopark::yield_now()
+        }
+    });
     start(|| {
         struct Loud;
         impl Drop for Loud {
@@ -34,8 +38,10 @@ fn crowd() {
         for_ever();
     });
     // Blocks its thread.
-    drop(gopark::Builder::new().own_thread().go(|| loop {
-        std::thread::park();
+    drop(gopark::Builder::new().own_thread().go(|| {
+        loop {
+            std::thread::park();
+        }
     }));
     for _ in 0..5 {
         rx.recv().unwrap();

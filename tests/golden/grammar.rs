@@ -10,16 +10,8 @@
 //! ```
 
 /// What a status can be. A task that waits shows its reason instead.
-const STATES: [&str; 8] = [
-    "idle",
-    "runnable",
-    "running",
-    "syscall",
-    "dead",
-    "copystack",
-    "preempted",
-    "leaked",
-];
+const STATES: [&str; 8] =
+    ["idle", "runnable", "running", "syscall", "dead", "copystack", "preempted", "leaked"];
 const REASONS: [&str; 20] = [
     "IO wait",
     "semacquire",

@@ -66,7 +66,8 @@ fn normalise(blocks: &[Block<'_>]) -> String {
         }
         if let Some(made) = &block.created_by {
             text += &format!("created by {}", made.function);
-            text += &made.parent.map_or(String::new(), |id| format!(" in goroutine {}", number(id)));
+            text +=
+                &made.parent.map_or(String::new(), |id| format!(" in goroutine {}", number(id)));
             text += &format!("\n\t{} +0x0\n", place(&made.place));
         }
         text

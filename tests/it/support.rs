@@ -15,7 +15,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + LIMIT;
     while !holds() {
-        assert!(Instant::now() < end, "waited in vain until {what}; there are\n{}", Snapshot::all());
+        assert!(
+            Instant::now() < end,
+            "waited in vain until {what}; there are\n{}",
+            Snapshot::all()
+        );
         gopark::yield_now();
     }
 }
@@ -25,7 +29,11 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
 pub(crate) fn spin_until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + LIMIT;
     while !holds() {
-        assert!(Instant::now() < end, "waited in vain until {what}; there are\n{}", Snapshot::all());
+        assert!(
+            Instant::now() < end,
+            "waited in vain until {what}; there are\n{}",
+            Snapshot::all()
+        );
         std::hint::spin_loop();
     }
 }

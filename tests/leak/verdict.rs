@@ -18,6 +18,14 @@ fn check() -> Result<(), Leaks> {
     find(&Filter::new())
 }
 
+/// Finds nothing; else it shows everything.
+#[track_caller]
+fn clean() {
+    if let Err(leaks) = check() {
+        panic!("{leaks}\nall tasks:\n{}", Snapshot::all());
+    }
+}
+
 /// The report on what is left, and how long the verdict took.
 fn report() -> (String, Duration) {
     let start = Instant::now();
@@ -186,7 +194,7 @@ fn a_timer_that_frees_another() {
             never.recv_timeout(100 * MS).unwrap_err();
             drop(tx);
         });
-        check().unwrap();
+        clean();
     });
 }
 
@@ -202,7 +210,7 @@ fn a_foreign_thread_may_wake_a_task() {
             thread::sleep(100 * MS);
             tx.send(()).unwrap();
         });
-        check().unwrap();
+        clean();
         thread.join().unwrap();
     });
 }
@@ -274,7 +282,7 @@ fn a_task_outside_may_wake_one() {
         {
             let _in = scope.enter();
             go(move || rx.recv().unwrap());
-            check().unwrap();
+            clean();
         }
         pool.join().unwrap();
     });
@@ -297,10 +305,10 @@ fn scopes_that_share_a_channel() {
         {
             let _in = taker.enter();
             go(move || assert_eq!((rx.recv(), rx.recv()), (Ok(1), Ok(2))));
-            check().unwrap();
+            clean();
         }
         let _in = giver.enter();
-        check().unwrap();
+        clean();
     });
 }
 
@@ -335,7 +343,7 @@ fn time_without_a_processor_does_not_count() {
             thread::sleep(400 * MS);
             stop.store(true, Ordering::Relaxed);
         });
-        check().unwrap();
+        clean();
         thread.join().unwrap();
     });
 }
@@ -354,7 +362,7 @@ fn an_ignored_task_is_a_possible_waker() {
         };
         Builder::new().daemon().go(server).unwrap();
         go(move || rx.recv());
-        check().unwrap();
+        clean();
         assert_eq!(scope.live(), 1, "the daemon stays");
     });
 }
@@ -366,7 +374,7 @@ fn from_inside_a_task() {
         let scope = Scope::new("inside");
         let _in = scope.enter();
         let asks = go(|| {
-            check().unwrap();
+            clean();
             leak_a_receiver();
             let leaks = check().expect_err("a leak");
             assert_eq!(leaks.len(), 1, "{leaks}");

@@ -17,9 +17,7 @@ pub(crate) fn start(mode: Mode, procs: u32) -> Result<(), String> {
         // SAFETY: invariant 1.
         Mode::Migrating => unsafe { config.migrating() },
     };
-    config
-        .start()
-        .map_err(|why| format!("gopark did not start: {why}"))
+    config.start().map_err(|why| format!("gopark did not start: {why}"))
 }
 
 /// Runs `body` as the first task.

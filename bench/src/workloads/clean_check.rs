@@ -19,18 +19,11 @@ pub(super) const FAMILY: Family = Family {
     cases: &[Case {
         name: "clean_check",
         procs: 2,
-        sizes: Sizes {
-            full: 2_000,
-            quick: 500,
-            warm: 50,
-        },
+        sizes: Sizes { full: 2_000, quick: 500, warm: 50 },
         units: identity,
         want: identity,
         bodies: &[(Runtime::Gopark, Body::Measured(measure))],
-        rows: &[
-            row("clean_check", ALONE),
-            row("clean_check_beside_10k", BESIDE),
-        ],
+        rows: &[row("clean_check", ALONE), row("clean_check_beside_10k", BESIDE)],
     }],
 };
 
@@ -38,12 +31,7 @@ const ALONE: &str = "alone_ns";
 const BESIDE: &str = "beside_ns";
 
 const fn row(name: &'static str, value: &'static str) -> Row {
-    Row {
-        name,
-        value,
-        divide: Divide::By(1e3),
-        unit: "us",
-    }
+    Row { name, value, divide: Divide::By(1e3), unit: "us" }
 }
 
 /// Tasks outside the scope.
@@ -70,9 +58,7 @@ fn checks(size: u64) -> Result<f64, String> {
 fn check() -> Result<Duration, String> {
     let scope = gopark::Scope::new("clean");
     let entered = scope.enter();
-    gopark::go(|| ())
-        .join()
-        .map_err(|why| format!("the task failed: {why:?}"))?;
+    gopark::go(|| ()).join().map_err(|why| format!("the task failed: {why:?}"))?;
     let start = Instant::now();
     let found = leakcheck::find(&Filter::new());
     let elapsed = start.elapsed();
@@ -110,16 +96,10 @@ impl Crowd {
     fn end(self) -> Result<(), String> {
         let alive = self.tasks.iter().filter(|task| !task.is_finished()).count();
         self.gate.close();
-        let ended = self
-            .tasks
-            .into_iter()
-            .filter_map(|task| task.join().ok())
-            .count();
+        let ended = self.tasks.into_iter().filter_map(|task| task.join().ok()).count();
         match (alive, ended) {
             (OUTSIDE, OUTSIDE) => Ok(()),
-            _ => Err(format!(
-                "of {OUTSIDE} tasks outside, {alive} lived and {ended} ended well"
-            )),
+            _ => Err(format!("of {OUTSIDE} tasks outside, {alive} lived and {ended} ended well")),
         }
     }
 }

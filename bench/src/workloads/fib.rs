@@ -12,11 +12,7 @@ pub(super) const FAMILY: Family = Family {
     cases: &[Case {
         name: "fib",
         procs: 2,
-        sizes: Sizes {
-            full: 25,
-            quick: 25,
-            warm: 20,
-        },
+        sizes: Sizes { full: 25, quick: 25, warm: 20 },
         units: tasks,
         want: fibonacci,
         bodies: &[
@@ -74,11 +70,7 @@ mod tests {
     #[test]
     fn the_number_of_tasks_is_that_of_the_calls() {
         fn calls(n: u64) -> u64 {
-            if n < 2 {
-                1
-            } else {
-                1 + calls(n - 1) + calls(n - 2)
-            }
+            if n < 2 { 1 } else { 1 + calls(n - 1) + calls(n - 2) }
         }
         for n in [0, 1, 2, 10, 15] {
             assert_eq!(tasks(n), calls(n), "fib({n})");

@@ -37,12 +37,8 @@ pub(crate) fn matching(name: &str) -> Vec<&'static Case> {
     let is_meant = |family: &Family, case: &Case| {
         family.name == name || case.name == name || case.rows.iter().any(|row| row.name == name)
     };
-    let all = ALL
-        .iter()
-        .flat_map(|family| family.cases.iter().map(move |case| (family, case)));
-    all.filter(|(family, case)| is_meant(family, case))
-        .map(|(_, case)| case)
-        .collect()
+    let all = ALL.iter().flat_map(|family| family.cases.iter().map(move |case| (family, case)));
+    all.filter(|(family, case)| is_meant(family, case)).map(|(_, case)| case).collect()
 }
 
 /// Every name that [`matching`] knows, each once.
@@ -68,10 +64,8 @@ mod tests {
     #[test]
     fn cases_and_rows_have_names_of_their_own() {
         let mut cases: Vec<_> = cases().iter().map(|case| case.name).collect();
-        let mut rows: Vec<_> = super::cases()
-            .iter()
-            .flat_map(|case| case.rows.iter().map(|row| row.name))
-            .collect();
+        let mut rows: Vec<_> =
+            super::cases().iter().flat_map(|case| case.rows.iter().map(|row| row.name)).collect();
         for names in [&mut cases, &mut rows] {
             names.sort_unstable();
             assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");

@@ -12,41 +12,24 @@ pub(super) const FAMILY: Family = Family {
         Case {
             name: "mpmc_buffered",
             procs: 2,
-            sizes: Sizes {
-                full: 5_000_000,
-                quick: 1_000_000,
-                warm: 50_000,
-            },
+            sizes: Sizes { full: 5_000_000, quick: 1_000_000, warm: 50_000 },
             units: identity,
             want: sum_below,
             bodies: &[
-                (
-                    Runtime::Gopark,
-                    Body::Plain(|size| gopark(size, gopark::chan::bounded(BUFFER))),
-                ),
+                (Runtime::Gopark, Body::Plain(|size| gopark(size, gopark::chan::bounded(BUFFER)))),
                 (Runtime::Go, Body::InGo),
-                (
-                    Runtime::Crossbeam,
-                    Body::Plain(|size| threads(size, BUFFER)),
-                ),
+                (Runtime::Crossbeam, Body::Plain(|size| threads(size, BUFFER))),
             ],
             rows: &[Row::ns_per_unit("mpmc_buffered")],
         },
         Case {
             name: "mpmc_rendezvous",
             procs: 2,
-            sizes: Sizes {
-                full: 1_000_000,
-                quick: 200_000,
-                warm: 20_000,
-            },
+            sizes: Sizes { full: 1_000_000, quick: 200_000, warm: 20_000 },
             units: identity,
             want: sum_below,
             bodies: &[
-                (
-                    Runtime::Gopark,
-                    Body::Plain(|size| gopark(size, gopark::chan::rendezvous())),
-                ),
+                (Runtime::Gopark, Body::Plain(|size| gopark(size, gopark::chan::rendezvous()))),
                 (Runtime::Go, Body::InGo),
                 (Runtime::Crossbeam, Body::Plain(|size| threads(size, 0))),
             ],
@@ -82,14 +65,9 @@ fn gopark(
             })
         })
         .collect();
-    senders
-        .into_iter()
-        .for_each(|task| task.join().expect("a sender returns"));
+    senders.into_iter().for_each(|task| task.join().expect("a sender returns"));
     sender.close();
-    receivers
-        .into_iter()
-        .map(|task| task.join().expect("a receiver returns"))
-        .sum()
+    receivers.into_iter().map(|task| task.join().expect("a receiver returns")).sum()
 }
 
 fn threads(size: u64, capacity: usize) -> u64 {
@@ -108,12 +86,7 @@ fn threads(size: u64, capacity: usize) -> u64 {
             })
         })
         .collect();
-    senders
-        .into_iter()
-        .for_each(|thread| thread.join().expect("a sender returns"));
+    senders.into_iter().for_each(|thread| thread.join().expect("a sender returns"));
     drop(sender);
-    receivers
-        .into_iter()
-        .map(|thread| thread.join().expect("a receiver returns"))
-        .sum()
+    receivers.into_iter().map(|thread| thread.join().expect("a receiver returns")).sum()
 }

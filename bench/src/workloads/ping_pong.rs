@@ -42,11 +42,7 @@ pub(super) const FAMILY: Family = Family {
     ],
 };
 
-const SIZES: Sizes = Sizes {
-    full: 1_000_000,
-    quick: 100_000,
-    warm: 10_000,
-};
+const SIZES: Sizes = Sizes { full: 1_000_000, quick: 100_000, warm: 10_000 };
 
 fn gopark(size: u64) -> u64 {
     let (there, inbox) = gopark::chan::rendezvous();

@@ -17,11 +17,7 @@ pub(super) const FAMILY: Family = Family {
     cases: &[Case {
         name: "skynet",
         procs: 2,
-        sizes: Sizes {
-            full: 1_000_000,
-            quick: 1_000_000,
-            warm: 10_000,
-        },
+        sizes: Sizes { full: 1_000_000, quick: 1_000_000, warm: 10_000 },
         units: identity,
         want: sum_below,
         bodies: &[
@@ -30,12 +26,7 @@ pub(super) const FAMILY: Family = Family {
             (Runtime::Tokio, Body::Future(tokio)),
         ],
         rows: &[
-            Row {
-                name: "skynet",
-                value: Sample::ELAPSED,
-                divide: Divide::By(1e6),
-                unit: "ms",
-            },
+            Row { name: "skynet", value: Sample::ELAPSED, divide: Divide::By(1e6), unit: "ms" },
             Row {
                 name: "skynet_memory",
                 value: Sample::PEAK,
@@ -69,9 +60,7 @@ fn gopark_node(result: &gopark::chan::Sender<u64>, first: u64, size: u64) {
         let sender = sender.clone();
         gopark::go(move || gopark_node(&sender, first, share));
     }
-    let sum = (0..WIDTH)
-        .map(|_| receiver.recv().expect("a child sends"))
-        .sum();
+    let sum = (0..WIDTH).map(|_| receiver.recv().expect("a child sends")).sum();
     result.send(sum).expect("the parent receives");
 }
 

@@ -16,11 +16,7 @@ pub(super) const FAMILY: Family = Family {
     cases: &[Case {
         name: "spawn",
         procs: 2,
-        sizes: Sizes {
-            full: 1_000_000,
-            quick: 300_000,
-            warm: 30_000,
-        },
+        sizes: Sizes { full: 1_000_000, quick: 300_000, warm: 30_000 },
         units: identity,
         want: identity,
         bodies: &[
@@ -43,10 +39,7 @@ impl Marks {
     }
 
     fn count(&self) -> u64 {
-        self.0
-            .iter()
-            .map(|mark| u64::from(mark.load(Ordering::Relaxed)))
-            .sum()
+        self.0.iter().map(|mark| u64::from(mark.load(Ordering::Relaxed))).sum()
     }
 }
 

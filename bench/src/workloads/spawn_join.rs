@@ -11,11 +11,7 @@ pub(super) const FAMILY: Family = Family {
     cases: &[Case {
         name: "spawn_join",
         procs: 2,
-        sizes: Sizes {
-            full: 1_000_000,
-            quick: 200_000,
-            warm: 20_000,
-        },
+        sizes: Sizes { full: 1_000_000, quick: 200_000, warm: 20_000 },
         units: identity,
         want: sum_below,
         bodies: &[
@@ -28,18 +24,14 @@ pub(super) const FAMILY: Family = Family {
 };
 
 fn gopark(size: u64) -> u64 {
-    (0..size)
-        .map(|i| gopark::go(move || i).join().expect("the task returns"))
-        .sum()
+    (0..size).map(|i| gopark::go(move || i).join().expect("the task returns")).sum()
 }
 
 fn tokio(size: u64) -> Answer {
     Box::pin(async move {
         let mut sum = 0;
         for i in 0..size {
-            sum += tokio::spawn(async move { i })
-                .await
-                .expect("the task returns");
+            sum += tokio::spawn(async move { i }).await.expect("the task returns");
         }
         sum
     })

@@ -15,11 +15,7 @@ pub(super) const FAMILY: Family = Family {
         Case {
             name: "verdict_1",
             procs: 2,
-            sizes: Sizes {
-                full: 1,
-                quick: 1,
-                warm: 1,
-            },
+            sizes: Sizes { full: 1, quick: 1, warm: 1 },
             units: identity,
             want: identity,
             bodies: &[(Runtime::Gopark, Body::Measured(measure))],
@@ -28,11 +24,7 @@ pub(super) const FAMILY: Family = Family {
         Case {
             name: "verdict_10k",
             procs: 2,
-            sizes: Sizes {
-                full: 10_000,
-                quick: 10_000,
-                warm: 1,
-            },
+            sizes: Sizes { full: 10_000, quick: 10_000, warm: 1 },
             units: identity,
             want: identity,
             bodies: &[(Runtime::Gopark, Body::Measured(measure))],
@@ -44,12 +36,7 @@ pub(super) const FAMILY: Family = Family {
 const BEYOND: &str = "beyond_settle_ns";
 
 const fn row(name: &'static str) -> Row {
-    Row {
-        name,
-        value: BEYOND,
-        divide: Divide::By(1e6),
-        unit: "ms",
-    }
+    Row { name, value: BEYOND, divide: Divide::By(1e6), unit: "ms" }
 }
 
 /// The verifier's default; `run` keeps the environment from changing it.
@@ -58,9 +45,7 @@ const SETTLE: Duration = Duration::from_millis(20);
 fn measure(warm: u64, size: u64) -> Result<Sample, String> {
     check(warm)?;
     let elapsed = check(size)?;
-    let beyond = elapsed
-        .checked_sub(SETTLE)
-        .ok_or("the verdict came before the settle time")?;
+    let beyond = elapsed.checked_sub(SETTLE).ok_or("the verdict came before the settle time")?;
     Ok(Sample::default().with(BEYOND, beyond.as_nanos() as f64))
 }
 
@@ -86,8 +71,6 @@ fn check(size: u64) -> Result<Duration, String> {
     if (found, ended) == (size, size) {
         Ok(elapsed)
     } else {
-        Err(format!(
-            "of {size} leaks {found} were found and {ended} ended"
-        ))
+        Err(format!("of {size} leaks {found} were found and {ended} ended"))
     }
 }

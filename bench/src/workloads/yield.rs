@@ -8,11 +8,7 @@ pub(super) const FAMILY: Family = Family {
     cases: &[Case {
         name: "yield",
         procs: 1,
-        sizes: Sizes {
-            full: 2_000_000,
-            quick: 500_000,
-            warm: 50_000,
-        },
+        sizes: Sizes { full: 2_000_000, quick: 500_000, warm: 50_000 },
         units: both,
         want: both,
         bodies: &[
@@ -40,18 +36,12 @@ fn gopark(size: u64) -> u64 {
         count
     };
     let sides = [gopark::go(side), gopark::go(side)];
-    sides
-        .into_iter()
-        .map(|side| side.join().expect("the task returns"))
-        .sum()
+    sides.into_iter().map(|side| side.join().expect("the task returns")).sum()
 }
 
 fn tokio(size: u64) -> Answer {
     Box::pin(async move {
-        let sides = [
-            tokio::spawn(tokio_side(size)),
-            tokio::spawn(tokio_side(size)),
-        ];
+        let sides = [tokio::spawn(tokio_side(size)), tokio::spawn(tokio_side(size))];
         let mut sum = 0;
         for side in sides {
             sum += side.await.expect("the task returns");
@@ -79,8 +69,5 @@ fn may(size: u64) -> u64 {
         count
     };
     let sides = [may::go!(side), may::go!(side)];
-    sides
-        .into_iter()
-        .map(|side| side.join().expect("the coroutine returns"))
-        .sum()
+    sides.into_iter().map(|side| side.join().expect("the coroutine returns")).sum()
 }

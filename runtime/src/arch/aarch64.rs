@@ -40,7 +40,7 @@ pub(crate) unsafe extern "C" fn switch(save: *mut *mut u8, to: *mut u8) {
         "ldp d14, d15, [sp, #144]",
         "ldp x29, x30, [sp], #160",
         ".cfi_def_cfa_offset 0",
-        "br x30",
+        "ret",
         ".cfi_endproc",
     )
 }

@@ -96,7 +96,9 @@ impl Snapshot {
     /// The tasks that were born in the scope; adopted threads not included.
     pub fn of(scope: &Scope) -> Snapshot {
         let mut tasks = Vec::new();
-        registry::each_of(scope.inner(), |record| tasks.extend(read(record)));
+        registry::each_of(scope.inner(), |found| tasks.extend(read(found.record)));
+        // One may have ended, and its record been used again, in between.
+        tasks.retain(|task| task.scope == scope.id());
         Snapshot::sorted(tasks)
     }
 
@@ -109,6 +111,7 @@ impl Snapshot {
 /// Reads one task, under the registry's lock. `None`: it ended meanwhile, or
 /// changed too fast to be caught.
 fn read(record: &Record) -> Option<TaskInfo> {
+    let life = record.life();
     let (stamp, info) = record.observe(|record| {
         let status = record.state.read().status();
         let parked = matches!(status, Status::Waiting | Status::Leaked);
@@ -116,7 +119,10 @@ fn read(record: &Record) -> Option<TaskInfo> {
             return None;
         }
         let kind = if record.has(flag::THREAD) { Kind::Thread } else { Kind::Task };
-        let scope = record.scope();
+        let scope = match kind {
+            Kind::Task => record.home(),
+            Kind::Thread => record.scope(),
+        };
         // ORDERING: Acquire; pairs with the Release in first_start().
         let worker = record.worker.load(Ordering::Acquire);
         Some(TaskInfo {
@@ -140,9 +146,13 @@ fn read(record: &Record) -> Option<TaskInfo> {
     })?;
     let mut info = info?;
     info.stamp = stamp;
-    // Names are copied after the rest was found consistent; the registry's lock
-    // keeps the task from taking them away.
-    if let Some(extra) = record.clone_extra() {
+    // The registry's lock keeps the names from going away; whose they are, the
+    // life tells.
+    let extra = record.clone_extra();
+    if record.life() != life {
+        return None;
+    }
+    if let Some(extra) = extra {
         info.name = extra.name;
         info.labels = extra.labels;
     }

@@ -102,11 +102,7 @@ fn one_of_three_causes_wins() {
         let timer = spawn(&task, |task| task.ready(Cause::Timer, Some(1)));
         let reaper = spawn(&task, |task| task.ready(Cause::Reaper, None));
         task.park();
-        let won = [
-            task.ready(Cause::Ready, None),
-            timer.join().unwrap(),
-            reaper.join().unwrap(),
-        ];
+        let won = [task.ready(Cause::Ready, None), timer.join().unwrap(), reaper.join().unwrap()];
         assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
         task.must_have_run(1);
     });

@@ -1,5 +1,5 @@
-//! The release and sleep protocol of `RawLock`: u1 to u3 against l1 to l3, with
-//! the same orderings, and a futex for the kernel.
+//! Two ways to sleep on a futex: `RawLock`'s, with u1 to u3 against l1 to l3,
+//! and that of a worker that waits for a processor. The orderings are the same.
 
 use super::{Futex, Plain, explore};
 use crate::sys::atomic::{AtomicU32, Ordering};
@@ -44,10 +44,7 @@ impl Lock {
     }
 
     fn lock(&self) {
-        while self
-            .word
-            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
+        while self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err()
         {
             let asleep = || self.word.load(Ordering::Relaxed) == HELD;
             if self.is(Flaw::CountsLate) {
@@ -130,4 +127,72 @@ fn broken_l2_is_left_out() {
 #[should_panic(expected = "deadlock")]
 fn broken_l1_comes_late() {
     contended(2, Some(Flaw::CountsLate));
+}
+
+const NOTHING: u32 = 0;
+const ASLEEP: u32 = u32::MAX;
+
+/// `Worker::assign` against `Worker::await_processor`.
+struct Handoff {
+    word: AtomicU32,
+    futex: Futex,
+    /// What comes with the processor (S1).
+    processor: Plain<u32>,
+}
+
+impl Handoff {
+    fn assign(&self) {
+        self.processor.set(7);
+        if self.word.swap(1, Ordering::AcqRel) == ASLEEP {
+            self.futex.wake();
+        }
+    }
+
+    fn await_processor(&self, announces: bool) {
+        loop {
+            match self.word.load(Ordering::Acquire) {
+                NOTHING if announces => {
+                    let _ = self.word.compare_exchange(
+                        NOTHING,
+                        ASLEEP,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
+                }
+                word @ (NOTHING | ASLEEP) => {
+                    self.futex.wait(|| self.word.load(Ordering::Relaxed) == word);
+                }
+                _ => break,
+            }
+        }
+        self.word.store(NOTHING, Ordering::Relaxed);
+        assert_eq!(self.processor.get(), 7);
+    }
+}
+
+fn handed_over(announces: bool) {
+    explore(None, move || {
+        let handoff = Arc::new(Handoff {
+            word: AtomicU32::new(NOTHING),
+            futex: Futex::new(),
+            processor: Plain::new(0),
+        });
+        let worker = {
+            let handoff = Arc::clone(&handoff);
+            thread::spawn(move || handoff.await_processor(announces))
+        };
+        handoff.assign();
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn a_worker_gets_its_processor() {
+    handed_over(true);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn broken_a_worker_does_not_announce_that_it_sleeps() {
+    handed_over(false);
 }

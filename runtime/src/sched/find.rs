@@ -26,8 +26,8 @@
 use super::SCHED;
 use super::processor::Processor;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
-use crate::sys::{clock, futex};
-use crate::task::record::{Record, flag};
+use crate::sys::clock;
+use crate::task::record::Record;
 use crate::task::state::{Cause, Claim};
 use std::sync::atomic::Ordering;
 
@@ -49,9 +49,13 @@ pub(crate) fn find(w: &'static Worker) -> Option<&'static Record> {
     loop {
         let p = w.processor();
         w.inbox.take_into(&w.bound);
-        if SCHED.is_wanted(w, p) && used_up(w) {
-            hand_over(w, p);
-            return None;
+        if SCHED.is_wanted(w, p) {
+            if used_up(w) {
+                hand_over(w, p);
+                return None;
+            }
+        } else {
+            w.wanted_since.set(0);
         }
         let found = if w.exclusive { find_bound(w) } else { find_local(w, p) };
         if let Some(task) = found {
@@ -158,8 +162,9 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
 /// run there in a moment: take it only if the victim has not switched tasks
 /// since the former look.
 fn steal_next(p: &Processor, victim: &Processor) -> Option<&'static Record> {
-    let now = (victim.id, victim.tick.load(Ordering::Relaxed));
-    if p.last_look.replace(now) == now { victim.steal_next() } else { None }
+    let now = victim.tick.load(Ordering::Relaxed);
+    let before = p.seen_ticks[victim.id as usize].replace(now);
+    if before == now { victim.steal_next() } else { None }
 }
 
 /// f1: this worker found work, and there may be more.
@@ -317,28 +322,27 @@ pub(crate) fn wake_one() {
 #[cold]
 fn start_spinner() {
     let nudge = SCHED.locked(|s| {
-        let p = s.take_idle(&SCHED.idle)?;
-        Some(match s.pop_idle_worker() {
+        let Some(p) = s.take_idle(&SCHED.idle) else {
+            // Somebody took the processor meanwhile, and looks at the queues
+            // before it gives it up. That is under this lock, so it cannot do
+            // so while our spin is still counted and keeps submitters quiet.
+            SCHED.idle.end_spin();
+            return Nudge::Nobody;
+        };
+        match s.pop_idle_worker() {
             Some(w) => {
                 w.spinning.set(true);
                 w.assign(p)
             }
             None => Nudge::Spare { p, spinning: true },
-        })
+        }
     });
-    match nudge {
-        Some(nudge) => nudge.send(),
-        // Somebody took the processor meanwhile, and searches itself.
-        None => drop(SCHED.idle.end_spin()),
-    }
+    nudge.send();
 }
 
 /// Puts a claimed task where it will run. Called by whoever won the claim.
 #[inline]
 pub(crate) fn enqueue(task: &'static Record) {
-    if task.has(flag::THREAD) {
-        return futex::wake_ptr(task.state.futex(), 1);
-    }
     let here = worker::current();
     // ORDERING: Acquire; pairs with the Release in first_start().
     let bound = task.worker.load(Ordering::Acquire);
@@ -395,8 +399,8 @@ fn kick_idle(w: &'static Worker) {
 /// A park whose commit said no: the task goes on, unless somebody else has
 /// ended the park already.
 #[cold]
-pub(crate) fn unpark_self(task: &'static Record) {
-    if task.state.claim(Cause::Ready, None) == Claim::Won {
+pub(crate) fn unpark_self(task: &'static Record, ticket: u32) {
+    if task.state.claim(Cause::Ready, Some(ticket)) == Claim::Won {
         enqueue(task);
     }
 }

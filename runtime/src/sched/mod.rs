@@ -131,15 +131,18 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
         let settings = *SCHED.settings.get_or_init(settings);
         barrier::init();
         overflow::install();
-        (0..settings.maxprocs).map(Processor::new).collect()
+        (0..settings.maxprocs).map(|id| Processor::new(id, settings.maxprocs)).collect()
     });
     if first {
-        SCHED.locked(|s| {
-            for p in SCHED.processors().iter().rev() {
-                s.idle_processors.push(p);
-                SCHED.idle.add_idle();
-            }
-        });
+        // Others may have submitted tasks since the processors became known:
+        // they found none idle and woke nobody.
+        for p in SCHED.processors().iter().rev() {
+            SCHED.locked(|s| s.give(p, &SCHED.idle)).send();
+        }
+        SCHED.idle.before_last_look();
+        if SCHED.has_work() {
+            find::wake_one();
+        }
     }
     first
 }

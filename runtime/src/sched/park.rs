@@ -172,12 +172,15 @@ pub(crate) fn leave(worker: &'static Worker, task: &'static Record, after: After
 /// The rare conditions: `no_park`, and tasks that the reaper has marked.
 #[cold]
 fn may_park(task: &Record, how: Park) -> bool {
+    if task.no_park.get() != 0 {
+        return false;
+    }
     if how.uninterruptible {
         task.set(flag::UNINTERRUPTIBLE);
         return true;
     }
     task.clear(flag::UNINTERRUPTIBLE);
-    task.no_park.get() == 0 && (!task.has(flag::REAP) || task.has(flag::ABANDONED))
+    !task.has(flag::REAP) || task.has(flag::ABANDONED)
 }
 
 fn wake_of(cause: Cause) -> Wake {
@@ -238,8 +241,9 @@ fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> Wake 
 
 /// After [`Wake::Reaped`], when the waiter is unlinked: unwinds the task.
 ///
-/// Returns only if the thread is unwinding already, where a second unwind would
-/// abort. A call that has an error to return then returns it; one that has none
+/// Returns only if the task was given up, or if the thread is unwinding already,
+/// where a second unwind could abort: the panic count is the thread's, so that a
+/// sibling that parked while it unwinds has the same effect. A call that has an error to return then returns it; one that has none
 /// parks again, [uninterruptible](Park::uninterruptible).
 ///
 /// # Panics
@@ -248,21 +252,30 @@ fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> Wake 
 #[cold]
 #[inline(never)]
 pub(crate) fn on_reaped() {
-    if std::thread::panicking() {
-        return;
-    }
     let task = task::current().record();
     assert!(
         task.no_park.get() == 0,
         "a task tried to park inside gopark::no_park; release what must not be held across a park \
          first, or use a try_ call"
     );
-    task::reap::unwind(task);
+    if !std::thread::panicking() {
+        task::reap::unwind(task);
+    }
 }
 
 /// A claim that was won: the task is runnable and must be enqueued.
 #[must_use = "a claimed task that is not enqueued never runs again"]
-pub(crate) struct Claimed(Option<&'static Record>);
+pub(crate) enum Claimed {
+    Task(&'static Record),
+    /// An adopted thread, which may see that it is runnable by itself, go on and
+    /// give its record back: nothing of the record is read any more.
+    Thread(*const u32),
+    /// The observer that holds the task enqueues it (T3).
+    Held,
+}
+
+// SAFETY: the pointer is an address to wake; the futex call never reads it.
+unsafe impl Send for Claimed {}
 
 impl TaskRef {
     /// Ends the task's park for its partner. `None`: something else ended it.
@@ -277,10 +290,12 @@ impl TaskRef {
 /// [`TaskRef::claim`] for the timer and the reaper, who name the park they mean.
 #[inline]
 pub(crate) fn claim(task: &'static Record, cause: Cause, ticket: Option<u32>) -> Option<Claimed> {
+    // Read before the claim: afterwards the record may have another owner.
+    let thread = task.has(flag::THREAD);
     match task.state.claim(cause, ticket) {
-        Claim::Won => Some(Claimed(Some(task))),
-        // The observer that holds it will enqueue it (T3).
-        Claim::Held => Some(Claimed(None)),
+        Claim::Won if thread => Some(Claimed::Thread(task.state.futex())),
+        Claim::Won => Some(Claimed::Task(task)),
+        Claim::Held => Some(Claimed::Held),
         Claim::Lost => None,
     }
 }
@@ -290,8 +305,10 @@ impl Claimed {
     /// on the waiter's frame may be gone.
     #[inline]
     pub(crate) fn enqueue(self) {
-        if let Some(task) = self.0 {
-            find::enqueue(task);
+        match self {
+            Claimed::Task(task) => find::enqueue(task),
+            Claimed::Thread(word) => futex::wake_ptr(word, 1),
+            Claimed::Held => {}
         }
     }
 }

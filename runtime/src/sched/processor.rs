@@ -35,15 +35,16 @@ pub(crate) struct Processor {
     next_id: Cell<u64>,
     end_id: Cell<u64>,
     rng: Cell<u32>,
-    /// Whose next slot was looked at last, and its processor's tick then.
-    pub(crate) last_look: Cell<(u32, u64)>,
+    /// The tick of each processor when its next slot was last looked at.
+    pub(crate) seen_ticks: Box<[Cell<u64>]>,
 }
 
 // SAFETY: the cells and the local pool belong to the holder (S1); the rest is atomic.
 unsafe impl Sync for Processor {}
 
 impl Processor {
-    pub(crate) fn new(id: u32) -> Processor {
+    /// Processor `id` of `count`.
+    pub(crate) fn new(id: u32, count: u32) -> Processor {
         Processor {
             id,
             ring: Ring::new(),
@@ -54,7 +55,7 @@ impl Processor {
             next_id: Cell::new(0),
             end_id: Cell::new(0),
             rng: Cell::new(0x9E37_79B9 ^ (id + 1)),
-            last_look: Cell::new((u32::MAX, 0)),
+            seen_ticks: (0..count).map(|_| Cell::new(u64::MAX)).collect(),
         }
     }
 

@@ -35,6 +35,7 @@ use crate::task::state::Release;
 use crate::{sys, task, time};
 use core::cell::Cell;
 use core::ptr;
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) const HOLDS: u32 = 0;
@@ -141,10 +142,15 @@ impl Worker {
     }
 
     /// Starts the thread.
-    pub(crate) fn launch(&'static self) {
+    pub(crate) fn try_launch(&'static self) -> io::Result<()> {
         let arg = ptr::from_ref(self).cast_mut().cast();
         // SAFETY: `main` takes a worker that is never freed (W3) and does not unwind.
-        if let Err(error) = unsafe { thread::spawn(main, arg) } {
+        unsafe { thread::spawn(main, arg) }
+    }
+
+    /// Starts the thread where nobody can be given an error.
+    pub(crate) fn launch(&'static self) {
+        if let Err(error) = self.try_launch() {
             sys::fatal(format_args!(
                 "cannot start worker thread {}: {error}; lower the number of threads of this \
                  process or raise its limit (ulimit -u)",
@@ -267,15 +273,13 @@ impl Worker {
                 }
             }
             After::Park { commit, data, held: false } => {
-                let scope = task.scope();
+                let home = task.home();
                 task.state.wait();
                 // SAFETY: park() passed a commit that fits its data, which lives
-                // until the task resumes or what it guards is released by it.
-                if unsafe { commit(data) } {
-                    scope.notify();
-                } else {
-                    find::unpark_self(task);
-                }
+                // until the task resumes or what it guards is released by it. A
+                // commit that may refuse is held.
+                unsafe { commit(data) };
+                home.notify();
             }
             After::Park { commit, data, held: true } => self.settle_held(task, commit, data),
             After::Exit => self.bury(task),
@@ -292,24 +296,25 @@ impl Worker {
         commit: unsafe fn(*const ()) -> bool,
         data: *const (),
     ) {
-        let scope = task.scope();
+        let home = task.home();
         task.state.wait_held();
-        let seen = task.state.read();
-        if task.until() != u64::MAX {
-            time::arm(task, seen.ticket(), task.until());
-        }
+        let ticket = task.state.read().ticket();
         // SAFETY: as in settle().
         let parked = unsafe { commit(data) };
+        // After the commit, which releases a lock: this allocates.
+        if parked && task.until() != u64::MAX {
+            time::arm(task, ticket, task.until());
+        }
         match task.state.release() {
             Release::Enqueue => find::enqueue(task),
-            Release::Nothing if parked => scope.notify(),
-            Release::Nothing => find::unpark_self(task),
+            Release::Nothing if parked => home.notify(),
+            Release::Nothing => find::unpark_self(task, ticket),
         }
     }
 
     /// Go: `gdestroy`. In this order: dead, counted, joined, free.
     fn bury(&'static self, task: &'static Record) {
-        let scope = task.scope();
+        let home = task.home();
         let p = self.processor();
         if !task.worker.load(Ordering::Relaxed).is_null() {
             self.bound_alive.set(self.bound_alive.get() - 1);
@@ -318,7 +323,7 @@ impl Worker {
         // until now (K1).
         p.stacks.put(unsafe { Stack::from_top(task.stack.replace(ptr::null_mut())) });
         task.state.finish();
-        scope.count_death(p.id);
+        home.count_death(p.id);
         match task.join.done() {
             Done::Nothing => {}
             Done::Free => p.put_record(task),
@@ -330,7 +335,7 @@ impl Worker {
                 }
             }
         }
-        scope.notify();
+        home.notify();
     }
 }
 

@@ -59,6 +59,10 @@ mod real {
 
     /// The dear side: a few microseconds.
     pub(crate) fn heavy() {
+        if MODE.load(Ordering::Relaxed) == UNKNOWN {
+            // A lock can be contended before the runtime starts.
+            init();
+        }
         // ORDERING: SeqCst; pairs with the fence in light() where the kernel helps not.
         fence(Ordering::SeqCst);
         if MODE.load(Ordering::Relaxed) == KERNEL {

@@ -12,7 +12,7 @@ use crate::sched::{self, SCHED};
 use crate::sys::thread::{self, ThreadKey};
 use core::cell::Cell;
 use core::panic::Location;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 thread_local! {
@@ -34,6 +34,8 @@ impl Drop for GiveBack {
 /// Records whose thread had no thread-locals left.
 static ORPHANS: Mutex<Vec<(&'static Record, ThreadKey)>> = Mutex::new(Vec::new());
 
+static HARNESSED: AtomicBool = AtomicBool::new(false);
+
 /// Threads of a test harness, which stay so until they are gone.
 static HARNESS: Mutex<Vec<ThreadKey>> = Mutex::new(Vec::new());
 
@@ -47,6 +49,11 @@ pub(crate) fn current() -> &'static Record {
         Some(record) => record,
         None => adopt(),
     }
+}
+
+/// The calling thread's record, if it was adopted.
+pub(crate) fn existing() -> Option<&'static Record> {
+    ADOPTED.get()
 }
 
 #[cold]
@@ -103,6 +110,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// Marks the calling thread as one of a test harness.
 pub(crate) fn mark_harness() {
+    // From now on the main thread is the harness's too.
+    HARNESSED.store(true, Ordering::Relaxed);
+    if super::running().is_some() {
+        return;
+    }
     let record = current();
     if !record.has(flag::HARNESS) {
         record.set(flag::HARNESS);
@@ -110,6 +122,11 @@ pub(crate) fn mark_harness() {
             lock(&HARNESS).push(key);
         }
     }
+}
+
+/// Whether a test harness runs in this process.
+pub(crate) fn has_harness() -> bool {
+    HARNESSED.load(Ordering::Relaxed)
 }
 
 /// Threads that may run a test harness's code; forgets those that are gone.

@@ -18,23 +18,24 @@ impl Affinity {
     }
 
     /// Notes that the running task or thread, which `record` is, uses the
-    /// primitive. The caller holds the primitive's lock, so no note is lost.
+    /// primitive.
     #[inline]
     pub(crate) fn touch_by(&self, record: &Record) {
         let mine = record.scope().id().get();
         let last = self.0.load(Ordering::Relaxed);
         if mine != last {
-            self.changed(record, mine, last);
+            self.changed(record, mine);
         }
     }
 
     #[cold]
-    fn changed(&self, record: &Record, mine: u64, last: u64) {
+    fn changed(&self, record: &Record, mine: u64) {
         if mine == 0 {
             return;
         }
-        self.0.store(mine, Ordering::Relaxed);
-        if last != 0 {
+        // A swap: not every primitive has a lock around this.
+        let last = self.0.swap(mine, Ordering::Relaxed);
+        if last != 0 && last != mine {
             record.scope().add_partner(last);
         }
     }

@@ -1,6 +1,6 @@
 //! The first and the last steps of a task, on its own stack.
 
-use super::packet::ExitToken;
+use super::packet::{self, ExitToken};
 use super::record::{Record, flag};
 use super::{registry, running};
 use crate::sched::park;
@@ -21,8 +21,7 @@ pub(crate) extern "C" fn main() -> ! {
 fn end(record: &'static Record) {
     let care = (record.meta().run)(record);
     if care && record.join.ready() {
-        // SAFETY: J1 appoints us.
-        unsafe { (record.meta().dispose)(record) };
+        packet::dispose_here(record);
     }
     if record.has_extra() {
         // Dropped after the lock is released.

@@ -120,17 +120,30 @@ impl JoinWord {
     /// The joiner is parked and its name is in the record. `false`: too late,
     /// the task is dead and no waiter was seen.
     pub(crate) fn wait(&self) -> bool {
-        // ORDERING: AcqRel. Release publishes the waiter to done(); Acquire
-        // pairs with its Release.
-        self.0.fetch_or(WAITING, Ordering::AcqRel) & DONE == 0
+        let mut old = self.0.load(Ordering::Relaxed);
+        while old & DONE == 0 {
+            // ORDERING: AcqRel. Release publishes the waiter to done(); Acquire
+            // pairs with its Release.
+            match self.0.compare_exchange_weak(
+                old,
+                old | WAITING,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => old = now,
+            }
+        }
+        false
     }
 
-    /// The joiner gives up after [`wait`](Self::wait) returned true. Afterwards
-    /// nobody knows the waiter.
+    /// The joiner does not wait any more, whether it did or not. Afterwards
+    /// nobody knows the waiter, and nobody but the joiner touches the record if
+    /// the task is dead.
     pub(crate) fn withdraw(&self) {
         // ORDERING: AcqRel, as in wait().
         let old = self.0.fetch_and(!WAITING, Ordering::AcqRel);
-        if old & DONE != 0 {
+        if old & WAITING != 0 && old & DONE != 0 {
             // The scheduler is between done() and acknowledge(): a claim away.
             // ORDERING: Acquire; pairs with the Release in acknowledge().
             while self.0.load(Ordering::Acquire) & ACK == 0 {
@@ -143,6 +156,7 @@ impl JoinWord {
     }
 
     /// Starts over, for a record that is used again.
+    #[cfg(not(loom))]
     pub(crate) fn reset(&self) {
         // ORDERING: Relaxed; published by the birth of the task.
         self.0.store(0, Ordering::Relaxed);

@@ -48,6 +48,12 @@ impl TaskRef {
     }
 }
 
+impl From<&'static Record> for TaskRef {
+    fn from(record: &'static Record) -> TaskRef {
+        TaskRef(record)
+    }
+}
+
 impl fmt::Debug for TaskRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TaskRef({})", self.0.id())

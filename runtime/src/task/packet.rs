@@ -45,8 +45,8 @@ pub(crate) struct ReapToken;
 /// Unwinds a task that called `goexit`.
 pub(crate) struct ExitToken;
 
-/// Room for small bodies: three quarters of a cache line.
-pub(crate) struct Body(UnsafeCell<MaybeUninit<[usize; 6]>>);
+/// Room for small bodies: what is left of the record's third cache line.
+pub(crate) struct Body(UnsafeCell<MaybeUninit<[usize; 5]>>);
 
 #[repr(C)]
 union Content<F, T> {
@@ -148,6 +148,18 @@ where
     care
 }
 
+/// Disposes of the outcome of the running task. Its destructor is user code:
+/// what it throws goes where a panic of the task would go.
+pub(crate) fn dispose_here(record: &'static Record) {
+    // SAFETY: the caller is the task, whom J1 appoints.
+    let disposed = catch_unwind(AssertUnwindSafe(|| unsafe { (record.meta().dispose)(record) }));
+    if let Err(payload) = disposed
+        && let Ended::Panicked(panic) = classify(payload, record)
+    {
+        panic.report_unseen();
+    }
+}
+
 #[cold]
 fn classify(payload: Box<dyn Any + Send>, record: &'static Record) -> Ended {
     if payload.is::<ReapToken>() {
@@ -169,7 +181,7 @@ fn classify(payload: Box<dyn Any + Send>, record: &'static Record) -> Ended {
         created_at: record.created_at(),
         entry: record.entry(),
     };
-    let scope = record.scope();
+    let scope = record.home();
     Ended::Panicked(Box::new(Panic { payload, scope, scope_id: scope.id(), seen }))
 }
 
@@ -184,6 +196,7 @@ unsafe fn take<F, T>(record: &'static Record, into: *mut ()) {
         let outcome = ManuallyDrop::take(&mut (*place).outcome);
         into.cast::<Outcome<T>>().write(outcome);
     }
+    // Before anything of the outcome is dropped, which may unwind.
     Place::<F, T>::free(&record.body);
 }
 

@@ -12,9 +12,10 @@
 
 use super::packet::ReapToken;
 use super::record::{Record, TaskId, flag};
+use super::registry::{self, Found};
+use super::running;
 use super::scope::{Scope, ScopeInner};
 use super::state::{Cause, Status};
-use super::{registry, running};
 use crate::sched::park;
 use crate::sys::barrier;
 use std::sync::atomic::Ordering;
@@ -95,9 +96,9 @@ impl Scope {
         }
         let watch = self.watch();
         inner.reaping.fetch_add(1, Ordering::Relaxed);
-        registry::each_of(inner, |task| {
-            if !task.has(flag::DAEMON) {
-                task.set(flag::REAP);
+        registry::each_of(inner, |found| {
+            if !found.record.has(flag::DAEMON) {
+                found.record.set_in(found.life, flag::REAP);
             }
         });
         // A task that parks from here on sees the mark, or the watch sees it park.
@@ -134,9 +135,9 @@ struct Progress {
 
 fn members(scope: &'static ScopeInner) -> Vec<TaskId> {
     let mut ids = Vec::new();
-    registry::each_of(scope, |task| {
-        if !task.has(flag::DAEMON) {
-            ids.push(task.id());
+    registry::each_of(scope, |found| {
+        if !found.record.has(flag::DAEMON) {
+            ids.push(found.record.id());
         }
     });
     ids
@@ -146,12 +147,11 @@ fn members(scope: &'static ScopeInner) -> Vec<TaskId> {
 fn wake_marked(scope: &'static ScopeInner) -> Progress {
     let mut progress = Progress::default();
     let mut claimed = Vec::new();
-    registry::each_of(scope, |task| {
+    registry::each_of(scope, |Found { record: task, reading, .. }| {
         if task.has(flag::DAEMON) {
             return;
         }
         progress.left += 1;
-        let reading = task.state.read();
         progress.tickets += u64::from(reading.ticket());
         if !matches!(reading.status(), Status::Waiting | Status::Leaked) {
             return;
@@ -172,12 +172,12 @@ fn wake_marked(scope: &'static ScopeInner) -> Progress {
 /// Gives up what is left.
 fn abandon(scope: &'static ScopeInner) -> usize {
     let mut count = 0;
-    registry::each_of(scope, |task| {
+    registry::each_of(scope, |Found { record: task, life, reading }| {
         if !task.has(flag::DAEMON) {
             count += 1;
-            task.set(flag::ABANDONED);
+            task.set_in(life, flag::ABANDONED);
             // Only a parked one becomes `leaked`; the others show what they do.
-            let _ = task.state.condemn(task.state.read());
+            let _ = task.state.condemn(reading);
         }
     });
     count

@@ -13,13 +13,15 @@
 //! | `worker` | the worker that starts it first | whoever readies it |
 //! | `stack` | the worker that starts it first | the worker that buries it |
 //! | `body`, `join`, `waiter` | see `packet.rs` and `join.rs` | the task and its handle |
-//! | `flags` | atomic bit operations | everybody |
-//! | `id` … `scope` | the spawner, before `birth` | observers, checked by the stamp (**R3**) |
+//! | `flags` | atomic bit operations; the life's number in the upper bits, by the spawner | everybody |
+//! | `id` … `home` | the spawner, before `birth` | observers, checked by the stamp or the life (**R3**) |
+//! | `scope` | the task itself, entering and leaving scopes | the task |
 //! | `extra` | the spawner; taken at the end under the registry's lock | observers under that lock |
 //! | `reason`, `site`, `since`, `until` | the task, before it parks | observers, checked by the stamp (**R3**) |
 //!
 //! **R3**: what observers read are atomics, read between two equal stamps of
-//! the state word; a writer changes the word before it changes the fields.
+//! the state word, or between two equal numbers of the life; a writer changes
+//! the word, or the number, before it changes the fields.
 
 use super::TaskRef;
 use super::join::JoinWord;
@@ -84,9 +86,13 @@ pub(crate) mod flag {
     pub(crate) const UNINTERRUPTIBLE: u32 = 1 << 4;
     /// Belongs to a test harness: never a possible waker of other scopes.
     pub(crate) const HARNESS: u32 = 1 << 5;
-    /// Starts on a worker of its own.
-    pub(crate) const OWN_THREAD: u32 = 1 << 6;
+    /// All of them; the number of the life stands above.
+    pub(super) const BITS: u32 = 8;
 }
+
+/// Which task of the many that a record serves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Life(u32);
 
 #[repr(C, align(64))]
 pub(crate) struct Record {
@@ -98,7 +104,7 @@ pub(crate) struct Record {
     pub(crate) stack: Cell<*mut u8>,
     scope: AtomicPtr<ScopeInner>,
     meta: AtomicPtr<Meta>,
-    pub(crate) flags: AtomicU32,
+    flags: AtomicU32,
     /// Depth of `no_park` sections.
     pub(crate) no_park: Cell<u16>,
     /// Unwinds that the reaper has started in this task.
@@ -119,6 +125,8 @@ pub(crate) struct Record {
     /// Kernel id of an adopted thread.
     pub(crate) tid: AtomicU32,
     pub(crate) waiter: Cell<Option<TaskRef>>,
+    /// The scope that the task was born in, which counts it.
+    home: AtomicPtr<ScopeInner>,
     pub(crate) body: Body,
 }
 
@@ -183,6 +191,7 @@ impl Record {
             join: JoinWord::new(),
             tid: AtomicU32::new(0),
             waiter: Cell::new(None),
+            home: AtomicPtr::new(ptr::null_mut()),
             body: Body::new(),
         }
     }
@@ -199,9 +208,13 @@ impl Record {
     /// on the state word follows.
     #[inline]
     pub(crate) fn fill(&self, b: Birth) {
-        // ORDERING: Release; pairs with the Acquire fence in observe(): an
-        // observer that sees one of the stores below also sees that the former
-        // task is dead (R3).
+        let life = (self.flags.load(Ordering::Relaxed) >> flag::BITS).wrapping_add(1);
+        // ORDERING: Release; pairs with the Acquire in life(): who sees the new
+        // life sees that the former task is dead.
+        self.flags.store(life << flag::BITS | b.flags, Ordering::Release);
+        // ORDERING: Release; pairs with the Acquire fences in observe() and
+        // look(): an observer that sees one of the stores below also sees that
+        // the former task is dead and the new life has begun (R3).
         fence(Ordering::Release);
         let (parent, creator) = match b.parent {
             Some(p) => (p.id.load(Ordering::Relaxed), p.meta.load(Ordering::Relaxed)),
@@ -210,7 +223,6 @@ impl Record {
         self.sp.set(ptr::null_mut());
         self.worker.store(ptr::null_mut(), Ordering::Relaxed);
         self.join.reset();
-        self.flags.store(b.flags, Ordering::Relaxed);
         self.no_park.set(0);
         self.reaps.set(0);
         self.id.store(b.id, Ordering::Relaxed);
@@ -219,10 +231,11 @@ impl Record {
         self.meta.store(ptr::from_ref(b.meta).cast_mut(), Ordering::Relaxed);
         self.creator.store(creator, Ordering::Relaxed);
         self.scope.store(ptr::from_ref(b.scope).cast_mut(), Ordering::Relaxed);
+        self.home.store(ptr::from_ref(b.scope).cast_mut(), Ordering::Relaxed);
         self.until.store(u64::MAX, Ordering::Relaxed);
         if let Some(extra) = b.extra {
-            // ORDERING: Relaxed; published by the birth that follows.
-            self.extra.store(Box::into_raw(extra), Ordering::Relaxed);
+            // ORDERING: Release; pairs with the Acquire in clone_extra().
+            self.extra.store(Box::into_raw(extra), Ordering::Release);
         }
     }
 
@@ -235,6 +248,9 @@ impl Record {
         since: u64,
         until: u64,
     ) {
+        // ORDERING: Release; pairs with the Acquire fence in observe(): who sees
+        // one of these stores also sees that the task has run since its last park.
+        fence(Ordering::Release);
         self.reason.store(reason as u8, Ordering::Relaxed);
         self.site.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);
@@ -244,7 +260,7 @@ impl Record {
     /// Reads what `f` wants in one uninterrupted state (R3). `None` when the
     /// task never stood still long enough.
     pub(crate) fn observe<R>(&self, f: impl Fn(&Record) -> R) -> Option<(u64, R)> {
-        for _ in 0..64 {
+        for _ in 0..1024 {
             let before = self.state.read().stamp();
             let seen = f(self);
             // ORDERING: Acquire; pairs with the Release fence in fill() and the
@@ -293,6 +309,29 @@ impl Record {
     pub(crate) fn scope(&self) -> &'static ScopeInner {
         // SAFETY: only pointers from `&'static ScopeInner` are stored, before publication.
         unsafe { &*self.scope.load(Ordering::Relaxed) }
+    }
+
+    #[inline]
+    pub(crate) fn home(&self) -> &'static ScopeInner {
+        // SAFETY: only pointers from `&'static ScopeInner` are stored, before publication.
+        unsafe { &*self.home.load(Ordering::Relaxed) }
+    }
+
+    pub(crate) fn set_home(&self, home: &'static ScopeInner) {
+        self.home.store(ptr::from_ref(home).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// Which life the record is in.
+    pub(crate) fn life(&self) -> Life {
+        // ORDERING: Acquire; pairs with the Release in fill().
+        Life(self.flags.load(Ordering::Acquire) >> flag::BITS)
+    }
+
+    /// Sets flags of a task that may have ended: only in the life that is meant.
+    pub(crate) fn set_in(&self, life: Life, bits: u32) {
+        let _ = self.flags.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |flags| {
+            (flags >> flag::BITS == life.0).then_some(flags | bits)
+        });
     }
 
     pub(crate) fn set_scope(&self, scope: &'static ScopeInner) {
@@ -348,8 +387,7 @@ impl Record {
     /// Name and labels. The caller holds the registry's lock, so the end of the
     /// task cannot free them meanwhile.
     pub(crate) fn clone_extra(&self) -> Option<Extra> {
-        // ORDERING: Acquire; pairs with the Release of birth(), through which
-        // the pointer was published.
+        // ORDERING: Acquire; pairs with the Release in fill().
         let p = self.extra.load(Ordering::Acquire);
         // SAFETY: non-null means that take_extra() did not run, and it cannot
         // run while the caller holds the registry's lock.

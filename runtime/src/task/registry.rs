@@ -5,9 +5,10 @@
 //! slabs, and it keeps names and labels alive while an observer copies them; a
 //! task that has such takes it at its end, the others never do.
 
-use super::record::{Record, flag};
+use super::record::{Life, Record, flag};
 use super::scope::ScopeInner;
-use super::state::Status;
+use super::state::{Reading, Status};
+use std::sync::atomic::{Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Records per slab: 48 KiB.
@@ -38,21 +39,41 @@ pub(crate) fn with_lock<R>(f: impl FnOnce() -> R) -> R {
 pub(crate) fn each(mut f: impl FnMut(&'static Record)) {
     let slabs = slabs();
     for record in slabs.iter().flat_map(|slab| slab.iter()) {
-        if in_use(record) {
+        if is_alive(record.state.read().status()) {
             f(record);
         }
     }
 }
 
-/// Calls `f` for every live task of the scope, adopted threads not included.
-pub(crate) fn each_of(scope: &'static ScopeInner, mut f: impl FnMut(&'static Record)) {
+/// A task as it was found: what is done to it later is done to this life and
+/// this state, or not at all.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    pub(crate) record: &'static Record,
+    pub(crate) life: Life,
+    pub(crate) reading: Reading,
+}
+
+/// Calls `f` for every live task whose home the scope is; adopted threads are
+/// not included.
+pub(crate) fn each_of(scope: &'static ScopeInner, mut f: impl FnMut(Found)) {
     each(|record| {
-        if core::ptr::eq(record.scope(), scope) && !record.has(flag::THREAD) {
-            f(record);
+        let life = record.life();
+        let at_home = core::ptr::eq(record.home(), scope);
+        // ORDERING: Acquire; pairs with the Release fence in Record::fill(): if
+        // the home is a later life's, that life is seen below (R3).
+        fence(Ordering::Acquire);
+        let reading = record.state.read();
+        if at_home
+            && is_alive(reading.status())
+            && record.life() == life
+            && !record.has(flag::THREAD)
+        {
+            f(Found { record, life, reading });
         }
     });
 }
 
-fn in_use(record: &Record) -> bool {
-    !matches!(record.state.read().status(), Status::Idle | Status::Dead)
+fn is_alive(status: Status) -> bool {
+    !matches!(status, Status::Idle | Status::Dead)
 }

@@ -18,13 +18,14 @@
 
 use super::record::TaskId;
 use super::{TaskRef, registry};
-use crate::sched;
+use crate::inspect::Member;
+use crate::sched::{self, worker};
 use crate::sys::{barrier, futex};
 use core::marker::PhantomData;
 use core::panic::Location;
-use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -63,6 +64,8 @@ pub(crate) struct ScopeInner {
     /// One per processor, then one for all other threads.
     shards: Box<[Shard]>,
     handles: AtomicUsize,
+    /// In the list of retired scopes; under its lock.
+    retired: AtomicBool,
     /// Watches that exist; tasks notify while it is not zero.
     watched: AtomicU32,
     /// Counts notifications; a futex.
@@ -95,7 +98,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// Every scope that was ever made.
 static ALL: Mutex<Vec<&'static ScopeInner>> = Mutex::new(Vec::new());
 /// Scopes without handles; some may still have live tasks.
-static RETIRED: Mutex<Vec<&'static ScopeInner>> = Mutex::new(Vec::new());
+static RETIRED: Mutex<VecDeque<&'static ScopeInner>> = Mutex::new(VecDeque::new());
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,6 +120,7 @@ impl ScopeInner {
             name: Mutex::new(name),
             shards: (0..=sched::maxprocs()).map(|_| Shard::default()).collect(),
             handles: AtomicUsize::new(0),
+            retired: AtomicBool::new(false),
             watched: AtomicU32::new(0),
             epoch: AtomicU32::new(0),
             reaping: AtomicU32::new(0),
@@ -129,20 +133,33 @@ impl ScopeInner {
 
     fn open(name: String) -> &'static ScopeInner {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let mut retired = guard(&RETIRED);
-        // Leaked tasks keep their scopes; look at a few, oldest first.
-        let free = (0..retired.len().min(8)).find(|n| retired[*n].live() == 0);
-        let Some(n) = free else {
-            drop(retired);
+        let Some(scope) = ScopeInner::reuse() else {
             return ScopeInner::alloc(id, name);
         };
-        let scope = retired.remove(n);
         scope.id.store(id, Ordering::Relaxed);
         scope.reaping.store(0, Ordering::Relaxed);
         *guard(&scope.name) = name;
         guard(&scope.panics).clear();
         guard(&scope.partners).clear();
         scope
+    }
+
+    /// A retired scope that nothing belongs to any more (C2).
+    fn reuse() -> Option<&'static ScopeInner> {
+        let mut retired = guard(&RETIRED);
+        // Leaked tasks keep their scopes, so look at a few, each time others.
+        for _ in 0..retired.len().min(8) {
+            let scope = retired.pop_front()?;
+            // A handle can come back to a retired scope only through a task that
+            // lives in it, or a thread that has entered it and so has a handle.
+            // ORDERING: Acquire; pairs with the last handle's Release.
+            if scope.live() == 0 && scope.handles.load(Ordering::Acquire) == 0 {
+                scope.retired.store(false, Ordering::Relaxed);
+                return Some(scope);
+            }
+            retired.push_back(scope);
+        }
+        None
     }
 
     #[inline]
@@ -219,6 +236,13 @@ impl ScopeInner {
         guard(&self.partners).clone()
     }
 
+    /// A task of the other scope and one of this depend on each other.
+    pub(crate) fn meet(&self, other: &ScopeInner) {
+        if !core::ptr::eq(self, other) && !self.is_root() && !other.is_root() {
+            self.add_partner(other.id().get());
+        }
+    }
+
     pub(super) fn add_partner(&self, other: u64) {
         let other = ScopeId(other);
         let mut partners = guard(&self.partners);
@@ -272,7 +296,10 @@ impl Scope {
     /// Opens a scope. It is open until the last handle to it is dropped.
     pub fn new(name: impl Into<String>) -> Scope {
         sched::start_default();
-        Scope::handle(ScopeInner::open(name.into()))
+        let scope = Scope::handle(ScopeInner::open(name.into()));
+        // Whoever opens it hands things in.
+        scope.inner.meet(super::current().record().scope());
+        scope
     }
 
     /// The scope of the running task or thread; the root scope if it has none.
@@ -295,8 +322,37 @@ impl Scope {
     pub fn enter(&self) -> Entered {
         let task = super::current();
         let before = Scope::handle(task.record().scope());
+        self.inner.meet(before.inner);
         task.record().set_scope(self.inner);
-        Entered { task, before, _not_send: PhantomData }
+        Entered {
+            task,
+            id: task.id(),
+            before,
+            home: None,
+            _here: self.clone(),
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Like [`enter`](Self::enter), and the running task itself belongs to the
+    /// scope until the guard is dropped: so a check that runs in a task steps
+    /// out of what it checks. A thread only enters.
+    ///
+    /// ```
+    /// let aside = gopark::Scope::new("aside");
+    /// let live = gopark::go(move || {
+    ///     let _moved = aside.move_in();
+    ///     aside.live()
+    /// });
+    /// assert_eq!(live.join().unwrap(), 1);
+    /// ```
+    pub fn move_in(&self) -> Entered {
+        let mut entered = self.enter();
+        if let Some(task) = super::running() {
+            entered.home = Some(Scope::handle(task.record().home()));
+            rehome(task, self.inner);
+        }
+        entered
     }
 
     /// The number of the scope.
@@ -334,13 +390,12 @@ impl Scope {
     /// Marks tasks as leaked: the dump says so, and a late wake-up still works.
     ///
     /// A task that is no longer parked where it was is left alone.
-    pub fn condemn(&self, leaked: &[TaskId]) {
-        let leaked: HashSet<TaskId> = leaked.iter().copied().collect();
-        registry::each_of(self.inner, |record| {
-            let seen = record.state.read();
-            if leaked.contains(&record.id()) {
+    pub fn condemn(&self, leaked: &[Member]) {
+        let leaked: HashMap<TaskId, u64> = leaked.iter().map(|it| (it.id, it.stamp)).collect();
+        registry::each_of(self.inner, |found| {
+            if leaked.get(&found.record.id()) == Some(&found.reading.stamp()) {
                 // Lost only to a wake-up, and then it is not leaked.
-                let _ = record.state.condemn(seen);
+                let _ = found.record.state.condemn(found.reading);
             }
         });
     }
@@ -363,7 +418,10 @@ impl Drop for Scope {
         // ORDERING: AcqRel; the last handle's drop happens after all others, so
         // that the scope is used again only when nobody has it.
         if self.inner.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            guard(&RETIRED).push(self.inner);
+            let mut retired = guard(&RETIRED);
+            if !self.inner.retired.swap(true, Ordering::Relaxed) {
+                retired.push_back(self.inner);
+            }
         }
     }
 }
@@ -378,14 +436,36 @@ impl fmt::Debug for Scope {
 #[must_use = "the scope is left when this is dropped"]
 pub struct Entered {
     task: TaskRef,
+    id: TaskId,
     before: Scope,
+    /// The task's home, if it moved.
+    home: Option<Scope>,
+    _here: Scope,
     _not_send: PhantomData<*mut ()>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
+        // A guard that outlived its task has nothing to restore.
+        if super::current().record().id() != self.id {
+            return;
+        }
         self.task.record().set_scope(self.before.inner);
+        if let Some(home) = &self.home {
+            rehome(self.task, home.inner);
+        }
     }
+}
+
+/// The running task moves to another home: it dies in the one and is born in
+/// the other, which first.
+fn rehome(task: TaskRef, to: &'static ScopeInner) {
+    let shard = worker::current().expect("a running task has a worker").processor().id;
+    let from = task.record().home();
+    to.count_birth(Some(shard));
+    task.record().set_home(to);
+    from.count_death(shard);
+    from.notify();
 }
 
 impl fmt::Debug for Entered {

@@ -6,7 +6,7 @@ use super::record::{Birth, Extra, Record, TaskId, flag};
 use super::{TaskRef, scope};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Commit, Park, Wake};
-use crate::sched::worker::{self, IDLE};
+use crate::sched::worker::{self, IDLE, Worker};
 use crate::sched::{self, SCHED, find};
 use core::marker::PhantomData;
 use core::panic::Location;
@@ -40,7 +40,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn(f, None, 0, Location::caller())
+    launch(Some(super::current()), f, None, 0, None, Location::caller())
 }
 
 /// Starts a task with a name, labels or other properties.
@@ -58,6 +58,7 @@ where
 pub struct Builder {
     extra: Extra,
     flags: u32,
+    own_thread: bool,
 }
 
 impl Builder {
@@ -88,7 +89,7 @@ impl Builder {
     /// with the task. For code that parks while it holds something that
     /// siblings would trip over. Costs a thread.
     pub fn own_thread(mut self) -> Builder {
-        self.flags |= flag::OWN_THREAD;
+        self.own_thread = true;
         self
     }
 
@@ -104,22 +105,9 @@ impl Builder {
     {
         let extra = (self.extra.name.is_some() || !self.extra.labels.is_empty())
             .then(|| Box::new(self.extra));
-        Ok(spawn(f, extra, self.flags, Location::caller()))
+        let own = if self.own_thread { Some(own_worker()?) } else { None };
+        Ok(launch(Some(super::current()), f, extra, self.flags, own, Location::caller()))
     }
-}
-
-#[inline]
-fn spawn<F, T>(
-    f: F,
-    extra: Option<Box<Extra>>,
-    flags: u32,
-    created_at: &'static Location<'static>,
-) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    launch(Some(super::current()), f, extra, flags, created_at)
 }
 
 /// Go: `newproc`. Fills a record and puts it where it will be run.
@@ -128,13 +116,14 @@ fn launch<F, T>(
     f: F,
     extra: Option<Box<Extra>>,
     flags: u32,
+    own: Option<&'static Worker>,
     created_at: &'static Location<'static>,
 ) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let here = worker::current().map(worker::Worker::processor);
+    let here = worker::current().map(Worker::processor);
     let (record, id) = match here {
         Some(p) => (p.take_record(), p.new_id()),
         None => (super::adopt::take_record(), SCHED.take_ids(1)),
@@ -154,8 +143,9 @@ where
         flags: flags | marked,
     });
     scope.count_birth(here.map(|p| p.id));
-    if flags & flag::OWN_THREAD != 0 {
-        give_own_worker(record);
+    if let Some(worker) = own {
+        // ORDERING: Release; pairs with the Acquire in enqueue().
+        record.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
     }
     record.state.birth();
     // From here on any worker may run it.
@@ -164,12 +154,12 @@ where
     JoinHandle { record, id, _result: PhantomData }
 }
 
-#[cold]
-fn give_own_worker(record: &Record) {
+/// A worker for one task.
+fn own_worker() -> io::Result<&'static Worker> {
+    sched::start_default();
     let worker = SCHED.new_worker(true, IDLE);
-    worker.launch();
-    // ORDERING: Release; pairs with the Acquire in enqueue().
-    record.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
+    worker.try_launch()?;
+    Ok(worker)
 }
 
 /// Runs `f` as the first task and returns its result: Go's `main`.
@@ -194,9 +184,10 @@ where
     T: Send + 'static,
 {
     sched::start_default();
-    // Without a parent: the thread that calls this need not be adopted first,
-    // so `f` is task 1.
-    match launch(super::running(), f, None, 0, Location::caller()).join() {
+    // The thread that calls this need not be adopted first, so that `f` is task
+    // 1; but if it was, it may be in a scope.
+    let parent = super::running().or_else(|| super::adopt::existing().map(TaskRef::from));
+    match launch(parent, f, None, 0, None, Location::caller()).join() {
         Ok(value) => value,
         Err(JoinError::Panicked(payload)) => resume_unwind(payload),
         Err(error) => panic!("the first task ended without a value: {error}"),
@@ -259,15 +250,17 @@ impl<T> JoinHandle<T> {
     /// `false`: the caller is being reaped.
     fn wait(&self, site: &'static Location<'static>) -> bool {
         let join = &self.record.join;
-        self.record.waiter.set(Some(super::current()));
-        match park::park(Park::new(WaitReason::Join, site), &Joining(join)) {
-            Wake::Ready => true,
-            Wake::TimedOut | Wake::Reaped => {
-                join.withdraw();
-                park::on_reaped();
-                false
-            }
+        let joiner = super::current();
+        joiner.record().scope().meet(self.record.home());
+        self.record.waiter.set(Some(joiner));
+        let wake = park::park(Park::new(WaitReason::Join, site), &Joining(join));
+        // In every case: an adopted thread can see that it was claimed before
+        // the scheduler has let go of the record.
+        join.withdraw();
+        if wake != Wake::Ready {
+            park::on_reaped();
         }
+        wake == Wake::Ready
     }
 }
 
@@ -275,16 +268,26 @@ impl<T> Drop for JoinHandle<T> {
     #[inline]
     fn drop(&mut self) {
         let join = &self.record.join;
-        let next = match join.detach() {
+        match join.detach() {
+            Detach::Nothing => {}
+            Detach::Free => free(self.record),
             Detach::Result => {
+                // Also when the result's destructor unwinds.
+                let _detach = DetachAfter(self.record);
                 // SAFETY: J1 appoints us.
                 unsafe { (self.record.meta().dispose)(self.record) };
-                join.detach_after_result()
             }
-            next => next,
-        };
-        if next == Detach::Free {
-            free(self.record);
+        }
+    }
+}
+
+/// Detaches when the result is gone.
+struct DetachAfter(&'static Record);
+
+impl Drop for DetachAfter {
+    fn drop(&mut self) {
+        if self.0.join.detach_after_result() == Detach::Free {
+            free(self.0);
         }
     }
 }

@@ -43,6 +43,8 @@
 //!   returns [`Claim::Held`], and the `release` that clears the bit returns
 //!   [`Release::Enqueue`]: exactly one of the two enqueues the task.
 
+#![cfg_attr(loom, allow(dead_code, unreachable_pub, reason = "the models use a part of it"))]
+
 use crate::sys::atomic::{AtomicU64, Ordering};
 
 /// The states of a task, with Go's numbers.

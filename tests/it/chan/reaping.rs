@@ -133,7 +133,7 @@ fn values_are_neither_lost_nor_doubled_while_tasks_are_reaped() {
                     // All are made first, so that each is dropped whatever happens.
                     let entries: Vec<_> = (0..50).map(|i| ledger.entry(n * 50 + i)).collect();
                     for entry in entries {
-                        assert!(tx.send(entry).is_ok());
+                        drop(tx.send(entry));
                     }
                 })
             })

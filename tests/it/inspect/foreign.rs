@@ -1,13 +1,16 @@
 //! OS threads that nothing is known of.
 
-use crate::child::{alone, here};
-use crate::support::{Gate, parked, thread_id};
+use crate::child::{Child, alone, here, inside};
+use crate::support::{Gate, parked, thread_id, until};
 use gopark::inspect::{WaitReason, foreign_threads, mark_harness_thread};
 use gopark::{Builder, Scope};
 use std::sync::mpsc;
+use std::time::Duration;
 
 /// A thread that waits until the sender is dropped.
-fn waiting(first: impl FnOnce() + Send + 'static) -> (mpsc::Sender<()>, std::thread::JoinHandle<()>, u64) {
+fn waiting(
+    first: impl FnOnce() + Send + 'static,
+) -> (mpsc::Sender<()>, std::thread::JoinHandle<()>, u64) {
     let (stop, stopped) = mpsc::channel::<()>();
     let (ready, is_ready) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -27,7 +30,7 @@ fn a_plain_thread_is_foreign_until_it_ends() {
         assert_eq!(foreign_threads(), [id as u32]);
         drop(stop);
         thread.join().unwrap();
-        crate::support::until("the kernel has let it go", || foreign_threads().is_empty());
+        until("the kernel has let it go", || foreign_threads().is_empty());
     });
 }
 
@@ -43,8 +46,8 @@ fn known_threads_are_not_foreign() {
         parked(own.id(), WaitReason::ChanReceive);
         let busy: Vec<_> = (0..10).map(|_| gopark::go(gopark::yield_now)).collect();
         busy.into_iter().for_each(|task| task.join().unwrap());
-        gopark::go(|| gopark::sleep(std::time::Duration::from_micros(1))).join().unwrap();
-        crate::support::until("all have said who they are", || foreign_threads().is_empty());
+        gopark::go(|| gopark::sleep(Duration::from_micros(1))).join().unwrap();
+        until("all have said who they are", || foreign_threads().is_empty());
         gate.open();
         own.join().unwrap();
         for (stop, thread, _) in [adopted, harness] {
@@ -59,11 +62,30 @@ fn known_threads_are_not_foreign() {
 fn a_worker_that_just_starts_is_not_foreign() {
     alone(here!(), &[("GOPARK_MAXPROCS", "2")], || {
         for _ in 0..300 {
-            let own = Builder::new().own_thread().go(|| ()).unwrap();
+            let gate = Gate::new();
+            let held = gate.clone();
+            let own = Builder::new().own_thread().go(move || held.pass()).unwrap();
             assert_eq!(foreign_threads(), [], "a thread of the runtime");
+            gate.open();
             own.join().unwrap();
+            // A thread that ends runs destructors of the program's.
+            until("it has ended", || foreign_threads().is_empty());
         }
     });
+}
+
+/// The timer's thread is started by the first timer.
+#[test]
+fn the_timers_thread_is_not_foreign() {
+    if inside(here!()) {
+        let sleeper = gopark::go(|| gopark::sleep(Duration::from_secs(3600)));
+        parked(sleeper.id(), WaitReason::Sleep);
+        assert_eq!(foreign_threads(), [], "a thread of the runtime");
+        return;
+    }
+    for _ in 0..20 {
+        Child::new(here!()).run().passed(here!());
+    }
 }
 
 #[test]

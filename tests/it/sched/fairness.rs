@@ -37,7 +37,13 @@ impl Busy {
     /// A task that yields.
     fn yields(&self, builder: Builder) -> JoinHandle<()> {
         let busy = self.clone();
-        builder.go(move || while busy.goes_on() { gopark::yield_now() }).unwrap()
+        builder
+            .go(move || {
+                while busy.goes_on() {
+                    gopark::yield_now()
+                }
+            })
+            .unwrap()
     }
 
     /// Two tasks that wake each other.
@@ -122,9 +128,8 @@ fn a_fresh_sibling_beside_a_busy_pair() {
             let busy = Busy::default();
             let (ping, pong) = (chan::rendezvous(), chan::rendezvous());
             let (stop, chat) = (busy.clone(), busy.clone());
-            let second = gopark::go(move || {
-                while ping.1.recv().is_ok() && pong.0.send(()).is_ok() {}
-            });
+            let second =
+                gopark::go(move || while ping.1.recv().is_ok() && pong.0.send(()).is_ok() {});
             let first = gopark::go(move || {
                 let mut fresh = None;
                 while chat.goes_on() {

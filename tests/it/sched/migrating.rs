@@ -5,13 +5,13 @@
 //! of a thread on both sides of a park, the kernel answers.
 
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, for_ever, parked, thread_id};
+use crate::support::{Gate, Tally, for_ever, parked, spin_until, thread_id};
 use gopark::inspect::WaitReason;
 use gopark::runtime::{Config, is_migrating};
 use gopark::sync::Mutex;
 use gopark::{Builder, Scope, chan};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 #[expect(unsafe_code, reason = "the promise of migrating mode")]
@@ -51,19 +51,34 @@ impl Traffic {
     }
 }
 
+/// Keeps its processor for a moment, so that another one steals what waits there.
+fn hog() {
+    for _ in 0..20_000 {
+        std::hint::spin_loop();
+    }
+}
+
 #[test]
 fn a_started_task_goes_on_on_another_thread() {
     alone(here!(), &[], || {
-        start(3);
-        let traffic = Traffic::new();
+        start(2);
         type Park = fn();
         let parks: [Park; 4] = [
-            gopark::yield_now,
-            || gopark::sleep(Duration::from_micros(1)),
-            || gopark::go(gopark::yield_now).join().unwrap(),
+            || {
+                drop(gopark::go(hog));
+                gopark::yield_now();
+            },
+            || {
+                drop(gopark::go(hog));
+                gopark::sleep(Duration::from_micros(1));
+            },
+            || gopark::go(hog).join().unwrap(),
             || {
                 let (tx, rx) = chan::rendezvous();
-                drop(gopark::go(move || tx.send(())));
+                drop(gopark::go(move || {
+                    hog();
+                    tx.send(())
+                }));
                 rx.recv().unwrap();
             },
         ];
@@ -76,28 +91,43 @@ fn a_started_task_goes_on_on_another_thread() {
             });
             traveller.join().unwrap();
         }
-        traffic.stop();
     });
 }
 
+/// Two hogs, one of them on the thread that the sleeper started on. That one
+/// wakes it and keeps its processor; the other one goes.
 #[test]
-fn a_ready_task_is_stolen_from_a_hog() {
+fn a_task_that_a_hog_wakes_goes_on_elsewhere() {
     alone(here!(), &[], || {
         start(2);
-        let (gate, done) = (Gate::new(), Arc::new(AtomicBool::new(false)));
-        let (held, ran) = (gate.clone(), done.clone());
-        let sleeper = gopark::go(move || {
-            held.pass();
-            ran.store(true, Ordering::SeqCst);
-        });
-        parked(sleeper.id(), WaitReason::ChanReceive);
-        // Makes it ready and never lets go of its processor.
-        let hog = gopark::go(move || {
-            gate.open();
-            crate::support::spin_until("it was stolen", || done.load(Ordering::SeqCst));
-        });
-        hog.join().unwrap();
-        sleeper.join().unwrap();
+        for _ in 0..100 {
+            let (gate, woke) = (Gate::new(), Arc::new(AtomicBool::new(false)));
+            let (held, awake) = (gate.clone(), woke.clone());
+            let (tx, rx) = std::sync::mpsc::channel();
+            let sleeper = gopark::go(move || {
+                tx.send(thread_id()).unwrap();
+                held.pass();
+                awake.store(true, Ordering::SeqCst);
+                thread_id()
+            });
+            let first = rx.recv().unwrap();
+            parked(sleeper.id(), WaitReason::ChanReceive);
+            let places: [Arc<AtomicU64>; 2] = Default::default();
+            let hogs = [0, 1].map(|n| {
+                let (places, gate, woke) = (places.clone(), gate.clone(), woke.clone());
+                gopark::go(move || {
+                    let at = |n: usize| places[n].load(Ordering::SeqCst);
+                    places[n].store(thread_id(), Ordering::SeqCst);
+                    spin_until("both run", || at(0) != 0 && at(1) != 0);
+                    if at(n) == first || (at(1 - n) != first && n == 0) {
+                        gate.open();
+                        spin_until("it is stolen", || woke.load(Ordering::SeqCst));
+                    }
+                })
+            });
+            hogs.into_iter().for_each(|hog| hog.join().unwrap());
+            assert_ne!(sleeper.join().unwrap(), first);
+        }
     });
 }
 

@@ -312,7 +312,9 @@ fn a_sleeping_task_is_ended_and_its_timer_is_gone() {
     let nap = Duration::from_millis(60);
     let sleepers: Vec<_> = (0..100).map(|_| go_in(&scope, move || gopark::sleep(nap))).collect();
     until("all sleep", || {
-        sleepers.iter().all(|task| task.is_finished() || info(task.id()).is_some_and(|seen| seen.wait.is_some()))
+        sleepers.iter().all(|task| {
+            task.is_finished() || info(task.id()).is_some_and(|seen| seen.wait.is_some())
+        })
     });
     scope.reap();
     assert_eq!(scope.live(), 0);
@@ -430,37 +432,68 @@ fn a_lock_that_another_reaped_task_has_is_waited_for() {
     }
 }
 
-/// A sibling that is in the middle of its unwind, and waits there, changes
-/// nothing for the others on its thread.
+/// Waits for a lock when it is dropped.
+struct Waits(Arc<Mutex<()>>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        drop(self.0.lock());
+    }
+}
+
+/// A task that has parked in the middle of its unwind, on the only worker.
+fn unwinding(lock: &Arc<Mutex<()>>) -> gopark::JoinHandle<()> {
+    let waits = Waits(lock.clone());
+    let unwinding = gopark::go(move || {
+        let _waits = waits;
+        panic!("slowly");
+    });
+    parked(unwinding.id(), WaitReason::MutexLock);
+    unwinding
+}
+
+/// `std::thread::panicking` speaks of the thread, and here of a sibling.
 #[test]
 fn a_siblings_unwind_does_not_keep_a_task_from_ending() {
     alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
-        struct Waits(Arc<Mutex<()>>);
-        impl Drop for Waits {
-            fn drop(&mut self) {
-                drop(self.0.lock());
-            }
-        }
-        let lock = Arc::new(Mutex::new(()));
-        let guard = lock.lock();
-        let waits = Waits(lock.clone());
-        let unwinding = gopark::go(move || {
-            let _waits = waits;
-            panic!("slowly");
-        });
-        parked(unwinding.id(), WaitReason::MutexLock);
-        // Its thread panics. Now another task is reaped there.
         let (scope, went_on) = (Scope::new("sibling"), Tally::new());
         let count = went_on.clone();
         let task = go_in(&scope, move || {
             while count.add() < 1000 {
-                let _ = chan::never::<()>().recv();
+                for_ever();
             }
         });
         parked(task.id(), WaitReason::ChanReceiveNil);
+        let lock = Arc::new(Mutex::new(()));
+        let guard = lock.lock();
+        let unwinding = unwinding(&lock);
         assert_eq!(reap(&scope), (1, 0));
         assert_eq!(went_on.count(), 1, "it went on behind its receive");
         assert!(matches!(task.join(), Err(JoinError::Reaped)));
+        drop(guard);
+        assert!(unwinding.join().is_err());
+    });
+}
+
+/// The task parks when its thread panics already, so nobody can tell whether it
+/// is unwinding itself. It ends or is given up, but it does not go round and
+/// round, and the worker runs others.
+#[test]
+fn a_task_that_parks_beside_a_siblings_unwind_does_not_spin() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        let lock = Arc::new(Mutex::new(()));
+        let guard = lock.lock();
+        let unwinding = unwinding(&lock);
+        let scope = Scope::new("sibling");
+        let task = go_in(&scope, || -> () {
+            loop {
+                for_ever();
+            }
+        });
+        parked(task.id(), WaitReason::ChanReceiveNil);
+        let (ended, abandoned) = reap(&scope);
+        assert_eq!(ended + abandoned, 1);
+        assert_eq!(gopark::go(|| 7).join().unwrap(), 7);
         drop(guard);
         assert!(unwinding.join().is_err());
     });

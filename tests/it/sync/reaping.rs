@@ -4,7 +4,7 @@ use crate::chan::support::Here;
 use gopark::chan::rendezvous;
 use gopark::inspect::WaitReason;
 use gopark::sync::{Mutex, TimeoutError, WaitGroup};
-use gopark::{JoinError, JoinHandle, Scope};
+use gopark::{Builder, JoinError, JoinHandle, Scope};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -125,6 +125,16 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
+/// Starts a task without siblings. One that parks while it unwinds needs that: its
+/// siblings would look as if they were unwinding too, as the thread is.
+fn go_alone<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    Builder::new().own_thread().go(f).expect("a thread is to be had")
+}
+
 /// `lock` and `wait` have no error to return, so in a destructor of a reaped task
 /// they wait on, and nothing but their partner ends that.
 #[test]
@@ -136,7 +146,8 @@ fn destructors_that_lock_and_wait() {
     wg.add(1);
     let (tx, rx) = rendezvous::<()>();
     let (report, reported) = mpsc::channel();
-    let task = go_in(&scope, {
+    let entered = scope.enter();
+    let task = go_alone({
         let (lock, wg) = (lock.clone(), wg.clone());
         move || {
             let _later = OnDrop(|| {
@@ -149,6 +160,7 @@ fn destructors_that_lock_and_wait() {
             rx.recv().is_ok()
         }
     });
+    drop(entered);
     here.parked(1, WaitReason::ChanReceive);
     let guard = lock.lock();
     assert_eq!(scope.reap().abandoned, 1);
@@ -172,7 +184,7 @@ fn destructors_that_wait_where_parks_are_forbidden() {
     let wg = WaitGroup::new();
     wg.add(1);
     let guard = lock.lock();
-    let task = gopark::go({
+    let task = go_alone({
         let (lock, wg) = (lock.clone(), wg.clone());
         move || {
             gopark::no_park(|| {
