@@ -109,7 +109,7 @@ pub(crate) fn decide<W: World>(world: &W, timing: Timing) -> Verdict<W::View> {
         // By when the look began: what it takes itself is not the tasks' doing,
         // and with a hundred thousand of them it can take longer than all else.
         let spent = began - start;
-        if !look.ready.is_empty() && !extended && spent >= timing.deadline + excused {
+        if !look.ready.is_empty() && !extended && spent >= timing.deadline.saturating_add(excused) {
             // Whether a task that is ready by now waits for a processor or runs
             // all the time shows only later.
             extended = true;
@@ -119,7 +119,7 @@ pub(crate) fn decide<W: World>(world: &W, timing: Timing) -> Verdict<W::View> {
         let limit = match look.still {
             // On the way to the proof: one more look, not the deadline, is due.
             true => utmost,
-            false => (timing.deadline + excused).min(utmost),
+            false => timing.deadline.saturating_add(excused).min(utmost),
         };
         let left = limit.saturating_sub(spent);
         let over = left.is_zero();
@@ -129,13 +129,13 @@ pub(crate) fn decide<W: World>(world: &W, timing: Timing) -> Verdict<W::View> {
         // Both looks were whole passes, and the later one began when the
         // stillness had lasted long enough: the double collect.
         let repeated = still_since < ended;
-        let proven = look.still && repeated && began >= still_since + timing.settle;
+        let proven = look.still && repeated && began >= still_since.saturating_add(timing.settle);
         if proven || over {
             return Verdict::Leaked { view: look.view, proven, after: ended - start };
         }
 
         let timeout = if look.still {
-            (still_since + timing.settle).saturating_sub(ended)
+            still_since.saturating_add(timing.settle).saturating_sub(ended)
         } else if look.restless {
             pause
         } else {

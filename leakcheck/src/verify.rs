@@ -20,6 +20,11 @@ pub(crate) use crate::report::Subject;
 /// `deadline` at the latest. The times are the environment's or the defaults.
 /// It ends nothing; [`Leaks::reap`] does.
 ///
+/// In a test, call it where [`verify_none`](fn@verify_none) holds: that tells
+/// the runtime that the main thread is the test harness's. Else the main thread
+/// counts as one that may still wake the tasks, and the verdict takes until the
+/// deadline.
+///
 /// ```
 /// use leakcheck::{Filter, find};
 ///

@@ -2,8 +2,12 @@
 
 use crate::child::{Child, here, inside};
 use gopark::chan;
+use gopark::sync::Mutex;
+use std::os::unix::process::ExitStatusExt;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+
+const SIGABRT: i32 = 6;
 
 fn for_ever() {
     let _ = chan::never::<()>().recv();
@@ -176,4 +180,34 @@ fn a_panic_in_the_first_task_is_mains() {
         gopark::run(|| panic!("out of main"));
     }
     exits(here!(), 101);
+}
+
+/// Inside `no_park` a destructor cannot wait either, and a second panic there
+/// ends the process, as any panic in a destructor during an unwind does.
+#[test]
+fn a_park_in_a_destructor_inside_no_park_aborts() {
+    struct Locks(&'static Mutex<()>);
+    impl Drop for Locks {
+        fn drop(&mut self) {
+            drop(self.0.lock());
+        }
+    }
+    static LOCK: Mutex<()> = Mutex::new(());
+    if inside(here!()) {
+        let _guard = LOCK.lock();
+        println!("under way");
+        let unwinds = || {
+            let _locks = Locks(&LOCK);
+            panic!("the first one");
+        };
+        let _ = gopark::go(move || gopark::no_park(unwinds)).join();
+        println!("it came back");
+        return;
+    }
+    let ended = Child::new(here!()).run();
+    assert_eq!(ended.status.signal(), Some(SIGABRT), "{}\n{}", ended.status, ended.stderr);
+    for says in ["the first one", "gopark::no_park"] {
+        assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    }
+    assert!(ended.stdout.contains("under way") && !ended.stdout.contains("it came back"));
 }

@@ -22,7 +22,7 @@ fn golden() -> PathBuf {
 #[test]
 fn the_dump_of_a_mixed_set_is_the_one_that_is_checked_in() {
     if inside(here!()) {
-        return set::with_all(|| {
+        return set::with_all(&|| {
             let dump = Snapshot::all().to_string();
             let blocks = grammar::parse(&dump).unwrap_or_else(|error| panic!("{error}\n{dump}"));
             assert_eq!(blocks.len(), set::SIZE, "{dump}");

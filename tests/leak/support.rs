@@ -121,6 +121,8 @@ pub(crate) fn alone(name: &str, body: impl FnOnce()) {
 #[track_caller]
 pub(crate) fn alone_with(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
     if env::var_os(ALONE).is_some() {
+        // A plain test does not say that its main thread is libtest's.
+        gopark::inspect::mark_harness_thread();
         return body();
     }
     let variables: Vec<_> = variables.iter().copied().chain([(ALONE, "1")]).collect();

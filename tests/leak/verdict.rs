@@ -138,8 +138,8 @@ fn one_that_only_yields() {
                 }
             });
         }
-        let (_, took) = report();
-        assert!(took < 600 * MS, "{took:?}");
+        let (report, _) = report();
+        assert!(report.contains("3 tasks"), "{report}");
     });
 }
 

@@ -146,13 +146,13 @@ fn near(id: ScopeId) -> HashSet<ScopeId> {
 /// assert!(thread.join().unwrap().is_err());
 /// ```
 pub fn foreign_threads() -> Vec<u32> {
-    let alive = thread::list();
+    let (alive, ours) = list_with_ours();
     let harness = adopt::harness_threads(&alive);
-    let mut known = HashSet::from([thread::id(), time::thread_id()]);
+    let mut known = HashSet::from([thread::id()]);
     if adopt::has_harness() {
         known.insert(thread::main_id());
     }
-    known.extend(SCHED.workers().iter().map(|w| w.tid.load(Ordering::Relaxed)));
+    known.extend(ours);
     registry::each(|record| {
         if record.has(flag::THREAD) {
             known.insert(record.tid.load(Ordering::Relaxed));
@@ -163,6 +163,22 @@ pub fn foreign_threads() -> Vec<u32> {
         .filter(|key| !known.contains(&key.id) && !harness.contains(key))
         .map(|key| key.id)
         .collect()
+}
+
+/// All threads of the process, and which of them are the runtime's. One that
+/// has just been made does not know its id yet, so it is waited for: it takes a
+/// moment, and every other thread that the list shows has been there before.
+fn list_with_ours() -> (Vec<thread::ThreadKey>, Vec<u32>) {
+    loop {
+        let alive = thread::list();
+        let mut ours: Vec<u32> =
+            SCHED.workers().iter().map(|w| w.tid.load(Ordering::Relaxed)).collect();
+        ours.push(time::thread_id());
+        if !ours.contains(&0) {
+            return (alive, ours);
+        }
+        std::thread::yield_now();
+    }
 }
 
 /// Tells the runtime that the calling thread belongs to a test harness: it runs

@@ -185,20 +185,18 @@ impl Model {
 
     /// The joiner goes on after its park.
     fn resume(&self) {
-        match self.joiner.start() {
-            Cause::Ready => {
-                if !self.is(Flaw::FreesUnacknowledged) {
-                    self.word().woken();
-                }
-                self.finish();
-            }
-            _ => {
-                if !self.is(Flaw::LeavesUnacknowledged) {
-                    self.word().withdraw();
-                }
-                // Another park, while it still has the handle.
-                self.joiner.wait();
-            }
+        let cause = self.joiner.start();
+        let hasty = match cause {
+            Cause::Ready => Flaw::FreesUnacknowledged,
+            _ => Flaw::LeavesUnacknowledged,
+        };
+        if !self.is(hasty) {
+            self.word().withdraw();
+        }
+        match cause {
+            Cause::Ready => self.finish(),
+            // Another park, while it still has the handle.
+            _ => self.joiner.wait(),
         }
     }
 

@@ -1,4 +1,5 @@
-//! What an observer reads between two equal stamps belongs to one state (R3).
+//! What an observer reads between two equal stamps belongs to one state, and
+//! what it reads between two equal numbers of the life to one task (R3).
 
 use super::explore;
 use crate::state::{Cause, Claim, StateWord, Status};
@@ -10,8 +11,9 @@ use std::sync::Arc;
 /// The fields that `fill` writes, and those that `describe_wait` writes.
 struct Record {
     state: StateWord,
+    life: AtomicU32,
     id: AtomicU32,
-    meta: AtomicU32,
+    home: AtomicU32,
     reason: AtomicU32,
     site: AtomicU32,
     flaw: Option<Flaw>,
@@ -24,6 +26,8 @@ enum Flaw {
     ObservesWithoutFence,
     /// The fields are written before the word says that the old life is over.
     FillsBeforeTheEnd,
+    /// The home is read before it is known that the life has begun.
+    LooksForHomeFirst,
 }
 
 #[derive(Debug)]
@@ -31,7 +35,7 @@ struct Seen {
     ticket: u32,
     status: Status,
     id: u32,
-    meta: u32,
+    home: u32,
     reason: u32,
     site: u32,
 }
@@ -40,8 +44,9 @@ impl Record {
     fn new(flaw: Option<Flaw>) -> Arc<Record> {
         let record = Record {
             state: StateWord::new(),
+            life: AtomicU32::new(1),
             id: AtomicU32::new(1),
-            meta: AtomicU32::new(1),
+            home: AtomicU32::new(1),
             reason: AtomicU32::new(0),
             site: AtomicU32::new(0),
             flaw,
@@ -56,11 +61,12 @@ impl Record {
     }
 
     fn fill(&self, life: u32) {
+        self.life.store(life, Ordering::Release);
         if !self.is(Flaw::FillsWithoutFence) {
             fence(Ordering::Release);
         }
         self.id.store(life, Ordering::Relaxed);
-        self.meta.store(life, Ordering::Relaxed);
+        self.home.store(life, Ordering::Relaxed);
     }
 
     fn describe_wait(&self, ticket: u32) {
@@ -79,7 +85,7 @@ impl Record {
             ticket: before.ticket(),
             status,
             id: self.id.load(Ordering::Relaxed),
-            meta: self.meta.load(Ordering::Relaxed),
+            home: self.home.load(Ordering::Relaxed),
             reason: self.reason.load(Ordering::Relaxed),
             site: self.site.load(Ordering::Relaxed),
         };
@@ -88,6 +94,40 @@ impl Record {
         }
         (self.state.read().stamp() == before.stamp()).then_some(seen)
     }
+}
+
+impl Record {
+    /// `registry::each_of`: the task, if it is alive and this is its home; its
+    /// life and its ticket.
+    fn find(&self, home: u32) -> Option<(u32, u32)> {
+        let life = self.life.load(Ordering::Acquire);
+        let early = self.home.load(Ordering::Relaxed);
+        let reading = self.state.read();
+        let late = self.home.load(Ordering::Relaxed);
+        let seen = if self.is(Flaw::LooksForHomeFirst) { early } else { late };
+        fence(Ordering::Acquire);
+        let alive = !matches!(reading.status(), Status::Idle | Status::Dead);
+        let found = alive && seen == home && self.life.load(Ordering::Acquire) == life;
+        found.then(|| (life, reading.ticket()))
+    }
+}
+
+/// A record is used for a second task, with another home, while somebody looks
+/// for the tasks of the first home.
+fn found_at_home(flaw: Option<Flaw>) {
+    explore(None, move || {
+        let record = Record::new(flaw);
+        let observer = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || record.find(1))
+        };
+        record.state.finish();
+        record.fill(2);
+        record.state.birth();
+        if let Some(found) = observer.join().unwrap() {
+            assert_eq!(found, (1, 0), "the life and the ticket of another task");
+        }
+    });
 }
 
 /// A record is used for a second task.
@@ -109,7 +149,7 @@ fn used_again(flaw: Option<Flaw>) {
         let Some(seen) = observer.join().unwrap() else { return };
         if seen.status != Status::Dead {
             let life = seen.ticket + 1;
-            assert!(seen.id == life && seen.meta == life, "of two lives: {seen:?}");
+            assert!(seen.id == life && seen.home == life, "of two lives: {seen:?}");
         }
     });
 }
@@ -144,6 +184,17 @@ fn a_record_that_is_used_again() {
 #[test]
 fn a_task_that_parks_again() {
     parks_again(None);
+}
+
+#[test]
+fn a_task_found_at_home() {
+    found_at_home(None);
+}
+
+#[test]
+#[should_panic(expected = "of another task")]
+fn broken_the_home_is_read_before_the_state() {
+    found_at_home(Some(Flaw::LooksForHomeFirst));
 }
 
 #[test]

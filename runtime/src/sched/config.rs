@@ -113,8 +113,9 @@ impl Config {
     fn settings(self) -> Result<Settings, StartError> {
         let maxprocs = match self.maxprocs {
             Some(n) => check(n, n.to_string(), "Config::maxprocs")?,
-            None => match std::env::var("GOPARK_MAXPROCS") {
-                Ok(text) if !text.is_empty() => {
+            None => match std::env::var_os("GOPARK_MAXPROCS") {
+                Some(value) if !value.is_empty() => {
+                    let text = value.to_string_lossy().into_owned();
                     check(text.trim().parse().unwrap_or(0), text, "GOPARK_MAXPROCS")?
                 }
                 _ => std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST)) as u32,

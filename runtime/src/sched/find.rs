@@ -108,10 +108,12 @@ fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
         }
     }
     w.streak.set(0);
-    if tick.is_multiple_of(2) {
-        w.bound.pop().or_else(|| p.take())
-    } else {
+    // A flag of its own: by the tick's parity, a chain of odd length would come
+    // here with the same parity every time.
+    if w.ring_first.replace(!w.ring_first.get()) {
         p.take().or_else(|| w.bound.pop())
+    } else {
+        w.bound.pop().or_else(|| p.take())
     }
 }
 

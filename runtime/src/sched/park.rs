@@ -18,7 +18,6 @@
 
 use super::find;
 use super::worker::{self, After, Worker};
-use crate::sched::SCHED;
 use crate::sys::lock::RawLock;
 use crate::sys::{clock, futex};
 use crate::task::reason::WaitReason;
@@ -162,10 +161,13 @@ fn park_task<C: Commit>(
 /// may.
 #[inline(always)]
 pub(crate) fn leave(worker: &'static Worker, task: &'static Record, after: After) {
-    let pinned = SCHED.migrating() && pin_if_unwinding(worker, task);
+    if !thread_panics() {
+        return worker.leave(task, after);
+    }
+    let pin = is_unwinding(worker, task).then(|| pin(worker, task));
     worker.leave(task, after);
-    if pinned {
-        unpin(task);
+    if let Some(pinned) = pin {
+        unpin(task, pinned);
     }
 }
 
@@ -191,12 +193,43 @@ fn wake_of(cause: Cause) -> Wake {
     }
 }
 
-/// A panic count is thread-local, so a task that parks while it unwinds must
-/// resume on the thread where it began to. Not inlined: it reads a thread-local
-/// before the park.
+/// `std::thread::panicking`, which reads a thread-local: not inlined, so that
+/// its address is not kept across a park.
 #[inline(never)]
-fn pin_if_unwinding(worker: &'static Worker, task: &Record) -> bool {
-    if !task.worker.load(Ordering::Relaxed).is_null() || !std::thread::panicking() {
+fn thread_panics() -> bool {
+    std::thread::panicking()
+}
+
+/// Is it this task that unwinds? The panic count is the thread's, so a sibling
+/// that has parked in the middle of its unwind counts too. As long as there is
+/// none, the count speaks of the running task; else the task's own mark does:
+/// the reaper sets it with its unwind, and a park while the count was clear.
+#[cold]
+fn is_unwinding(worker: &Worker, task: &Record) -> bool {
+    let unwinds = worker.unwinding.get() == 0 || task.has(flag::UNWINDING);
+    if unwinds {
+        task.set(flag::UNWINDING);
+    }
+    unwinds
+}
+
+/// Does the running task or thread unwind?
+#[cold]
+#[inline(never)]
+pub(crate) fn unwinds_here() -> bool {
+    thread_panics()
+        && match worker::current().and_then(|w| Some((w, w.running()?))) {
+            Some((worker, task)) => is_unwinding(worker, task),
+            None => true,
+        }
+}
+
+/// A task that parks while it unwinds resumes on the thread where it began to,
+/// whose panic count speaks of it. Returns whether that took a binding.
+#[cold]
+fn pin(worker: &'static Worker, task: &Record) -> bool {
+    worker.unwinding.set(worker.unwinding.get() + 1);
+    if !task.worker.load(Ordering::Relaxed).is_null() {
         return false;
     }
     worker.bound_alive.set(worker.bound_alive.get() + 1);
@@ -206,10 +239,14 @@ fn pin_if_unwinding(worker: &'static Worker, task: &Record) -> bool {
 }
 
 #[cold]
-fn unpin(task: &Record) {
-    let worker = worker::current().expect("a pinned task resumes on its worker");
-    worker.bound_alive.set(worker.bound_alive.get() - 1);
-    task.worker.store(core::ptr::null_mut(), Ordering::Relaxed);
+#[inline(never)]
+fn unpin(task: &Record, pinned: bool) {
+    let worker = worker::current().expect("a task resumes on a worker");
+    worker.unwinding.set(worker.unwinding.get() - 1);
+    if pinned {
+        worker.bound_alive.set(worker.bound_alive.get() - 1);
+        task.worker.store(core::ptr::null_mut(), Ordering::Relaxed);
+    }
 }
 
 /// An adopted thread waits on the low half of its state word.
@@ -241,9 +278,8 @@ fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> Wake 
 
 /// After [`Wake::Reaped`], when the waiter is unlinked: unwinds the task.
 ///
-/// Returns only if the task was given up, or if the thread is unwinding already,
-/// where a second unwind could abort: the panic count is the thread's, so that a
-/// sibling that parked while it unwinds has the same effect. A call that has an error to return then returns it; one that has none
+/// Returns only if the task was given up, or if it is unwinding already, where a
+/// second unwind would abort. A call that has an error to return then returns it; one that has none
 /// parks again, [uninterruptible](Park::uninterruptible).
 ///
 /// # Panics
@@ -258,7 +294,7 @@ pub(crate) fn on_reaped() {
         "a task tried to park inside gopark::no_park; release what must not be held across a park \
          first, or use a try_ call"
     );
-    if !std::thread::panicking() {
+    if !unwinds_here() {
         task::reap::unwind(task);
     }
 }

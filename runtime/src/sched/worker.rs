@@ -63,6 +63,7 @@ pub(crate) enum After {
 
 pub(crate) struct Worker {
     pub(crate) id: u32,
+    /// Kernel id of its thread; 0 until that runs, `thread::ENDED` afterwards.
     pub(crate) tid: AtomicU32,
     /// Runs one task of its own and never takes tasks from the run queues.
     pub(crate) exclusive: bool,
@@ -86,6 +87,10 @@ pub(crate) struct Worker {
     /// Consecutive picks of a "next" slot, so that a chatting pair does not
     /// starve the rest.
     pub(crate) streak: Cell<u32>,
+    /// Whose turn it is, the ring's or the bound tasks'.
+    pub(crate) ring_first: Cell<bool>,
+    /// Tasks that parked here while they unwound.
+    pub(crate) unwinding: Cell<usize>,
     /// Started tasks that are bound here and alive.
     pub(crate) bound_alive: Cell<usize>,
     /// When somebody was first seen waiting for this worker's processor.
@@ -136,6 +141,8 @@ impl Worker {
             bound: Fifo::new(),
             bound_next: Cell::new(None),
             streak: Cell::new(0),
+            ring_first: Cell::new(false),
+            unwinding: Cell::new(0),
             bound_alive: Cell::new(0),
             wanted_since: Cell::new(0),
         }
@@ -388,7 +395,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
                 // The destructors of thread-locals that follow are an ordinary
                 // thread's: they may use channels and be adopted for it.
                 WORKER.with(|w| w.set(None));
-                worker.tid.store(0, Ordering::Relaxed);
+                worker.tid.store(thread::ENDED, Ordering::Relaxed);
                 return ptr::null_mut();
             }
         }

@@ -43,6 +43,9 @@ pub(crate) fn set_name(name: &str) {
     }
 }
 
+/// In the place of a thread's id when the thread has ended.
+pub(crate) const ENDED: u32 = u32::MAX;
+
 /// The kernel's id of the calling thread.
 pub(crate) fn id() -> u32 {
     #[cfg(target_os = "linux")]

@@ -26,7 +26,7 @@ const PATIENCE: u8 = 16;
 
 /// How long the reaper waits for tasks that make no progress: computing ones,
 /// and those behind them.
-const GRACE: Duration = Duration::from_millis(200);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What became of the tasks of a scope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -49,6 +49,7 @@ pub(crate) fn unwind(task: &Record) {
         task.set(flag::ABANDONED);
         return;
     }
+    task.set(flag::UNWINDING);
     std::panic::resume_unwind(Box::new(ReapToken))
 }
 
@@ -64,7 +65,7 @@ pub(crate) fn check_reap() {
 
 #[cold]
 fn check_marked(task: &Record) {
-    if !task.has(flag::ABANDONED) && !std::thread::panicking() {
+    if !task.has(flag::ABANDONED) && !park::unwinds_here() {
         unwind(task);
     }
 }
@@ -74,7 +75,7 @@ impl Scope {
     /// parked one resumes with an unwind that runs its destructors. Tasks born
     /// in the scope meanwhile end before they start.
     ///
-    /// Blocks the calling thread until every task has ended or, after 200 ms
+    /// Blocks the calling thread until every task has ended or, after a second
     /// without progress, is abandoned. With `panic = "abort"` nothing can be
     /// unwound and all are abandoned at once.
     ///
@@ -108,15 +109,16 @@ impl Scope {
         loop {
             let seen = watch.epoch();
             let now = wake_marked(inner);
-            if now.left == 0 {
+            // A task is dead a moment before it is counted.
+            if now.left == 0 && inner.live() <= now.daemons {
                 break;
             }
             if now != last {
                 (last, progress) = (now, Instant::now());
-            } else if progress.elapsed() >= GRACE || now.left == now.hopeless {
+            } else if progress.elapsed() >= GRACE || (now.left != 0 && now.left == now.hopeless) {
                 break;
             }
-            watch.wait(seen, GRACE / 4);
+            watch.wait(seen, GRACE / 8);
         }
         let abandoned = abandon(inner);
         inner.reaping.fetch_sub(1, Ordering::Relaxed);
@@ -128,6 +130,7 @@ impl Scope {
 #[derive(Default, PartialEq, Eq)]
 struct Progress {
     left: usize,
+    daemons: usize,
     /// Parked where the reaper cannot end the park.
     hopeless: usize,
     tickets: u64,
@@ -149,6 +152,7 @@ fn wake_marked(scope: &'static ScopeInner) -> Progress {
     let mut claimed = Vec::new();
     registry::each_of(scope, |Found { record: task, reading, .. }| {
         if task.has(flag::DAEMON) {
+            progress.daemons += 1;
             return;
         }
         progress.left += 1;

@@ -86,6 +86,8 @@ pub(crate) mod flag {
     pub(crate) const UNINTERRUPTIBLE: u32 = 1 << 4;
     /// Belongs to a test harness: never a possible waker of other scopes.
     pub(crate) const HARNESS: u32 = 1 << 5;
+    /// Began to unwind; says something only while its thread is panicking.
+    pub(crate) const UNWINDING: u32 = 1 << 6;
     /// All of them; the number of the life stands above.
     pub(super) const BITS: u32 = 8;
 }

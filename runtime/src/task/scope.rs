@@ -137,6 +137,11 @@ impl ScopeInner {
             return ScopeInner::alloc(id, name);
         };
         scope.id.store(id, Ordering::Relaxed);
+        // Nothing belongs to it, so nobody counts (C2).
+        for shard in &scope.shards {
+            shard.born.store(0, Ordering::Relaxed);
+            shard.died.store(0, Ordering::Relaxed);
+        }
         scope.reaping.store(0, Ordering::Relaxed);
         *guard(&scope.name) = name;
         guard(&scope.panics).clear();

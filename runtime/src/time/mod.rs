@@ -59,6 +59,7 @@ pub(crate) fn arm(task: &'static Record, ticket: u32, until: u64) {
     });
     if first {
         TIMERS.thread.call_once(|| {
+            TIMER_TID.store(0, Ordering::Relaxed);
             // SAFETY: `main` takes no argument and does not unwind.
             if let Err(error) = unsafe { thread::spawn(main, core::ptr::null_mut()) } {
                 crate::sys::fatal(format_args!("cannot start the timer thread: {error}"));
@@ -110,9 +111,9 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     }
 }
 
-static TIMER_TID: AtomicU32 = AtomicU32::new(0);
+static TIMER_TID: AtomicU32 = AtomicU32::new(thread::ENDED);
 
-/// Kernel id of the timer thread; 0 if it does not run.
+/// Kernel id of the timer thread, 0 if that has just been made.
 pub(crate) fn thread_id() -> u32 {
     TIMER_TID.load(Ordering::Relaxed)
 }

@@ -25,6 +25,7 @@ fn waiting(
 #[test]
 fn a_plain_thread_is_foreign_until_it_ends() {
     alone(here!(), &[], || {
+        mark_harness_thread();
         assert_eq!(foreign_threads(), []);
         let (stop, thread, id) = waiting(|| ());
         assert_eq!(foreign_threads(), [id as u32]);
@@ -37,6 +38,7 @@ fn a_plain_thread_is_foreign_until_it_ends() {
 #[test]
 fn known_threads_are_not_foreign() {
     alone(here!(), &[("GOPARK_MAXPROCS", "3")], || {
+        mark_harness_thread();
         // Adopted; of a harness; workers; the timer's.
         let adopted = waiting(|| drop(Scope::current()));
         let harness = waiting(mark_harness_thread);
@@ -61,6 +63,7 @@ fn known_threads_are_not_foreign() {
 #[test]
 fn a_worker_that_just_starts_is_not_foreign() {
     alone(here!(), &[("GOPARK_MAXPROCS", "2")], || {
+        mark_harness_thread();
         for _ in 0..300 {
             let gate = Gate::new();
             let held = gate.clone();
@@ -78,6 +81,7 @@ fn a_worker_that_just_starts_is_not_foreign() {
 #[test]
 fn the_timers_thread_is_not_foreign() {
     if inside(here!()) {
+        mark_harness_thread();
         let sleeper = gopark::go(|| gopark::sleep(Duration::from_secs(3600)));
         parked(sleeper.id(), WaitReason::Sleep);
         assert_eq!(foreign_threads(), [], "a thread of the runtime");
@@ -93,5 +97,16 @@ fn each_caller_leaves_itself_out() {
     alone(here!(), &[], || {
         let seen = std::thread::spawn(|| (thread_id() as u32, foreign_threads())).join().unwrap();
         assert!(!seen.1.contains(&seen.0));
+    });
+}
+
+/// Libtest's main thread only waits; that of another program may do anything.
+#[test]
+fn the_main_thread_is_foreign_unless_there_is_a_harness() {
+    alone(here!(), &[], || {
+        let main = std::process::id();
+        assert_eq!(foreign_threads(), [main]);
+        mark_harness_thread();
+        assert_eq!(foreign_threads(), []);
     });
 }

@@ -29,72 +29,74 @@ fn wait(seen: &TaskInfo) -> Wait {
 
 #[test]
 fn every_reason_and_place() {
-    let scope = Scope::new("places");
-    let _in = scope.enter();
-    let lock = Arc::new(Mutex::new(()));
-    let guard = lock.lock();
+    alone(here!(), &[], || {
+        let scope = Scope::new("places");
+        let _in = scope.enter();
+        let lock = Arc::new(Mutex::new(()));
+        let guard = lock.lock();
 
-    let (keep_tx, rx) = chan::rendezvous::<u8>();
-    let task = gopark::go(move || {
-        let _ = rx.recv();
+        let (keep_tx, rx) = chan::rendezvous::<u8>();
+        let task = gopark::go(move || {
+            let _ = rx.recv();
+        });
+        is_parked(&task, WaitReason::ChanReceive, line!() - 3, 1);
+
+        let (tx, keep_rx) = chan::rendezvous();
+        let task = gopark::go(move || {
+            let value = 7;
+
+            let _ = tx.send(value);
+        });
+        is_parked(&task, WaitReason::ChanSend, line!() - 5, 3);
+
+        let task = gopark::go(|| for_ever());
+        is_parked(&task, WaitReason::ChanReceiveNil, line!() - 1, 0);
+
+        let task = gopark::go(|| chan::never_sender().send(1));
+        is_parked(&task, WaitReason::ChanSendNil, line!() - 1, 0);
+
+        let held = lock.clone();
+        let task = gopark::go(move || drop(held.lock()));
+        is_parked(&task, WaitReason::MutexLock, line!() - 1, 0);
+
+        let group = WaitGroup::new();
+        group.add(1);
+        let inside = group.clone();
+        let task = gopark::go(move || inside.wait());
+        is_parked(&task, WaitReason::WaitGroupWait, line!() - 1, 0);
+
+        let joined = gopark::go(|| for_ever());
+        let task = gopark::go(move || {
+            let _ = joined.join();
+        });
+        is_parked(&task, WaitReason::Join, line!() - 3, 1);
+
+        let task = gopark::go(|| gopark::sleep(Duration::from_secs(3600)));
+        let seen = is_parked(&task, WaitReason::Sleep, line!() - 1, 0);
+        assert!(!seen.durably_blocked());
+
+        // A place in a function that other code calls is that function's, unless
+        // it says otherwise.
+        fn helper(rx: &chan::Receiver<u8>) -> u32 {
+            let _ = rx.recv();
+            line!() - 1
+        }
+        #[track_caller]
+        fn passes_on(rx: &chan::Receiver<u8>) {
+            let _ = rx.recv();
+        }
+        let (keep, rx) = chan::rendezvous::<u8>();
+        let task = gopark::go(move || helper(&rx));
+        let helped = wait(&parked(task.id(), WaitReason::ChanReceive)).site.line();
+        drop(keep);
+        assert_eq!(task.join().unwrap(), helped);
+        let (_keep, rx) = chan::rendezvous::<u8>();
+        let task = gopark::go(move || passes_on(&rx));
+        is_parked(&task, WaitReason::ChanReceive, line!() - 1, 0);
+
+        assert_eq!(scope.reap().abandoned, 0);
+        drop((keep_tx, keep_rx, guard));
     });
-    is_parked(&task, WaitReason::ChanReceive, line!() - 3, 1);
-
-    let (tx, keep_rx) = chan::rendezvous();
-    let task = gopark::go(move || {
-        let value = 7;
-
-        let _ = tx.send(value);
-    });
-    is_parked(&task, WaitReason::ChanSend, line!() - 5, 3);
-
-    let task = gopark::go(|| for_ever());
-    is_parked(&task, WaitReason::ChanReceiveNil, line!() - 1, 0);
-
-    let task = gopark::go(|| chan::never_sender().send(1));
-    is_parked(&task, WaitReason::ChanSendNil, line!() - 1, 0);
-
-    let held = lock.clone();
-    let task = gopark::go(move || drop(held.lock()));
-    is_parked(&task, WaitReason::MutexLock, line!() - 1, 0);
-
-    let group = WaitGroup::new();
-    group.add(1);
-    let inside = group.clone();
-    let task = gopark::go(move || inside.wait());
-    is_parked(&task, WaitReason::WaitGroupWait, line!() - 1, 0);
-
-    let joined = gopark::go(|| for_ever());
-    let task = gopark::go(move || {
-        let _ = joined.join();
-    });
-    is_parked(&task, WaitReason::Join, line!() - 3, 1);
-
-    let task = gopark::go(|| gopark::sleep(Duration::from_secs(3600)));
-    let seen = is_parked(&task, WaitReason::Sleep, line!() - 1, 0);
-    assert!(!seen.durably_blocked());
-
-    // A place in a function that other code calls is that function's, unless
-    // it says otherwise.
-    fn helper(rx: &chan::Receiver<u8>) -> u32 {
-        let _ = rx.recv();
-        line!() - 1
-    }
-    #[track_caller]
-    fn passes_on(rx: &chan::Receiver<u8>) {
-        let _ = rx.recv();
-    }
-    let (keep, rx) = chan::rendezvous::<u8>();
-    let task = gopark::go(move || helper(&rx));
-    let helped = wait(&parked(task.id(), WaitReason::ChanReceive)).site.line();
-    drop(keep);
-    assert_eq!(task.join().unwrap(), helped);
-    let (_keep, rx) = chan::rendezvous::<u8>();
-    let task = gopark::go(move || passes_on(&rx));
-    is_parked(&task, WaitReason::ChanReceive, line!() - 1, 0);
-
-    assert_eq!(scope.reap().abandoned, 0);
-    drop((keep_tx, keep_rx, guard));
 }
 
 #[test]
@@ -299,14 +301,16 @@ fn words_are_gos() {
 
 #[test]
 fn a_wait_with_a_limit_is_not_durable() {
-    let (_tx, rx) = chan::rendezvous::<u8>();
-    let scope = Scope::new("limited");
-    let task = {
-        let _in = scope.enter();
-        gopark::go(move || rx.recv_timeout(Duration::from_secs(3600)))
-    };
-    let seen = parked(task.id(), WaitReason::ChanReceive);
-    assert!(wait(&seen).timed && wait(&seen).left.is_some());
-    assert!(!seen.durably_blocked());
-    assert_eq!(scope.reap().ended, 1);
+    alone(here!(), &[], || {
+        let (_tx, rx) = chan::rendezvous::<u8>();
+        let scope = Scope::new("limited");
+        let task = {
+            let _in = scope.enter();
+            gopark::go(move || rx.recv_timeout(Duration::from_secs(3600)))
+        };
+        let seen = parked(task.id(), WaitReason::ChanReceive);
+        assert!(wait(&seen).timed && wait(&seen).left.is_some());
+        assert!(!seen.durably_blocked());
+        assert_eq!(scope.reap().ended, 1);
+    });
 }

@@ -196,28 +196,30 @@ fn it_does_not_matter_who_wakes_a_task() {
 
 #[test]
 fn a_reaped_task_is_unwound_on_its_thread() {
-    struct Knows(u64, Tally);
-    impl Drop for Knows {
-        fn drop(&mut self) {
-            if thread_id() == self.0 {
-                self.1.add();
+    alone(here!(), &[], || {
+        struct Knows(u64, Tally);
+        impl Drop for Knows {
+            fn drop(&mut self) {
+                if thread_id() == self.0 {
+                    self.1.add();
+                }
             }
         }
-    }
-    let (scope, right) = (Scope::new("unwound"), Tally::new());
-    let _in = scope.enter();
-    let tasks: Vec<_> = (0..100)
-        .map(|_| {
-            let right = right.clone();
-            gopark::go(move || {
-                let _knows = Knows(thread_id(), right);
-                for_ever();
+        let (scope, right) = (Scope::new("unwound"), Tally::new());
+        let _in = scope.enter();
+        let tasks: Vec<_> = (0..100)
+            .map(|_| {
+                let right = right.clone();
+                gopark::go(move || {
+                    let _knows = Knows(thread_id(), right);
+                    for_ever();
+                })
             })
-        })
-        .collect();
-    for task in &tasks {
-        crate::support::parked(task.id(), gopark::inspect::WaitReason::ChanReceiveNil);
-    }
-    assert_eq!(scope.reap().ended, 100);
-    assert_eq!(right.count(), 100);
+            .collect();
+        for task in &tasks {
+            crate::support::parked(task.id(), gopark::inspect::WaitReason::ChanReceiveNil);
+        }
+        assert_eq!(scope.reap().ended, 100);
+        assert_eq!(right.count(), 100);
+    });
 }

@@ -1,6 +1,7 @@
 //! Where a task is born, and where it stays.
 
 use super::go_in;
+use crate::child::{alone, here};
 use crate::support::{Gate, parked, until};
 use gopark::inspect::{Snapshot, WaitReason};
 use gopark::{Builder, Scope, TaskId};
@@ -127,22 +128,24 @@ fn a_snapshot_of_a_scope_has_its_tasks_and_no_others() {
 /// A pool's task that works for a while for another scope is still the pool's.
 #[test]
 fn a_task_that_enters_another_scope_stays_a_member_of_its_own() {
-    let (home, away) = (Scope::new("home"), Scope::new("away"));
-    let (gate, guest) = (Gate::new(), away.clone());
-    let held = gate.clone();
-    let task = go_in(&home, move || {
-        let _in = guest.enter();
-        held.pass();
+    alone(here!(), &[], || {
+        let (home, away) = (Scope::new("home"), Scope::new("away"));
+        let (gate, guest) = (Gate::new(), away.clone());
+        let held = gate.clone();
+        let task = go_in(&home, move || {
+            let _in = guest.enter();
+            held.pass();
+        });
+        let seen = parked(task.id(), WaitReason::ChanReceive);
+        assert_eq!((home.live(), away.live()), (1, 0));
+        assert_eq!(seen.scope, home.id(), "it was born at home");
+        assert_eq!(members(&home), [task.id()]);
+        assert_eq!(members(&away), []);
+        assert_eq!(away.reap().ended, 0, "the other scope's owner must not end it");
+        gate.open();
+        task.join().unwrap();
+        assert_eq!((home.live(), away.live()), (0, 0));
     });
-    let seen = parked(task.id(), WaitReason::ChanReceive);
-    assert_eq!((home.live(), away.live()), (1, 0));
-    assert_eq!(seen.scope, home.id(), "it was born at home");
-    assert_eq!(members(&home), [task.id()]);
-    assert_eq!(members(&away), []);
-    assert_eq!(away.reap().ended, 0, "the other scope's owner must not end it");
-    gate.open();
-    task.join().unwrap();
-    assert_eq!((home.live(), away.live()), (0, 0));
 }
 
 #[test]

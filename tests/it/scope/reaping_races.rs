@@ -74,55 +74,60 @@ fn a_neighbour_with_a_used_record_is_spared() {
 /// Everything that can end a park at once: partner, timer, reaper.
 #[test]
 fn a_park_is_ended_by_one_of_three() {
-    for round in 0..500_u64 {
-        let (scope, drops) = (Scope::new("three"), Tally::new());
-        let (tx, rx) = chan::rendezvous();
-        let receivers: Vec<_> = (0..8)
-            .map(|n| {
-                let (rx, mark) = (rx.clone(), drops.mark());
-                let limit = Duration::from_micros((n * 29 + round) % 200);
-                go_in(&scope, move || {
-                    let _mark = mark;
-                    rx.recv_timeout(limit)
+    alone(here!(), &[], || {
+        for round in 0..500_u64 {
+            let (scope, drops) = (Scope::new("three"), Tally::new());
+            let (tx, rx) = chan::rendezvous();
+            let receivers: Vec<_> = (0..8)
+                .map(|n| {
+                    let (rx, mark) = (rx.clone(), drops.mark());
+                    let limit = Duration::from_micros((n * 29 + round) % 200);
+                    go_in(&scope, move || {
+                        let _mark = mark;
+                        rx.recv_timeout(limit)
+                    })
                 })
-            })
-            .collect();
-        drop(rx);
-        let sender = std::thread::spawn(move || (0..8).take_while(|n| tx.send(*n).is_ok()).count());
-        let reaped = scope.reap();
-        assert_eq!((reaped.abandoned, scope.live(), drops.count()), (0, 0, 8));
-        let mut got = 0;
-        for receiver in receivers {
-            match receiver.join() {
-                Ok(Ok(_)) => got += 1,
-                Ok(Err(_)) | Err(JoinError::Reaped) => {}
-                Err(error) => panic!("{error}"),
+                .collect();
+            drop(rx);
+            let sender =
+                std::thread::spawn(move || (0..8).take_while(|n| tx.send(*n).is_ok()).count());
+            let reaped = scope.reap();
+            assert_eq!((reaped.abandoned, scope.live(), drops.count()), (0, 0, 8));
+            let mut got = 0;
+            for receiver in receivers {
+                match receiver.join() {
+                    Ok(Ok(_)) => got += 1,
+                    Ok(Err(_)) | Err(JoinError::Reaped) => {}
+                    Err(error) => panic!("{error}"),
+                }
             }
+            let sent = sender.join().unwrap();
+            assert_eq!(sent, got, "every value that was sent came to somebody");
         }
-        let sent = sender.join().unwrap();
-        assert_eq!(sent, got, "every value that was sent came to somebody");
-    }
+    });
 }
 
 /// Several reapers of one scope.
 #[test]
 fn two_may_reap_at_once() {
-    for _ in 0..100 {
-        let (scope, drops) = (Scope::new("twice"), Tally::new());
-        for _ in 0..20 {
-            let mark = drops.mark();
-            drop(go_in(&scope, move || {
-                let _mark = mark;
-                for_ever();
-            }));
+    alone(here!(), &[], || {
+        for _ in 0..100 {
+            let (scope, drops) = (Scope::new("twice"), Tally::new());
+            for _ in 0..20 {
+                let mark = drops.mark();
+                drop(go_in(&scope, move || {
+                    let _mark = mark;
+                    for_ever();
+                }));
+            }
+            let second = std::thread::spawn({
+                let scope = scope.clone();
+                move || scope.reap().abandoned
+            });
+            assert_eq!(scope.reap().abandoned, 0);
+            assert_eq!(scope.live(), 0);
+            assert_eq!(second.join().unwrap(), 0);
+            assert_eq!(drops.count(), 20);
         }
-        let second = std::thread::spawn({
-            let scope = scope.clone();
-            move || scope.reap().abandoned
-        });
-        assert_eq!(scope.reap().abandoned, 0);
-        assert_eq!(scope.live(), 0);
-        assert_eq!(second.join().unwrap(), 0);
-        assert_eq!(drops.count(), 20);
-    }
+    });
 }

@@ -174,32 +174,3 @@ fn destructors_that_lock_and_wait() {
     assert_eq!(*lock.lock(), 2);
     assert!(tx.is_closed());
 }
-
-/// In a destructor that runs while the task panics, a wait that may not happen
-/// can neither unwind nor return an error: it parks after all.
-#[test]
-fn destructors_that_wait_where_parks_are_forbidden() {
-    let here = Here::start();
-    let lock = Arc::new(Mutex::new(0));
-    let wg = WaitGroup::new();
-    wg.add(1);
-    let guard = lock.lock();
-    let task = go_alone({
-        let (lock, wg) = (lock.clone(), wg.clone());
-        move || {
-            gopark::no_park(|| {
-                let _later = OnDrop(|| {
-                    *lock.lock() += 1;
-                    wg.wait();
-                });
-                drop(lock.lock());
-            });
-        }
-    });
-    here.parked(1, WaitReason::MutexLock);
-    drop(guard);
-    here.parked(1, WaitReason::WaitGroupWait);
-    wg.done();
-    assert!(matches!(task.join(), Err(JoinError::Panicked(_))));
-    assert_eq!(*lock.lock(), 1);
-}

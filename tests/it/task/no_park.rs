@@ -180,28 +180,3 @@ fn a_sibling_may_park() {
         sibling.join().unwrap();
     });
 }
-
-/// A destructor that has to wait for a lock gets it also while a panic passes
-/// through a section without parks.
-#[test]
-fn a_lock_in_a_destructor_waits() {
-    struct Locks(Arc<Mutex<u32>>);
-    impl Drop for Locks {
-        fn drop(&mut self) {
-            *self.0.lock() += 1;
-        }
-    }
-    let lock = Arc::new(Mutex::new(0));
-    let guard = lock.lock();
-    let locks = Locks(lock.clone());
-    let task = gopark::go(move || {
-        no_park(|| {
-            let _locks = locks;
-            panic!("with a lock to take");
-        });
-    });
-    parked(task.id(), WaitReason::MutexLock);
-    drop(guard);
-    assert!(task.join().is_err());
-    assert_eq!(*lock.lock(), 1);
-}
