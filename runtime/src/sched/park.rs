@@ -164,11 +164,9 @@ pub(crate) fn leave(worker: &'static Worker, task: &'static Record, after: After
     if !thread_panics() {
         return worker.leave(task, after);
     }
-    let pin = is_unwinding(worker, task).then(|| pin(worker, task));
+    let pin = Pin::new(worker, task);
     worker.leave(task, after);
-    if let Some(pinned) = pin {
-        unpin(task, pinned);
-    }
+    pin.end(task);
 }
 
 /// The rare conditions: `no_park`, and tasks that the reaper has marked.
@@ -225,27 +223,38 @@ pub(crate) fn unwinds_here() -> bool {
 }
 
 /// A task that parks while it unwinds resumes on the thread where it began to,
-/// whose panic count speaks of it. Returns whether that took a binding.
-#[cold]
-fn pin(worker: &'static Worker, task: &Record) -> bool {
-    worker.unwinding.set(worker.unwinding.get() + 1);
-    if !task.worker.load(Ordering::Relaxed).is_null() {
-        return false;
-    }
-    worker.bound_alive.set(worker.bound_alive.get() + 1);
-    // ORDERING: Release; pairs with the Acquire in enqueue().
-    task.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
-    true
+/// whose panic count speaks of it. One that perhaps does not is bound as well.
+struct Pin {
+    unwinds: bool,
+    bound: bool,
 }
 
-#[cold]
-#[inline(never)]
-fn unpin(task: &Record, pinned: bool) {
-    let worker = worker::current().expect("a task resumes on a worker");
-    worker.unwinding.set(worker.unwinding.get() - 1);
-    if pinned {
-        worker.bound_alive.set(worker.bound_alive.get() - 1);
-        task.worker.store(core::ptr::null_mut(), Ordering::Relaxed);
+impl Pin {
+    #[cold]
+    #[inline(never)]
+    fn new(worker: &'static Worker, task: &Record) -> Pin {
+        let pin = Pin {
+            unwinds: is_unwinding(worker, task),
+            bound: task.worker.load(Ordering::Relaxed).is_null(),
+        };
+        worker.unwinding.set(worker.unwinding.get() + usize::from(pin.unwinds));
+        if pin.bound {
+            worker.bound_alive.set(worker.bound_alive.get() + 1);
+            // ORDERING: Release; pairs with the Acquire in enqueue().
+            task.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
+        }
+        pin
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end(self, task: &Record) {
+        let worker = worker::current().expect("a task resumes on a worker");
+        worker.unwinding.set(worker.unwinding.get() - usize::from(self.unwinds));
+        if self.bound {
+            worker.bound_alive.set(worker.bound_alive.get() - 1);
+            task.worker.store(core::ptr::null_mut(), Ordering::Relaxed);
+        }
     }
 }
 
