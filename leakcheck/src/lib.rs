@@ -107,3 +107,8 @@ pub use gopark_macros::verify_none;
 pub mod __private {
     pub use crate::case::{Case, IsNoResult, IsResult, Returned, run, run_should_panic};
 }
+
+/// The README's code, compiled.
+#[cfg(all(doctest, runtime))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -54,6 +54,10 @@
 //!   inside it out of order, as with every stackful coroutine. Against that,
 //!   [`no_park`] turns a park inside into a panic, and [`Builder::own_thread`]
 //!   gives a task a worker to itself.
+//! - The initialiser of a `thread_local!` must not park, for the same reason: a
+//!   sibling would initialise the same variable meanwhile, and the first one
+//!   then replaces, under the sibling's borrow, what it holds. This is undefined
+//!   behaviour that no crate can see; wrap such an initialiser in [`no_park`].
 //! - A started task waits while its worker runs another task that computes
 //!   without parking, or sits in a blocking system call. Call [`yield_now`] in
 //!   long computations, and block on threads of your own.

@@ -10,6 +10,7 @@
 //! | `many` | a hundred thousand leaks are one block |
 //! | `report` | what a report shows |
 //! | `examples` | what the examples print |
+//! | `readme` | the README shows the real program and its real output |
 //! | `unchecked` | a target without the runtime runs its tests, and says so |
 //!
 //! Tests that must fail live in `fixtures` and are ignored: the others run
@@ -24,6 +25,7 @@ mod fixtures;
 mod many;
 mod matrix;
 mod parallel;
+mod readme;
 mod reaping;
 mod report;
 mod support;
