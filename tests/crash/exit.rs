@@ -28,7 +28,7 @@ fn crowd() {
     start(|| drop(gopark::go(for_ever).join()));
     start(|| {
         while gopark::num_tasks() > 0 {
-            gopark::yield_now()
+            gopark::yield_now();
         }
     });
     start(|| {
@@ -123,7 +123,7 @@ fn a_task_calls_exit() {
 fn a_bound_task_that_has_parked_calls_exit() {
     if inside(here!()) {
         println!("under way");
-        let _ = gopark::run(|| -> () {
+        gopark::run(|| -> () {
             gopark::sleep(Duration::from_millis(1));
             gopark::yield_now();
             std::process::exit(9)

@@ -30,9 +30,16 @@ pub(crate) struct Child {
 impl Child {
     /// The test's name is [`here!`](crate::child::here) in it.
     pub(crate) fn new(test: &str) -> Child {
+        Child::started_by("exec \"$0\" \"$@\"", test)
+    }
+
+    /// `script` runs the program that is its `$0` with its arguments.
+    pub(crate) fn started_by(script: &str, test: &str) -> Child {
         let binary = env::current_exe().expect("the path of this binary");
-        let mut command = Command::new(binary);
+        let mut command = Command::new("sh");
         command
+            .args(["-c", script])
+            .arg(binary)
             .args(["--exact", test, "--nocapture"])
             .env(INSIDE, test)
             .env("RUST_BACKTRACE", "0")

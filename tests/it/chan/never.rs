@@ -75,8 +75,8 @@ fn it_has_no_room_and_cannot_be_closed() {
 #[test]
 fn all_are_the_same_channel() {
     let (tx, rx) = bounded::<i32>(1);
-    assert!(never::<i32>().same_channel(&never().clone()));
-    assert!(never_sender::<i32>().same_channel(&never_sender().clone()));
+    assert!(never::<i32>().same_channel(&never()));
+    assert!(never_sender::<i32>().same_channel(&never_sender()));
     assert!(!never().same_channel(&rx) && !rx.same_channel(&never()));
     assert!(!never_sender().same_channel(&tx) && !tx.same_channel(&never_sender()));
 }

@@ -226,7 +226,8 @@ fn scopes_that_share_a_primitive_count_for_each_other() {
 #[test]
 fn locks_and_groups_are_shared_too() {
     alone(here!(), &[], || {
-        let touches: [fn() -> Box<dyn Fn() + Send + Sync>; 3] = [
+        type Touch = Box<dyn Fn() + Send + Sync>;
+        let touches: [fn() -> Touch; 3] = [
             || {
                 let lock = gopark::sync::Mutex::new(0);
                 Box::new(move || *lock.lock() += 1)
@@ -280,5 +281,46 @@ fn a_partner_that_closes_still_counts() {
         assert_eq!(Census::take(&a).outside, 0);
         drop(b);
         assert_eq!(Census::take(&a).outside, 1);
+    });
+}
+
+/// Whoever waits for the end of another's task depends on its scope; so does a
+/// scope that was opened or entered inside another one.
+#[test]
+fn scopes_meet_by_joins_and_by_being_opened_in_each_other() {
+    alone(here!(), &[], || {
+        let meets: [fn(&Scope) -> Scope; 3] = [
+            |a| {
+                let (b, gate) = (Scope::new("joined"), Gate::new());
+                let task = held(&b, &gate);
+                let _in = a.enter();
+                let joiner = gopark::go(move || task.join().unwrap());
+                parked(joiner.id(), WaitReason::Join);
+                gate.open();
+                joiner.join().unwrap();
+                b
+            },
+            |a| {
+                let _in = a.enter();
+                Scope::new("inner")
+            },
+            |a| {
+                let (_in, b) = (a.enter(), Scope::new("entered"));
+                let _deeper = b.enter();
+                b.clone()
+            },
+        ];
+        for meet in meets {
+            let a = Scope::new("a");
+            let b = meet(&a);
+            assert_eq!((Census::take(&a).outside, Census::take(&b).outside), (0, 0));
+            let sleeper = {
+                let _in = b.enter();
+                gopark::go(|| gopark::sleep(Duration::from_secs(3600)))
+            };
+            parked(sleeper.id(), WaitReason::Sleep);
+            assert_eq!(Census::take(&a).outside, 1, "{b:?}");
+            b.reap();
+        }
     });
 }

@@ -40,7 +40,7 @@ impl Busy {
         builder
             .go(move || {
                 while busy.goes_on() {
-                    gopark::yield_now()
+                    gopark::yield_now();
                 }
             })
             .unwrap()

@@ -216,3 +216,37 @@ fn memory_is_used_again() {
         assert!(grown < 100 << 10, "{grown} KiB more after 100 000 tasks");
     });
 }
+
+/// Submissions from everywhere, each of which is waited for: one wake-up that is
+/// lost is a hang.
+#[test]
+fn no_wake_up_is_lost() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "4")], || {
+        let threads: Vec<_> = (0..6_u64)
+            .map(|n| {
+                std::thread::spawn(move || {
+                    for turn in 0..4000 {
+                        let value = n << 32 | turn;
+                        assert_eq!(gopark::go(move || value).join().unwrap(), value);
+                    }
+                })
+            })
+            .collect();
+        // Tasks of workers of their own, which take processors for themselves.
+        let (there, back) = (chan::rendezvous::<u64>(), chan::rendezvous::<u64>());
+        let echo = move || there.1.iter().for_each(|n| back.0.send(n + 1).unwrap());
+        let echo = gopark::Builder::new().own_thread().go(echo).unwrap();
+        let asks = gopark::go(move || {
+            for n in 0..4000 {
+                there.0.send(n).unwrap();
+                assert_eq!(back.1.recv(), Ok(n + 1));
+                if n % 100 == 0 {
+                    gopark::sleep(std::time::Duration::from_micros(50));
+                }
+            }
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        asks.join().unwrap();
+        echo.join().unwrap();
+    });
+}

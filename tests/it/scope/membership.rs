@@ -201,3 +201,65 @@ fn a_scope_is_open_until_its_last_handle_is_dropped() {
     gate.open();
     task.join().unwrap();
 }
+
+#[test]
+fn a_task_that_moves_is_alive_in_one_scope_at_a_time() {
+    let (home, away) = (Scope::new("home"), Scope::new("away"));
+    let (gates, guest) = ([Gate::new(), Gate::new()], away.clone());
+    let held = gates.clone();
+    let task = go_in(&home, move || {
+        let moved = guest.move_in();
+        assert_eq!(Scope::current().id(), guest.id());
+        held[0].pass();
+        drop(moved);
+        assert_ne!(Scope::current().id(), guest.id());
+        held[1].pass();
+    });
+    let counts = || (home.live(), away.live(), home.born(), away.born());
+    parked(task.id(), WaitReason::ChanReceive);
+    assert_eq!(counts(), (0, 1, 1, 1));
+    assert_eq!((members(&home), members(&away)), (vec![], vec![task.id()]));
+    gates[0].open();
+    until("it is back", || members(&home) == [task.id()]);
+    assert_eq!(counts(), (1, 0, 2, 1));
+    gates[1].open();
+    task.join().unwrap();
+    assert_eq!(counts(), (0, 0, 2, 1));
+}
+
+#[test]
+fn a_task_that_panics_away_from_home_dies_at_home() {
+    let (home, away) = (Scope::new("home"), Scope::new("away"));
+    let guest = away.clone();
+    drop(go_in(&home, move || {
+        let _moved = guest.move_in();
+        panic!("away");
+    }));
+    until("it has ended", || home.live() == 0 && away.live() == 0);
+    assert_eq!((home.take_panics().len(), away.take_panics().len()), (1, 0));
+}
+
+#[test]
+fn a_thread_that_moves_only_enters() {
+    let scope = Scope::new("threads");
+    let moved = scope.move_in();
+    assert_eq!((Scope::current().id(), scope.live()), (scope.id(), 0));
+    drop(moved);
+    assert_ne!(Scope::current().id(), scope.id());
+}
+
+/// Guards that are not dropped in the order of a stack restore what they found.
+/// What that was is nobody else's scope later.
+#[test]
+fn guards_that_are_dropped_in_another_order_hand_over_no_scope() {
+    alone(here!(), &[], || {
+        let (a, b) = (Scope::new("a"), Scope::new("b"));
+        let (in_a, in_b) = (a.enter(), b.enter());
+        drop((in_a, in_b));
+        drop((a, b));
+        let others: Vec<_> = (0..20).map(|n| Scope::new(format!("other {n}"))).collect();
+        let child = gopark::go(|| Scope::current().id()).join().unwrap();
+        assert!(others.iter().all(|other| other.id() != child), "a child of another's scope");
+        assert!(others.iter().all(|other| other.born() == 0));
+    });
+}

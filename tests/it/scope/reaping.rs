@@ -531,6 +531,64 @@ fn a_task_that_parks_beside_a_siblings_unwind_does_not_spin() {
     });
 }
 
+/// Both unwind on one thread, the second one for a panic of its own, and wait
+/// in a destructor. A second unwind there would end the process.
+#[test]
+fn a_task_that_panics_beside_a_siblings_unwind_is_not_unwound_twice() {
+    struct Receives(Tally);
+    impl Drop for Receives {
+        fn drop(&mut self) {
+            for_ever();
+            self.0.add();
+        }
+    }
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        let lock = Arc::new(Mutex::new(()));
+        let guard = lock.lock();
+        let unwinding = unwinding(&lock);
+        let (scope, went_on) = (Scope::new("sibling"), Tally::new());
+        let receives = Receives(went_on.clone());
+        let task = go_in(&scope, move || {
+            let _receives = receives;
+            panic!("its own");
+        });
+        parked(task.id(), WaitReason::ChanReceiveNil);
+        assert_eq!(reap(&scope), (1, 0));
+        assert_eq!(went_on.count(), 1, "the receive in the destructor had an error to return");
+        assert_eq!(task.join().unwrap_err().to_string(), "the task panicked: its own");
+        drop(guard);
+        assert!(unwinding.join().is_err());
+    });
+}
+
+/// It has swallowed an unwind before the sibling began its own.
+#[test]
+fn a_stubborn_task_beside_a_siblings_unwind_is_abandoned() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        let (scope, swallowed) = (Scope::new("stubborn"), Tally::new());
+        let (count, gate) = (swallowed.clone(), Gate::new());
+        let held = gate.clone();
+        let task = go_in(&scope, move || {
+            let caught = catch_unwind(AssertUnwindSafe(|| panic!("and caught it")));
+            assert!(caught.is_err());
+            while catch_unwind(AssertUnwindSafe(|| held.pass())).is_err() {
+                count.add();
+            }
+        });
+        parked(task.id(), WaitReason::ChanReceive);
+        let lock = Arc::new(Mutex::new(()));
+        let guard = lock.lock();
+        let unwinding = unwinding(&lock);
+        assert_eq!(reap(&scope), (0, 1));
+        assert!(swallowed.count() <= 16);
+        assert_eq!(gopark::go(|| 7).join().unwrap(), 7, "the worker runs others");
+        gate.open();
+        task.join().unwrap();
+        drop(guard);
+        assert!(unwinding.join().is_err());
+    });
+}
+
 #[test]
 fn calls_in_a_destructor_return_their_errors() {
     alone(here!(), &[], || {

@@ -52,8 +52,9 @@ fn wait_ends_when_all_is_done() {
 fn it_counts() {
     let wg = WaitGroup::new();
     assert_eq!(format!("{wg:?}"), "WaitGroup { count: 0 }");
+    let clone = wg.clone();
     wg.add(3);
-    wg.clone().add(2);
+    clone.add(2);
     wg.add(0);
     assert_eq!(format!("{wg:?}"), "WaitGroup { count: 5 }");
     wg.done();

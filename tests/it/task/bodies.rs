@@ -2,6 +2,7 @@
 //! joiner, and dropped exactly once whatever happens to the handle.
 
 use crate::support::{Gate, Mark, Tally, parked, until};
+use gopark::Scope;
 use gopark::inspect::WaitReason;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -332,4 +333,23 @@ fn a_panic_in_the_drop_of_a_result_is_the_handles_owners() {
     for _ in 0..100 {
         assert_eq!(gopark::go(|| 1).join().unwrap(), 1);
     }
+}
+
+/// Nobody wants the result, so the task itself drops it, at its end.
+#[test]
+fn a_panic_in_the_drop_of_a_result_that_nobody_wants_is_an_unseen_one() {
+    let scope = Scope::new("bombs");
+    let gate = Gate::new();
+    for _ in 0..10 {
+        let (_in, held) = (scope.enter(), gate.clone());
+        drop(gopark::go(move || {
+            held.pass();
+            Bomb
+        }));
+    }
+    gate.open();
+    until("all have ended", || scope.live() == 0);
+    let panics = scope.take_panics();
+    assert_eq!(panics.len(), 10);
+    assert!(panics.iter().all(|panic| panic.message == "in a destructor"));
 }

@@ -1,7 +1,8 @@
 //! A task with a thread of its own.
 
-use crate::support::{Gate, info, parked, thread_id, until};
-use gopark::inspect::WaitReason;
+use crate::child::{Child, here, inside};
+use crate::support::{Gate, Tally, info, parked, thread_id, until};
+use gopark::inspect::{WaitReason, foreign_threads, mark_harness_thread};
 use gopark::{Builder, JoinHandle, chan};
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -150,4 +151,40 @@ fn it_parks_and_wakes_like_any_other() {
     }
     drop(to);
     echo.join().unwrap();
+}
+
+/// Address space for some threads, not for a hundred.
+#[test]
+fn a_thread_that_the_system_refuses_is_an_error_and_nothing_was_started() {
+    if inside(here!()) {
+        let (gate, started) = (Gate::new(), Tally::new());
+        let mut tasks = Vec::new();
+        let error = loop {
+            let (held, mark) = (gate.clone(), started.clone());
+            let body = move || {
+                mark.add();
+                held.pass();
+            };
+            match Builder::new().own_thread().go(body) {
+                Ok(task) => {
+                    parked(task.id(), WaitReason::ChanReceive);
+                    tasks.push(task);
+                }
+                Err(error) => break error,
+            }
+            assert!(tasks.len() < 100, "the limit is none");
+        };
+        println!("refused after {}: {error}", tasks.len());
+        assert!(!tasks.is_empty());
+        assert_eq!((started.count(), gopark::num_tasks()), (tasks.len(), tasks.len()));
+        // The runtime does not wait for a thread that never was.
+        mark_harness_thread();
+        until("all threads are known", || foreign_threads().is_empty());
+        gate.open();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        return;
+    }
+    let ended = Child::started_by("ulimit -v 2000000 && exec \"$0\" \"$@\"", here!()).run();
+    ended.passed(here!());
+    assert!(ended.stdout.contains("refused after"), "{}", ended.stdout);
 }
