@@ -68,9 +68,10 @@ impl<T> Ring<T> {
         // ORDERING: Acquire; pairs with the Release in put() and commit().
         let head = self.head.load(Ordering::Acquire);
         let tail = self.tail.load(Ordering::Acquire);
-        // A thief may have moved `head` past the tail that was read.
-        let len = tail.wrapping_sub(head);
-        if len > SIZE { 0 } else { len }
+        // The tail is not older than the head, so the difference is never below
+        // the truth at some moment in between; but it can be above the size, when
+        // entries were taken and put meanwhile. That ring is not empty.
+        tail.wrapping_sub(head).min(SIZE)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

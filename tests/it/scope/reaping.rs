@@ -561,17 +561,17 @@ fn a_task_that_panics_beside_a_siblings_unwind_is_not_unwound_twice() {
     });
 }
 
-/// It has swallowed an unwind before the sibling began its own.
+/// It catches whatever comes, beside a sibling whose unwind has parked. Sixteen
+/// attempts are made all the same, and not a million.
 #[test]
-fn a_stubborn_task_beside_a_siblings_unwind_is_abandoned() {
+fn a_stubborn_task_beside_a_siblings_unwind_is_given_up() {
     alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
         let (scope, swallowed) = (Scope::new("stubborn"), Tally::new());
-        let (count, gate) = (swallowed.clone(), Gate::new());
-        let held = gate.clone();
+        let (tx, rx) = chan::rendezvous::<()>();
+        let count = swallowed.clone();
         let task = go_in(&scope, move || {
-            let caught = catch_unwind(AssertUnwindSafe(|| panic!("and caught it")));
-            assert!(caught.is_err());
-            while catch_unwind(AssertUnwindSafe(|| held.pass())).is_err() {
+            while !rx.is_closed() {
+                let _ = catch_unwind(AssertUnwindSafe(|| rx.recv()));
                 count.add();
             }
         });
@@ -580,9 +580,9 @@ fn a_stubborn_task_beside_a_siblings_unwind_is_abandoned() {
         let guard = lock.lock();
         let unwinding = unwinding(&lock);
         assert_eq!(reap(&scope), (0, 1));
-        assert!(swallowed.count() <= 16);
+        assert!(swallowed.count() <= 16, "{} attempts", swallowed.count());
         assert_eq!(gopark::go(|| 7).join().unwrap(), 7, "the worker runs others");
-        gate.open();
+        tx.close();
         task.join().unwrap();
         drop(guard);
         assert!(unwinding.join().is_err());
