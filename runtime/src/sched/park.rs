@@ -144,6 +144,10 @@ fn park_task<C: Commit>(
     if (task.has(marked) || how.uninterruptible || task.no_park.get() != 0) && !may_park(task, how)
     {
         commit.cancel();
+        match unwinding_here() {
+            Unwinding::No => task.clear(flag::UNWINDING),
+            Unwinding::Yes | Unwinding::Perhaps => task.set(flag::UNWINDING),
+        }
         return Wake::Reaped;
     }
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
@@ -162,6 +166,9 @@ fn park_task<C: Commit>(
 #[inline(always)]
 pub(crate) fn leave(worker: &'static Worker, task: &'static Record, after: After) {
     if !thread_panics() {
+        if task.has(flag::UNWINDING) {
+            task.clear(flag::UNWINDING);
+        }
         return worker.leave(task, after);
     }
     let pin = Pin::new(worker, task);
@@ -198,34 +205,33 @@ fn thread_panics() -> bool {
     std::thread::panicking()
 }
 
-/// Is it this task that unwinds? The panic count is the thread's, so a sibling
-/// that has parked in the middle of its unwind counts too. As long as there is
-/// none, the count speaks of the running task; else the task's own mark does:
-/// the reaper sets it with its unwind, and a park while the count was clear.
-#[cold]
-fn is_unwinding(worker: &Worker, task: &Record) -> bool {
-    let unwinds = worker.unwinding.get() == 0 || task.has(flag::UNWINDING);
-    if unwinds {
-        task.set(flag::UNWINDING);
-    }
-    unwinds
-}
-
-/// Does the running task or thread unwind?
+/// What is known of the running task, whose thread has a panic count.
+///
+/// The count is the thread's, so a sibling that has parked in the middle of its
+/// unwind is counted too. Without such a one it speaks of the running task.
 #[cold]
 #[inline(never)]
-pub(crate) fn unwinds_here() -> bool {
-    thread_panics()
-        && match worker::current().and_then(|w| Some((w, w.running()?))) {
-            Some((worker, task)) => is_unwinding(worker, task),
-            None => true,
-        }
+pub(crate) fn unwinding_here() -> Unwinding {
+    if !thread_panics() {
+        return Unwinding::No;
+    }
+    match worker::current() {
+        Some(worker) if worker.unwinding.get() != 0 => Unwinding::Perhaps,
+        _ => Unwinding::Yes,
+    }
+}
+
+/// See [`unwinding_here`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unwinding {
+    No,
+    Yes,
+    Perhaps,
 }
 
 /// A task that parks while it unwinds resumes on the thread where it began to,
-/// whose panic count speaks of it. One that perhaps does not is bound as well.
+/// whose panic count speaks of it. One that perhaps does not is treated alike.
 struct Pin {
-    unwinds: bool,
     bound: bool,
 }
 
@@ -233,11 +239,9 @@ impl Pin {
     #[cold]
     #[inline(never)]
     fn new(worker: &'static Worker, task: &Record) -> Pin {
-        let pin = Pin {
-            unwinds: is_unwinding(worker, task),
-            bound: task.worker.load(Ordering::Relaxed).is_null(),
-        };
-        worker.unwinding.set(worker.unwinding.get() + usize::from(pin.unwinds));
+        let pin = Pin { bound: task.worker.load(Ordering::Relaxed).is_null() };
+        task.set(flag::UNWINDING);
+        worker.unwinding.set(worker.unwinding.get() + 1);
         if pin.bound {
             worker.bound_alive.set(worker.bound_alive.get() + 1);
             // ORDERING: Release; pairs with the Acquire in enqueue().
@@ -250,7 +254,7 @@ impl Pin {
     #[inline(never)]
     fn end(self, task: &Record) {
         let worker = worker::current().expect("a task resumes on a worker");
-        worker.unwinding.set(worker.unwinding.get() - usize::from(self.unwinds));
+        worker.unwinding.set(worker.unwinding.get() - 1);
         if self.bound {
             worker.bound_alive.set(worker.bound_alive.get() - 1);
             task.worker.store(core::ptr::null_mut(), Ordering::Relaxed);
@@ -303,8 +307,16 @@ pub(crate) fn on_reaped() {
         "a task tried to park inside gopark::no_park; release what must not be held across a park \
          first, or use a try_ call"
     );
-    if !unwinds_here() {
-        task::reap::unwind(task);
+    if !task.has(flag::UNWINDING) {
+        // So it was when it parked.
+        return task::reap::unwind(task);
+    }
+    match unwinding_here() {
+        Unwinding::No => task::reap::unwind(task),
+        Unwinding::Yes => {}
+        // A second unwind would end the process, so the call fails; but not for
+        // ever, or a task that tries again and again would never rest.
+        Unwinding::Perhaps => drop(task::reap::is_patient(task)),
     }
 }
 

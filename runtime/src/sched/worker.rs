@@ -152,7 +152,11 @@ impl Worker {
     pub(crate) fn try_launch(&'static self) -> io::Result<()> {
         let arg = ptr::from_ref(self).cast_mut().cast();
         // SAFETY: `main` takes a worker that is never freed (W3) and does not unwind.
-        unsafe { thread::spawn(main, arg) }
+        let started = unsafe { thread::spawn(main, arg) };
+        if started.is_err() {
+            self.tid.store(thread::ENDED, Ordering::Relaxed);
+        }
+        started
     }
 
     /// Starts the thread where nobody can be given an error.

@@ -100,6 +100,7 @@ fn take_orphan() -> Option<&'static Record> {
 }
 
 fn give_back(record: &'static Record) {
+    scope::leave_all(record);
     record.state.finish();
     SCHED.put_free(&[record]);
 }

@@ -2,7 +2,7 @@
 
 use super::packet::{self, ExitToken};
 use super::record::{Record, flag};
-use super::{registry, running};
+use super::{registry, running, scope};
 use crate::sched::park;
 use crate::sched::worker::{self, After};
 
@@ -23,6 +23,7 @@ fn end(record: &'static Record) {
     if care && record.join.ready() {
         packet::dispose_here(record);
     }
+    scope::leave_all(record);
     if record.has_extra() {
         // Dropped after the lock is released.
         let _extra = registry::with_lock(|| record.take_extra());

@@ -16,7 +16,7 @@ use super::registry::{self, Found};
 use super::running;
 use super::scope::{Scope, ScopeInner};
 use super::state::{Cause, Status};
-use crate::sched::park;
+use crate::sched::park::{self, Unwinding};
 use crate::sys::barrier;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -44,13 +44,19 @@ pub(crate) fn unwind(task: &Record) {
     if cfg!(not(panic = "unwind")) {
         return;
     }
-    task.reaps.set(task.reaps.get().saturating_add(1));
-    if task.reaps.get() > PATIENCE {
-        task.set(flag::ABANDONED);
-        return;
+    if is_patient(task) {
+        std::panic::resume_unwind(Box::new(ReapToken))
     }
-    task.set(flag::UNWINDING);
-    std::panic::resume_unwind(Box::new(ReapToken))
+}
+
+/// Counts one more attempt to end the task. `false`: it is given up.
+pub(crate) fn is_patient(task: &Record) -> bool {
+    task.reaps.set(task.reaps.get().saturating_add(1));
+    let patient = task.reaps.get() <= PATIENCE;
+    if !patient {
+        task.set(flag::ABANDONED);
+    }
+    patient
 }
 
 /// A point where a marked task ends although it need not park.
@@ -65,7 +71,7 @@ pub(crate) fn check_reap() {
 
 #[cold]
 fn check_marked(task: &Record) {
-    if !task.has(flag::ABANDONED) && !park::unwinds_here() {
+    if !task.has(flag::ABANDONED) && park::unwinding_here() == Unwinding::No {
         unwind(task);
     }
 }

@@ -86,7 +86,7 @@ pub(crate) mod flag {
     pub(crate) const UNINTERRUPTIBLE: u32 = 1 << 4;
     /// Belongs to a test harness: never a possible waker of other scopes.
     pub(crate) const HARNESS: u32 = 1 << 5;
-    /// Began to unwind; says something only while its thread is panicking.
+    /// Its thread had a panic count when it parked, or tried to.
     pub(crate) const UNWINDING: u32 = 1 << 6;
     /// All of them; the number of the life stands above.
     pub(super) const BITS: u32 = 8;

@@ -16,7 +16,7 @@
 //!   handle is left and nothing in it is alive; so a record's pointer to its
 //!   scope always points to a scope.
 
-use super::record::TaskId;
+use super::record::{Record, TaskId};
 use super::{TaskRef, registry};
 use crate::inspect::Member;
 use crate::sched::{self, worker};
@@ -328,7 +328,7 @@ impl Scope {
         let task = super::current();
         let before = Scope::handle(task.record().scope());
         self.inner.meet(before.inner);
-        task.record().set_scope(self.inner);
+        switch(task.record(), self.inner);
         Entered {
             task,
             id: task.id(),
@@ -455,10 +455,42 @@ impl Drop for Entered {
         if super::current().record().id() != self.id {
             return;
         }
-        self.task.record().set_scope(self.before.inner);
         if let Some(home) = &self.home {
             rehome(self.task, home.inner);
         }
+        switch(self.task.record(), self.before.inner);
+    }
+}
+
+/// The running task or thread is in another scope from now on. Its record keeps
+/// a handle to a scope that is not its home, so that the scope is not used again
+/// under it, whatever becomes of the guards.
+fn switch(record: &'static Record, to: &'static ScopeInner) {
+    let from = record.scope();
+    hold(record, to);
+    record.set_scope(to);
+    let_go(record, from);
+}
+
+/// Counts the record's handle to a scope that is not its home.
+fn hold(record: &Record, scope: &'static ScopeInner) {
+    if !core::ptr::eq(scope, record.home()) {
+        std::mem::forget(Scope::handle(scope));
+    }
+}
+
+/// Gives up what [`hold`] counted.
+fn let_go(record: &Record, scope: &'static ScopeInner) {
+    if !core::ptr::eq(scope, record.home()) {
+        drop(Scope { inner: scope });
+    }
+}
+
+/// A task or thread ends, wherever it is.
+#[inline]
+pub(crate) fn leave_all(record: &'static Record) {
+    if !core::ptr::eq(record.scope(), record.home()) {
+        switch(record, record.home());
     }
 }
 
@@ -468,7 +500,13 @@ fn rehome(task: TaskRef, to: &'static ScopeInner) {
     let shard = worker::current().expect("a running task has a worker").processor().id;
     let from = task.record().home();
     to.count_birth(Some(shard));
+    let at = task.record().scope();
+    // What counts as a handle of the record depends on its home.
+    let kept = Scope::handle(at);
+    let_go(task.record(), at);
     task.record().set_home(to);
+    hold(task.record(), at);
+    drop(kept);
     from.count_death(shard);
     from.notify();
 }

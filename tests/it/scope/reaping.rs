@@ -580,7 +580,8 @@ fn a_stubborn_task_beside_a_siblings_unwind_is_given_up() {
         let guard = lock.lock();
         let unwinding = unwinding(&lock);
         assert_eq!(reap(&scope), (0, 1));
-        assert!(swallowed.count() <= 16, "{} attempts", swallowed.count());
+        // And one more, which finds that it is enough.
+        assert!(swallowed.count() <= 17, "{} attempts", swallowed.count());
         assert_eq!(gopark::go(|| 7).join().unwrap(), 7, "the worker runs others");
         tx.close();
         task.join().unwrap();
