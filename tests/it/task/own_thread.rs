@@ -184,7 +184,9 @@ fn a_thread_that_the_system_refuses_is_an_error_and_nothing_was_started() {
         tasks.into_iter().for_each(|task| task.join().unwrap());
         return;
     }
-    let ended = Child::started_by("ulimit -v 2000000 && exec \"$0\" \"$@\"", here!()).run();
+    // Eight megabytes for each stack.
+    let script = "ulimit -s 8192 && ulimit -v 700000 && exec \"$0\" \"$@\"";
+    let ended = Child::started_by(script, here!()).run();
     ended.passed(here!());
     assert!(ended.stdout.contains("refused after"), "{}", ended.stdout);
 }
