@@ -79,6 +79,8 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `GOPARK_MAXPROCS` | how many tasks run at the same time; default: the CPUs that this process may use |
+//! | `GOPARK_STACK` | how many bytes of stack a task can use, such as `1M` or `512KiB`, at most `1G`; overrides [`stack_limit`](runtime::Config::stack_limit) and raises what a task asks for itself if that is less |
+//! | `GOPARK_DEBUG` | settings for finding faults, `name=value,name=value`; `help` prints them at the start |
 //!
 //! # Platforms
 //!

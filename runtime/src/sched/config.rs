@@ -1,26 +1,8 @@
-//! How many processors there are and in which mode the tasks run.
+//! What a program can say before the runtime starts.
 
-use super::SCHED;
+use super::settings::{MOST_PROCESSORS, Settings};
+use super::{SCHED, debug};
 use std::fmt;
-
-/// More processors than any machine has.
-const MOST: usize = 4096;
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Settings {
-    pub(crate) maxprocs: u32,
-    pub(crate) migrating: bool,
-}
-
-impl Settings {
-    /// For a start at first use, where nobody can be given an error.
-    pub(super) fn default_or_fatal() -> Settings {
-        match Config::new().settings() {
-            Ok(settings) => settings,
-            Err(error) => crate::sys::fatal(format_args!("{error}")),
-        }
-    }
-}
 
 /// Starts the runtime with other settings than its defaults.
 ///
@@ -34,8 +16,9 @@ impl Settings {
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use = "settings take effect with start()"]
 pub struct Config {
-    maxprocs: Option<usize>,
-    migrating: bool,
+    pub(super) maxprocs: Option<usize>,
+    pub(super) migrating: bool,
+    pub(super) stack_limit: Option<usize>,
 }
 
 /// Why the runtime did not start.
@@ -52,6 +35,18 @@ pub enum StartError {
         /// Where: the builder's method or the environment variable.
         source: &'static str,
     },
+    /// The size of a stack is no size, or more than 1 GiB.
+    StackLimit {
+        /// What was asked for.
+        value: String,
+        /// Where: the builder's method or the environment variable.
+        source: &'static str,
+    },
+    /// The environment variable `GOPARK_DEBUG` has something that it cannot have.
+    Debug {
+        /// The part between two commas.
+        setting: String,
+    },
 }
 
 impl fmt::Display for StartError {
@@ -63,8 +58,17 @@ impl fmt::Display for StartError {
             ),
             StartError::MaxProcs { value, source } => write!(
                 f,
-                "{source} is {value:?}, but the number of processors must be between 1 and {MOST}"
+                "{source} is {value:?}, but the number of processors must be between 1 and \
+                 {MOST_PROCESSORS}"
             ),
+            StartError::StackLimit { value, source } => write!(
+                f,
+                "{source} is {value:?}, but the size of a stack is a number of bytes such as 512K, \
+                 1M or 64M, at most 1G"
+            ),
+            StartError::Debug { setting } => {
+                write!(f, "GOPARK_DEBUG has {setting:?}, which is none of\n{}", debug::List)
+            }
         }
     }
 }
@@ -81,6 +85,23 @@ impl Config {
     /// the environment variable `GOPARK_MAXPROCS`.
     pub fn maxprocs(mut self, n: usize) -> Config {
         self.maxprocs = Some(n);
+        self
+    }
+
+    /// How many bytes of stack a task can use that does not say it itself, at
+    /// most 1 GiB; rounded up to 64, 256 or 512 KiB, 1, 8 or 64 MiB or 1 GiB. The
+    /// environment variable `GOPARK_STACK` overrides this, so that a program
+    /// that overflows is mended without touching its code. Default: 512 KiB, and
+    /// 1 MiB with debug assertions.
+    ///
+    /// A larger stack costs address space, and memory only for what a task uses.
+    ///
+    /// ```
+    /// gopark::runtime::Config::new().stack_limit(8 << 20).start()?;
+    /// # Ok::<(), gopark::runtime::StartError>(())
+    /// ```
+    pub fn stack_limit(mut self, bytes: usize) -> Config {
+        self.stack_limit = Some(bytes);
         self
     }
 
@@ -103,30 +124,12 @@ impl Config {
     /// Starts the runtime.
     ///
     /// # Errors
-    /// [`StartError::AlreadyStarted`] if it runs, [`StartError::MaxProcs`] if
-    /// the number of processors makes no sense.
+    /// [`StartError::AlreadyStarted`] if it runs; the others if a setting, made
+    /// here or in the environment, makes no sense.
     pub fn start(self) -> Result<(), StartError> {
-        let settings = self.settings()?;
+        let settings = Settings::of(self)?;
         if super::start(|| settings) { Ok(()) } else { Err(StartError::AlreadyStarted) }
     }
-
-    fn settings(self) -> Result<Settings, StartError> {
-        let maxprocs = match self.maxprocs {
-            Some(n) => check(n, n.to_string(), "Config::maxprocs")?,
-            None => match std::env::var_os("GOPARK_MAXPROCS") {
-                Some(value) if !value.is_empty() => {
-                    let text = value.to_string_lossy().into_owned();
-                    check(text.trim().parse().unwrap_or(0), text, "GOPARK_MAXPROCS")?
-                }
-                _ => std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST)) as u32,
-            },
-        };
-        Ok(Settings { maxprocs, migrating: self.migrating })
-    }
-}
-
-fn check(n: usize, value: String, source: &'static str) -> Result<u32, StartError> {
-    if (1..=MOST).contains(&n) { Ok(n as u32) } else { Err(StartError::MaxProcs { value, source }) }
 }
 
 /// Whether tasks may move between threads after they have started.

@@ -9,7 +9,9 @@
 //! | `worker.rs` | how a task runs and what happens when it leaves |
 //! | `find.rs` | which task runs next, who gets a processor |
 //! | `park.rs` | the two doors: `park` and `ready` |
-//! | `config.rs` | how many processors, which mode |
+//! | `config.rs` | what a program can set |
+//! | `settings.rs` | which of program and environment wins |
+//! | `debug.rs` | what `GOPARK_DEBUG` can be |
 //!
 //! # Bound and migrating
 //! A suspended stack may hold values that are tied to the thread they were made
@@ -30,20 +32,22 @@
 //! on the way of a task that runs where its processor found it.
 
 pub(crate) mod config;
+mod debug;
 pub(crate) mod find;
 pub(crate) mod park;
 pub(crate) mod processor;
 pub(crate) mod queue;
+pub(crate) mod settings;
 pub(crate) mod worker;
 
 use crate::stack::overflow;
 use crate::sys::barrier;
 use crate::sys::lock::RawLock;
 use crate::task::record::Record;
-use config::Settings;
 use core::cell::UnsafeCell;
 use idle::IdleWord;
 use processor::Processor;
+use settings::Settings;
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -129,6 +133,7 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
     SCHED.processors.get_or_init(|| {
         first = true;
         let settings = *SCHED.settings.get_or_init(settings);
+        settings.apply();
         barrier::init();
         overflow::install();
         (0..settings.maxprocs).map(|id| Processor::new(id, settings.maxprocs)).collect()

@@ -17,7 +17,7 @@ pub(crate) struct Class(u8);
 
 /// Of tasks that ask for nothing: 512 KiB, and twice as much with debug
 /// assertions, whose frames are several times larger.
-const USUAL: Class = Class(if cfg!(debug_assertions) { 3 } else { 2 });
+pub(crate) const USUAL: Class = Class(if cfg!(debug_assertions) { 3 } else { 2 });
 
 /// What tasks get that ask for nothing.
 static DEFAULT: AtomicU8 = AtomicU8::new(USUAL.0);

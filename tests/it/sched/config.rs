@@ -1,4 +1,4 @@
-//! How many processors.
+//! Settings: from the program, from the environment, and which of them wins.
 
 use crate::child::{Child, alone, here, inside};
 use gopark::runtime::{Config, StartError, is_migrating};
@@ -81,6 +81,112 @@ fn a_bad_environment_is_an_error_of_start() {
         Config::new().maxprocs(2).start().unwrap();
         assert_eq!(gopark::maxprocs(), 2);
     });
+}
+
+/// Whatever the first use is, it says what is wrong and what would be right.
+#[test]
+fn a_setting_that_makes_no_sense_ends_the_process_at_first_use() {
+    if inside(here!()) {
+        println!("it began");
+        gopark::go(|| ()).join().unwrap();
+        println!("it ran");
+        return;
+    }
+    let size = "but the size of a stack is a number of bytes such as 512K, 1M or 64M, at most 1G";
+    let list =
+        ["which is none of\n", "\n  guardpages=0|1 ", "\n  shrinkstackoff=0|1 ", "\n  help "];
+    let bad: [(_, &[u8], _, &[&str]); 8] = [
+        ("GOPARK_STACK", b"2G", "is \"2G\"", &[size]),
+        ("GOPARK_STACK", b"0", "is \"0\"", &[size]),
+        ("GOPARK_STACK", b"1.5M", "is \"1.5M\"", &[size]),
+        ("GOPARK_STACK", b"1M\xFF", "is \"1M\u{FFFD}\"", &[size]),
+        ("GOPARK_DEBUG", b"guardpage=0", "has \"guardpage=0\"", &list),
+        ("GOPARK_DEBUG", b"guardpages=0,shrinkstackoff=2", "has \"shrinkstackoff=2\"", &list),
+        ("GOPARK_DEBUG", b"help,guardpages", "has \"guardpages\"", &list),
+        ("GOPARK_DEBUG", b"help\xFF", "has \"help\u{FFFD}\"", &list),
+    ];
+    for (name, value, says, and) in bad {
+        let ended = Child::new(here!()).env(name, OsStr::from_bytes(value)).run();
+        assert!(!ended.status.success(), "{says} was accepted");
+        assert!(ended.stdout.contains("it began") && !ended.stdout.contains("it ran"));
+        let says = format!("gopark: fatal error: {name} {says}, ");
+        for part in and.iter().chain([&says.as_str()]) {
+            assert!(ended.stderr.contains(part), "does not say {part:?}:\n{}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_setting_that_makes_no_sense_is_an_error_of_start() {
+    type Is = fn(&StartError) -> bool;
+    let bad: [(_, _, Is); 2] = [
+        (
+            "GOPARK_STACK",
+            "much",
+            |error| matches!(error, StartError::StackLimit { value, source: "GOPARK_STACK" } if value == "much"),
+        ),
+        (
+            "GOPARK_DEBUG",
+            "more=1",
+            |error| matches!(error, StartError::Debug { setting } if setting == "more=1"),
+        ),
+    ];
+    for (name, value, is) in bad {
+        if inside(here!()) {
+            if std::env::var_os(name).is_some() {
+                // Also where the program says how large stacks are: what the
+                // user says would win.
+                for config in [Config::new(), Config::new().stack_limit(1 << 20)] {
+                    let error = config.start().unwrap_err();
+                    assert!(is(&error), "{error:?}");
+                }
+            }
+            continue;
+        }
+        Child::new(here!()).env(name, value).run().passed(here!());
+    }
+}
+
+#[test]
+fn a_stack_that_cannot_be_is_an_error_of_start() {
+    alone(here!(), &[], || {
+        let error = Config::new().stack_limit((1 << 30) + 1).start().unwrap_err();
+        assert!(matches!(error, StartError::StackLimit { .. }), "{error:?}");
+        assert!(error.to_string().starts_with("Config::stack_limit is \"1073741825\""), "{error}");
+        // Nothing was started.
+        Config::new().stack_limit(1 << 30).start().unwrap();
+    });
+}
+
+#[test]
+fn variables_without_a_value_are_not_set() {
+    alone(here!(), &[("GOPARK_STACK", ""), ("GOPARK_DEBUG", "")], || {
+        Config::new().start().unwrap();
+        assert_eq!(gopark::go(|| 7).join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn help_lists_the_debug_settings_once_and_the_program_goes_on() {
+    if inside(here!()) {
+        // Settings that were read for nothing say nothing.
+        Config::new().maxprocs(0).start().unwrap_err();
+        println!("it ran: {}", gopark::go(|| 7).join().unwrap());
+        Config::new().start().unwrap_err();
+        return;
+    }
+    let ended = Child::new(here!()).env("GOPARK_DEBUG", "help").run();
+    ended.passed(here!());
+    assert!(ended.stdout.contains("it ran: 7"), "{}", ended.stdout);
+    assert_eq!(ended.stderr.matches("GOPARK_DEBUG is a list").count(), 1, "{}", ended.stderr);
+    for name in ["guardpages=0|1", "shrinkstackoff=0|1", "help"] {
+        let lines = ended.stderr.lines();
+        let lines = lines.filter(|line| line.trim_start().split(' ').next() == Some(name));
+        assert_eq!(lines.count(), 1, "{name}:\n{}", ended.stderr);
+    }
+    let silent = Child::new(here!()).env("GOPARK_DEBUG", "guardpages=1").run();
+    silent.passed(here!());
+    assert!(!silent.stderr.contains("GOPARK_DEBUG"), "{}", silent.stderr);
 }
 
 #[test]

@@ -1,0 +1,330 @@
+//! The settings of this process, from its program and its environment.
+
+use super::config::{Config, StartError};
+use super::debug;
+use crate::stack::class::{Class, USUAL};
+use std::ffi::OsString;
+
+/// More processors than any machine has.
+pub(super) const MOST_PROCESSORS: usize = 4096;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) maxprocs: u32,
+    pub(crate) migrating: bool,
+    /// Of tasks that ask for nothing.
+    pub(crate) stack: Class,
+    /// Also of tasks that ask for less.
+    pub(crate) least_stack: Option<Class>,
+    /// Are the stacks of parked tasks trimmed?
+    pub(crate) shrink: bool,
+    /// May stacks be guarded by `MADV_GUARD_INSTALL`?
+    pub(crate) guard_pages: bool,
+    /// Does somebody want to know what `GOPARK_DEBUG` can be?
+    pub(super) help: bool,
+}
+
+impl Settings {
+    /// For a start at first use, where nobody can be given an error.
+    pub(super) fn default_or_fatal() -> Settings {
+        match Settings::of(Config::new()) {
+            Ok(settings) => settings,
+            Err(error) => crate::sys::fatal(format_args!("{error}")),
+        }
+    }
+
+    pub(super) fn of(config: Config) -> Result<Settings, StartError> {
+        Settings::read(config, |name| std::env::var_os(name))
+    }
+
+    /// `env` is the environment. An empty variable is one that is not set.
+    fn read(
+        config: Config,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Settings, StartError> {
+        let env = |name| {
+            // What is no text becomes one that nothing below takes.
+            env(name).filter(|value| !value.is_empty()).map(|v| v.to_string_lossy().into_owned())
+        };
+        let maxprocs = match config.maxprocs {
+            Some(n) => processors(n, n.to_string(), "Config::maxprocs")?,
+            None => match env("GOPARK_MAXPROCS") {
+                Some(text) => {
+                    processors(text.trim().parse().unwrap_or(0), text, "GOPARK_MAXPROCS")?
+                }
+                None => all_cpus(),
+            },
+        };
+        let program = match config.stack_limit {
+            Some(n) => Some(stack(Some(n), n.to_string(), "Config::stack_limit")?),
+            None => None,
+        };
+        let user = match env("GOPARK_STACK") {
+            Some(text) => Some(stack(bytes(text.trim()), text, "GOPARK_STACK")?),
+            None => None,
+        };
+        let mut settings = Settings {
+            maxprocs,
+            migrating: config.migrating,
+            stack: user.or(program).unwrap_or(USUAL),
+            least_stack: user,
+            shrink: true,
+            guard_pages: true,
+            help: false,
+        };
+        debug::read(&env("GOPARK_DEBUG").unwrap_or_default(), &mut settings)?;
+        Ok(settings)
+    }
+
+    /// For the start that these are the settings of.
+    pub(super) fn apply(&self) {
+        Class::set(Some(self.stack), self.least_stack);
+        if self.help {
+            debug::help();
+        }
+    }
+}
+
+fn all_cpus() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_PROCESSORS)) as u32
+}
+
+fn processors(n: usize, value: String, source: &'static str) -> Result<u32, StartError> {
+    if (1..=MOST_PROCESSORS).contains(&n) {
+        Ok(n as u32)
+    } else {
+        Err(StartError::MaxProcs { value, source })
+    }
+}
+
+fn stack(bytes: Option<usize>, value: String, source: &'static str) -> Result<Class, StartError> {
+    bytes.and_then(Class::for_bytes).ok_or(StartError::StackLimit { value, source })
+}
+
+/// `512K`, `512KiB` and `524288` are the same, in small letters too. Nothing and
+/// zero are no sizes.
+fn bytes(text: &str) -> Option<usize> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" => 0,
+        "k" | "kib" => 10,
+        "m" | "mib" => 20,
+        "g" | "gib" => 30,
+        _ => return None,
+    };
+    number.parse::<usize>().ok().filter(|&n| n > 0)?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    /// With an environment of these variables.
+    fn read(config: Config, env: &[(&str, &OsStr)]) -> Result<Settings, StartError> {
+        Settings::read(config, |name| {
+            env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_os_string())
+        })
+    }
+
+    fn with(name: &str, value: impl AsRef<OsStr>) -> Result<Settings, StartError> {
+        read(Config::new(), &[(name, value.as_ref())])
+    }
+
+    fn class(bytes: usize) -> Class {
+        Class::for_bytes(bytes).unwrap()
+    }
+
+    #[test]
+    fn nothing_said() {
+        let settings = read(Config::new(), &[]).unwrap();
+        assert_eq!(settings.stack, USUAL);
+        assert_eq!(settings.least_stack, None);
+        assert!(settings.shrink && settings.guard_pages && !settings.help && !settings.migrating);
+        let empty = OsStr::new("");
+        let names = ["GOPARK_MAXPROCS", "GOPARK_STACK", "GOPARK_DEBUG"];
+        let unset = read(Config::new(), &names.map(|name| (name, empty))).unwrap();
+        assert_eq!(format!("{settings:?}"), format!("{unset:?}"));
+    }
+
+    #[test]
+    fn every_form_of_a_size() {
+        let sizes = [
+            ("1", 64 << 10),
+            ("65536", 64 << 10),
+            ("65537", 256 << 10),
+            ("00064K", 64 << 10),
+            ("64KiB", 64 << 10),
+            ("256k", 256 << 10),
+            ("257kib", 512 << 10),
+            (" 512K ", 512 << 10),
+            ("513K", 1 << 20),
+            ("1M", 1 << 20),
+            ("1024K", 1 << 20),
+            ("1MiB", 1 << 20),
+            ("2m", 8 << 20),
+            ("9mib", 64 << 20),
+            ("64M", 64 << 20),
+            ("65M", 1 << 30),
+            ("1G", 1 << 30),
+            ("1GiB", 1 << 30),
+            ("1024M", 1 << 30),
+            ("1073741824", 1 << 30),
+        ];
+        for (text, usable) in sizes {
+            let settings = with("GOPARK_STACK", text).unwrap();
+            assert_eq!(settings.stack, class(usable), "{text:?}");
+            assert_eq!(settings.least_stack, Some(class(usable)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_size() {
+        let bad: [&[u8]; 21] = [
+            b"0",
+            b"0M",
+            b" ",
+            b"K",
+            b"-1",
+            b"+1M",
+            b"1.5M",
+            b"1 M",
+            b"1,5M",
+            b"0x10000",
+            b"1e6",
+            b"1T",
+            b"1B",
+            b"1KB",
+            b"1Kb",
+            b"1MM",
+            b"big",
+            b"2G",
+            b"1073741825",
+            b"18446744073709551617",
+            b"1M\xFF",
+        ];
+        for bytes in bad {
+            let error = with("GOPARK_STACK", OsStr::from_bytes(bytes)).unwrap_err();
+            let value = String::from_utf8_lossy(bytes).into_owned();
+            assert_eq!(error, StartError::StackLimit { value, source: "GOPARK_STACK" });
+        }
+        // Bits that a shift would lose.
+        with("GOPARK_STACK", format!("{}G", (1u64 << 34) + 1)).unwrap_err();
+        with("GOPARK_STACK", format!("{}K", u64::MAX)).unwrap_err();
+    }
+
+    #[test]
+    fn the_size_in_the_environment_wins() {
+        let small = Config::new().stack_limit(100 << 10);
+        let settings = read(small, &[]).unwrap();
+        assert_eq!((settings.stack, settings.least_stack), (class(256 << 10), None));
+        for env in ["64K", "8M"] {
+            let settings = read(small, &[("GOPARK_STACK", env.as_ref())]).unwrap();
+            let said = class(bytes(env).unwrap());
+            assert_eq!((settings.stack, settings.least_stack), (said, Some(said)));
+        }
+        assert_eq!(read(Config::new().stack_limit(0), &[]).unwrap().stack, class(0));
+        // A program that asks for what cannot be has a fault whatever wins.
+        for env in ["", "1M", "big"] {
+            let error =
+                read(Config::new().stack_limit((1 << 30) + 1), &[("GOPARK_STACK", env.as_ref())]);
+            let value = "1073741825".to_owned();
+            let source = "Config::stack_limit";
+            assert_eq!(error.unwrap_err(), StartError::StackLimit { value, source });
+        }
+    }
+
+    #[test]
+    fn the_number_of_processors_in_the_program_wins() {
+        let env = [("GOPARK_MAXPROCS", OsStr::new("3"))];
+        assert_eq!(read(Config::new(), &env).unwrap().maxprocs, 3);
+        assert_eq!(read(Config::new().maxprocs(5), &env).unwrap().maxprocs, 5);
+    }
+
+    #[test]
+    fn every_debug_setting() {
+        // shrink, guard_pages, help
+        let lists = [
+            ("shrinkstackoff=1", (false, true, false)),
+            ("shrinkstackoff=0", (true, true, false)),
+            ("guardpages=0", (true, false, false)),
+            ("guardpages=1", (true, true, false)),
+            ("shrinkstackoff=1,guardpages=0", (false, false, false)),
+            ("guardpages=0,shrinkstackoff=1", (false, false, false)),
+            (" shrinkstackoff=1 , guardpages=0 ", (false, false, false)),
+            // A list that was added to, at either end of nothing.
+            (",guardpages=0", (true, false, false)),
+            ("guardpages=0,,", (true, false, false)),
+            (" ", (true, true, false)),
+            // The last one wins.
+            ("guardpages=0,guardpages=1", (true, true, false)),
+            ("help", (true, true, true)),
+            ("help,guardpages=0", (true, false, true)),
+        ];
+        for (list, expected) in lists {
+            let settings = with("GOPARK_DEBUG", list).unwrap();
+            let found = (settings.shrink, settings.guard_pages, settings.help);
+            assert_eq!(found, expected, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_debug_setting() {
+        let bad = [
+            "guardpages",
+            "guardpages=",
+            "guardpages=2",
+            "guardpages=-1",
+            "guardpages=yes",
+            "guardpages=0=1",
+            "guardpages =0",
+            "GuardPages=0",
+            "guardpages:0",
+            "=1",
+            "=",
+            "help=1",
+            "schedtrace=1000",
+            "4294967296",
+            "shrinkstackoff=4294967296",
+        ];
+        for part in bad {
+            let setting = part.to_owned();
+            let error = Err(StartError::Debug { setting });
+            for list in [part.to_owned(), format!("help,{part}"), format!("{part},guardpages=0")] {
+                assert_eq!(with("GOPARK_DEBUG", list).map(|_| ()), error);
+            }
+        }
+        let error = with("GOPARK_DEBUG", OsStr::from_bytes(b"help\xFF")).unwrap_err();
+        assert_eq!(error, StartError::Debug { setting: "help\u{FFFD}".to_owned() });
+    }
+
+    #[test]
+    fn errors_say_what_would_be_right() {
+        let says = [
+            (
+                with("GOPARK_STACK", "2G").unwrap_err(),
+                "GOPARK_STACK is \"2G\", but the size of a stack is a number of bytes such as 512K, \
+                 1M or 64M, at most 1G",
+            ),
+            (
+                read(Config::new().stack_limit(2 << 30), &[]).unwrap_err(),
+                "Config::stack_limit is \"2147483648\", but the size of a stack is a number of bytes \
+                 such as 512K, 1M or 64M, at most 1G",
+            ),
+            (
+                with("GOPARK_DEBUG", "guardpages=0,shrinkstack=1").unwrap_err(),
+                "GOPARK_DEBUG has \"shrinkstack=1\", which is none of\
+                 \n  guardpages=0|1       0: guards of stacks are made by mprotect, as on Linux before \
+                 6.13; default 1\
+                 \n  shrinkstackoff=0|1   1: stacks of parked tasks keep the memory they do not need; \
+                 default 0\
+                 \n  help                 prints this list",
+            ),
+        ];
+        for (error, text) in says {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}
