@@ -89,9 +89,10 @@
 #![deny(unsafe_code)]
 
 // In the order of their dependence: a room uses only what stands before it.
-// Three pairs are the exceptions that a runtime cannot avoid: `task` makes
-// tasks runnable in `sched`, `sched` arms timers in `time`, and the fault
-// handler of `stack` names the running task.
+// Four pairs are the exceptions that a runtime cannot avoid: `task` makes
+// tasks runnable in `sched`, `sched` arms timers in `time`, the fault handler
+// of `stack` names the running task, and its public functions ask the scheduler
+// what there is.
 #[cfg(any(runtime, loom))]
 #[cfg_attr(runtime, expect(unsafe_code, reason = "the door to the operating system"))]
 pub(crate) mod sys;
@@ -101,7 +102,7 @@ pub(crate) mod sys;
 pub(crate) mod arch;
 #[cfg(runtime)]
 #[expect(unsafe_code, reason = "memory for stacks")]
-pub(crate) mod stack;
+pub mod stack;
 
 #[cfg(any(runtime, loom))]
 #[path = "sched/idle.rs"]

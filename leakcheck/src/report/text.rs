@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use gopark::UnseenPanic;
-use gopark::inspect::{Snapshot, TaskInfo, WaitReason, source, write_go_dump};
+use gopark::inspect::{TaskInfo, WaitReason, source, write_go_dump};
 
 use super::{Group, Report, State, Subject, Wakers};
 
@@ -292,9 +292,9 @@ fn write_dump(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         return Ok(());
     }
     dumped.sort_unstable();
-    let tasks = dumped.into_iter().map(|index| report.tasks[index].clone()).collect();
+    let tasks: Vec<_> = dumped.into_iter().map(|index| report.tasks[index].clone()).collect();
     writeln!(f)?;
-    write_go_dump(f, &Snapshot { tasks })?;
+    write_go_dump(f, &tasks)?;
     if left_out > 0 {
         writeln!(f, "\n({} left out of the dump: equal to one above)", Count(left_out, "task"))?;
     }

@@ -1,7 +1,7 @@
 //! What a leak check counts: who is blocked, and who might still wake somebody.
 
 use super::Status;
-use crate::sched::SCHED;
+use crate::sched::{SCHED, sysmon};
 use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::scope::{self, Scope, ScopeId};
@@ -99,11 +99,12 @@ impl Census {
 type Look = (TaskId, ScopeId, bool, bool, bool);
 
 fn look(record: &Record) -> Option<Look> {
-    let status = record.state.read().status();
+    let reading = record.state.read();
+    let status = reading.status();
     if matches!(status, Status::Idle | Status::Dead) {
         return None;
     }
-    let parked = matches!(status, Status::Waiting | Status::Leaked);
+    let parked = reading.parked();
     let blocked = parked && record.reason().durable() && record.until() == u64::MAX;
     let scope = if record.has(flag::THREAD) { record.scope() } else { record.home() };
     Some((record.id(), scope.id(), scope.is_open(), blocked, status == Status::Runnable))
@@ -173,7 +174,7 @@ fn list_with_ours() -> (Vec<thread::ThreadKey>, Vec<u32>) {
         let alive = thread::list();
         let mut ours: Vec<u32> =
             SCHED.workers().iter().map(|w| w.tid.load(Ordering::Relaxed)).collect();
-        ours.push(time::thread_id());
+        ours.extend([time::thread_id(), sysmon::thread_id()]);
         if !ours.contains(&0) {
             return (alive, ours);
         }

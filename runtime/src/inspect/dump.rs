@@ -14,8 +14,8 @@
 use super::{Kind, Snapshot, Status, TaskInfo, source};
 use std::fmt;
 
-/// Writes the tasks of a snapshot in Go's form, adopted threads included; blank
-/// lines between them.
+/// Writes tasks in Go's form, adopted threads too; blank lines between them. A
+/// [`Snapshot`]'s `Display` is the same of all its tasks.
 ///
 /// # Errors
 /// Those of `out`.
@@ -24,11 +24,11 @@ use std::fmt;
 /// use gopark::inspect::{Snapshot, write_go_dump};
 ///
 /// let mut text = String::new();
-/// write_go_dump(&mut text, &Snapshot::all()).unwrap();
+/// write_go_dump(&mut text, &Snapshot::all().tasks).unwrap();
 /// assert!(text.is_empty() || text.starts_with("goroutine "));
 /// ```
-pub fn write_go_dump(out: &mut dyn fmt::Write, snapshot: &Snapshot) -> fmt::Result {
-    for (n, task) in snapshot.tasks.iter().enumerate() {
+pub fn write_go_dump(out: &mut dyn fmt::Write, tasks: &[TaskInfo]) -> fmt::Result {
+    for (n, task) in tasks.iter().enumerate() {
         if n > 0 {
             out.write_char('\n')?;
         }
@@ -69,6 +69,6 @@ fn write_task(out: &mut dyn fmt::Write, task: &TaskInfo) -> fmt::Result {
 
 impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_go_dump(f, self)
+        write_go_dump(f, &self.tasks)
     }
 }

@@ -28,6 +28,7 @@
 
 mod census;
 mod dump;
+mod groups;
 mod snapshot;
 pub mod source;
 
@@ -36,4 +37,5 @@ pub use crate::task::scope::ScopeId;
 pub use crate::task::state::Status;
 pub use census::{Census, Member, foreign_threads, mark_harness_thread};
 pub use dump::write_go_dump;
-pub use snapshot::{Kind, Snapshot, TaskInfo, Wait};
+pub use groups::{Group, groups};
+pub use snapshot::{Kind, Snapshot, StackInfo, TaskInfo, Wait};

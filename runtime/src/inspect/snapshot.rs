@@ -1,6 +1,7 @@
 //! The one view of all tasks.
 
 use super::{Status, WaitReason};
+use crate::stack;
 use crate::sys::clock;
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::registry;
@@ -11,9 +12,12 @@ use std::time::Duration;
 
 /// All tasks, or those of a scope, each as it was at one moment.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// Sorted by number.
     pub tasks: Vec<TaskInfo>,
+    /// All stacks of the process.
+    pub stacks: stack::Usage,
 }
 
 /// A task of ours, or an OS thread that was adopted.
@@ -58,6 +62,8 @@ pub struct TaskInfo {
     pub scope_open: bool,
     /// The worker that it is bound to.
     pub worker: Option<u32>,
+    /// Its stack; `None` for a thread, and for a task that has not started.
+    pub stack: Option<StackInfo>,
     /// Equal stamps of one task mean that it was in one state all the time.
     pub stamp: u64,
 }
@@ -76,6 +82,18 @@ pub struct Wait {
     pub timed: bool,
     /// When that timer fires.
     pub left: Option<Duration>,
+}
+
+/// A task's stack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct StackInfo {
+    /// Usable bytes.
+    pub limit: usize,
+    /// Bytes in use; `None` while the task runs or is on a segment.
+    pub depth: Option<usize>,
+    /// Segments that [`stack::grow`] has put it on; at most 511 are counted.
+    pub segments: usize,
 }
 
 impl TaskInfo {
@@ -104,7 +122,7 @@ impl Snapshot {
 
     fn sorted(mut tasks: Vec<TaskInfo>) -> Snapshot {
         tasks.sort_by_key(|task| task.id);
-        Snapshot { tasks }
+        Snapshot { tasks, stacks: stack::usage() }
     }
 }
 
@@ -113,8 +131,9 @@ impl Snapshot {
 fn read(record: &Record) -> Option<TaskInfo> {
     let life = record.life();
     let (stamp, info) = record.observe(|record| {
-        let status = record.state.read().status();
-        let parked = matches!(status, Status::Waiting | Status::Leaked);
+        let reading = record.state.read();
+        let status = reading.status();
+        let parked = reading.parked();
         if matches!(status, Status::Idle | Status::Dead) {
             return None;
         }
@@ -141,6 +160,7 @@ fn read(record: &Record) -> Option<TaskInfo> {
             scope_open: scope.is_open(),
             // SAFETY: null, or a worker, and those are never freed (W3).
             worker: unsafe { worker.as_ref() }.map(|w| w.id),
+            stack: stack_info(record, status),
             stamp: 0,
         })
     })?;
@@ -157,6 +177,18 @@ fn read(record: &Record) -> Option<TaskInfo> {
         info.labels = extra.labels;
     }
     Some(info)
+}
+
+fn stack_info(record: &Record, status: Status) -> Option<StackInfo> {
+    let place = record.place();
+    let stack = place.stack()?;
+    let sp = record.sp.load(Ordering::Relaxed).addr();
+    let still = status != Status::Running && stack.contains(sp);
+    Some(StackInfo {
+        limit: stack.class().usable(),
+        depth: still.then(|| stack.top().addr() - sp),
+        segments: place.segments(),
+    })
 }
 
 fn wait(record: &Record) -> Option<Wait> {

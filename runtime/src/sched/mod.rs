@@ -9,6 +9,7 @@
 //! | `worker.rs` | how a task runs and what happens when it leaves |
 //! | `find.rs` | which task runs next, who gets a processor |
 //! | `park.rs` | the two doors: `park` and `ready` |
+//! | `sysmon.rs` | what is done beside the workers: trimming |
 //! | `config.rs` | what a program can set |
 //! | `settings.rs` | which of program and environment wins |
 //! | `debug.rs` | what `GOPARK_DEBUG` can be |
@@ -38,6 +39,7 @@ pub(crate) mod park;
 pub(crate) mod processor;
 pub(crate) mod queue;
 pub(crate) mod settings;
+pub(crate) mod sysmon;
 pub(crate) mod worker;
 
 use crate::stack::overflow;
@@ -74,6 +76,7 @@ pub(crate) struct Shared {
     /// Unused records. A vector, not a list through the records: taking one
     /// must not wait for its cache line.
     free: Vec<&'static Record>,
+    sysmon_sleeps: bool,
     workers: Vec<&'static Worker>,
 }
 
@@ -111,6 +114,7 @@ pub(crate) static SCHED: Sched = Sched {
         anyone_queued: false,
         global: VecDeque::new(),
         free: Vec::new(),
+        sysmon_sleeps: false,
         workers: Vec::new(),
     }),
     counts: Counts { global: AtomicUsize::new(0), fifo: AtomicUsize::new(0) },
@@ -147,6 +151,9 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
         SCHED.idle.before_last_look();
         if SCHED.has_work() {
             find::wake_one();
+        }
+        if let Err(error) = sysmon::start() {
+            crate::sys::fatal(format_args!("cannot start the thread of sysmon: {error}"));
         }
     }
     first
@@ -265,6 +272,30 @@ impl Sched {
         self.locked(|s| s.workers.clone())
     }
 
+    /// Are the stacks of parked tasks trimmed?
+    fn shrinks(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.shrink)
+    }
+
+    /// Scheduling decisions so far.
+    fn ticks(&self) -> u64 {
+        self.processors().iter().map(|p| p.tick.load(Ordering::Relaxed)).sum()
+    }
+
+    /// May sysmon sleep until somebody takes an idle processor?
+    fn sysmon_may_sleep(&self) -> bool {
+        self.locked(|s| {
+            s.sysmon_sleeps = s.idle_processors.len() == self.processors().len();
+            s.sysmon_sleeps
+        })
+    }
+
+    /// Moves all but `keep` free stacks of each idle processor to where others
+    /// find them. Nobody holds those processors, nor can while the lock is held.
+    pub(crate) fn flush_idle(&self, keep: u32) {
+        self.locked(|s| s.idle_processors.iter().for_each(|p| p.stacks.flush(keep)));
+    }
+
     fn fifo_changed(&self, s: &Shared) {
         self.counts.fifo.store(s.fifo.len(), Ordering::Relaxed);
     }
@@ -295,6 +326,9 @@ impl Shared {
     pub(crate) fn take_idle(&mut self, idle: &IdleWord) -> Option<&'static Processor> {
         let p = self.idle_processors.pop()?;
         idle.remove_idle();
+        if std::mem::take(&mut self.sysmon_sleeps) {
+            sysmon::wake();
+        }
         Some(p)
     }
 

@@ -3,6 +3,7 @@
 use super::config::{Config, StartError};
 use super::debug;
 use crate::stack::class::{Class, USUAL};
+use crate::sys::mem;
 use std::ffi::OsString;
 
 /// More processors than any machine has.
@@ -78,7 +79,8 @@ impl Settings {
 
     /// For the start that these are the settings of.
     pub(super) fn apply(&self) {
-        Class::set(Some(self.stack), self.least_stack);
+        Class::set(self.stack, self.least_stack);
+        mem::init(self.guard_pages);
         if self.help {
             debug::help();
         }

@@ -25,7 +25,7 @@ use super::processor::Processor;
 use super::queue::{Fifo, Inbox};
 use super::{SCHED, find};
 use crate::arch;
-use crate::stack::Stack;
+use crate::stack::Place;
 use crate::sys::signal::AlternateStack;
 use crate::sys::{futex, thread};
 use crate::task::TaskRef;
@@ -238,29 +238,28 @@ impl Worker {
     #[inline]
     pub(crate) fn execute(&'static self, task: &'static Record) {
         let _ = task.state.start();
-        if task.sp.get().is_null() {
+        if task.sp.load(Ordering::Relaxed).is_null() {
             self.first_start(task);
         }
         self.current.set(Some(task));
         // SAFETY: A1, R2: the task was started by us, so its saved stack
         // pointer is ours to use, once.
-        unsafe { arch::switch(self.loop_sp.as_ptr(), task.sp.get()) };
+        unsafe { arch::switch(self.loop_sp.as_ptr(), task.sp.load(Ordering::Relaxed)) };
         self.current.set(None);
         self.settle(task);
     }
 
     /// Gives a task its stack and, unless tasks migrate, its worker.
     fn first_start(&'static self, task: &'static Record) {
-        let stack = match self.processor().stacks.take() {
-            Ok(stack) => stack,
-            Err(error) => sys::fatal(format_args!(
-                "no stack for task {}: {error}; the address space or vm.max_map_count is used up",
-                task.id()
-            )),
+        let stack = self.processor().stacks.take(task.place().class());
+        task.set_place(Place::of(stack));
+        // SAFETY: the stack is this task's alone (K1); its topmost word says that
+        // there are no segments, and below it there is room for many frames.
+        let sp = unsafe {
+            stack.chain().write(ptr::null_mut());
+            arch::prepare(stack.first_frame(), task::entry::main)
         };
-        task.stack.set(stack.top());
-        // SAFETY: the stack is this task's alone (K1) and its top is page-aligned.
-        task.sp.set(unsafe { arch::prepare(stack.top(), task::entry::main) });
+        task.sp.store(sp, Ordering::Relaxed);
         if !SCHED.migrating() || self.exclusive {
             // ORDERING: Release; pairs with the Acquire in ready(): whoever sees
             // the worker sees a finished first start.
@@ -330,9 +329,10 @@ impl Worker {
         if !task.worker.load(Ordering::Relaxed).is_null() {
             self.bound_alive.set(self.bound_alive.get() - 1);
         }
-        // SAFETY: first_start() stored the top of the stack that the task owned
-        // until now (K1).
-        p.stacks.put(unsafe { Stack::from_top(task.stack.replace(ptr::null_mut())) });
+        let place = task.place();
+        task.set_place(Place::none(place.class()));
+        // The task owned it until now (K1).
+        p.stacks.put(place.stack().expect("a task that ran has a stack"));
         task.state.finish();
         home.count_death(p.id);
         match task.join.done() {

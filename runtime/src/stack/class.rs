@@ -62,8 +62,8 @@ impl Class {
 
     /// Sets what tasks get from now on: those that ask for nothing, and the
     /// least for those that ask.
-    pub(crate) fn set(default: Option<Class>, least: Option<Class>) {
-        DEFAULT.store(default.unwrap_or(USUAL).0, Ordering::Relaxed);
+    pub(crate) fn set(default: Class, least: Option<Class>) {
+        DEFAULT.store(default.0, Ordering::Relaxed);
         LEAST.store(least.map_or(0, |class| class.0), Ordering::Relaxed);
     }
 }

@@ -31,7 +31,7 @@ fn on_fault(address: usize) {
         text,
         "\n  it used all {} KiB of its stack, whose lowest byte is {:p}\n  \
          run deep recursion on a thread of its own, or keep its data on the heap\n",
-        arena::usable() >> 10,
+        stack.class().usable() >> 10,
         stack.base(),
     );
     text.write_to_stderr();

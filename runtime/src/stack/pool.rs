@@ -1,156 +1,500 @@
-//! Reuse of stacks: per processor, then global, then cold.
+//! Slots without a task: per processor, global, given back to the kernel.
+//!
+//! ```text
+//!   a task ends            the list is long              unused for a second
+//!  ─────────────▶ LOCAL ───────────────────▶ GLOBAL ────────────────────────▶ COLD
+//!                (warm)                      (warm)      (`trim.rs`: its pages
+//!  ◀─────────────      ◀───────────────────              are given back)
+//!   a task starts          the list is empty     ◀── then COLD, then FRESH
+//! ```
+//!
+//! A stack that was just left is the next one used on its processor: in the
+//! cache, with its pages, without a system call and without an atomic. What a
+//! processor has too much of goes to the global list of its class, in batches.
 //!
 //! A free slot holds the link to the next one in its topmost word, which is in
-//! a page that the next user touches anyway. Slots whose pages were given back
-//! are kept apart, as numbers in a vector, so that listing them touches nothing.
+//! a page that the next user touches anyway. Cold slots are numbers in a vector,
+//! so that listing them touches nothing.
+//!
+//! # Who was counted finds a slot (K4)
+//! *Permits* are slots that no task was promised. `go` takes one, the end of a
+//! task brings one. A processor keeps permits as it keeps stacks; what is not
+//! with a processor is global. With `T` slots in all, `U` of them in use, `N`
+//! tasks counted and not started, `Sᵢ` stacks and `Hᵢ` permits with processor
+//! `i`, and `G` stacks and `g` permits global:
+//!
+//! ```text
+//!   T = U + ΣSᵢ + G         every slot is somewhere
+//!   T = U + N + ΣHᵢ + g     every slot is promised or a permit
+//!   G = N + Σ(Hᵢ − Sᵢ) + g
+//! ```
+//!
+//! A processor never has more stacks than permits: stacks come to it with as
+//! many permits, and it asks the global pool before it gives away a permit that
+//! one of its stacks needs. So `Hᵢ − Sᵢ`, which is all that it has to write down
+//! (`spare`), is not negative, `G ≥ N`, and a task that starts finds a stack in
+//! the global pool whatever the other processors keep.
 
-use super::{Stack, arena};
-use crate::sys::{lock::RawLock, mem};
-use core::cell::{Cell, UnsafeCell};
+use super::arena::{self, Fresh};
+use super::class::Class;
+use super::{Stack, adapt};
+use crate::sys::lock::RawLock;
+use core::cell::UnsafeCell;
+use core::ptr;
 use std::io;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-/// Stacks that a processor keeps for itself. Go: 64 dead goroutines.
-const LOCAL: usize = 64;
+/// Stacks that a processor keeps for itself, by class. Go: 64 dead goroutines.
+const KEEP: [u32; Class::COUNT] = [64, 64, 64, 64, 4, 1, 1];
+
 /// What moves between a processor and the global pool at once.
-const BATCH: usize = 32;
-/// Warm stacks that the global pool keeps; more than this give their pages back.
-const WARM: usize = 4096;
+const fn batch(class: Class) -> u32 {
+    KEEP[class.index()].div_ceil(2)
+}
 
-/// Free stacks linked through their topmost word.
+/// Free stacks of one class, linked through their topmost words.
 #[derive(Clone, Copy)]
 struct List {
     head: *mut u8,
     len: usize,
 }
 
-impl List {
-    const EMPTY: List = List { head: core::ptr::null_mut(), len: 0 };
+/// In a link: the slot's pages were cut to what is worth keeping. Tops are
+/// page-aligned, so the bit is free.
+const CUT: usize = 1;
 
-    fn push(&mut self, stack: Stack) {
+impl List {
+    const EMPTY: List = List { head: ptr::null_mut(), len: 0 };
+
+    fn push(&mut self, stack: Stack, cut: bool) {
+        let link = self.head.map_addr(|head| head | if cut { CUT } else { 0 });
         // SAFETY: the list owns the slot now (K1); its topmost word is writable.
-        unsafe { link(stack.top()).write(self.head) };
+        unsafe { stack.chain().write(link) };
         self.head = stack.top();
         self.len += 1;
     }
 
-    fn pop(&mut self) -> Option<Stack> {
+    /// The newest, and whether it was cut.
+    fn pop(&mut self, class: Class) -> Option<(Stack, bool)> {
         if self.head.is_null() {
             return None;
         }
-        let top = self.head;
+        let stack = Stack { top: self.head, class };
         // SAFETY: the slot is in the list, so its topmost word is the link.
-        self.head = unsafe { link(top).read() };
+        let link = unsafe { stack.chain().read() };
+        self.head = link.map_addr(|link| link & !CUT);
         self.len -= 1;
-        Some(Stack { top })
+        Some((stack, link.addr() & CUT != 0))
     }
 }
 
-/// The topmost word of the slot that ends at `top`.
-fn link(top: *mut u8) -> *mut *mut u8 {
-    top.wrapping_sub(size_of::<*mut u8>()).cast()
+/// What a processor has of one class. Only its holder writes; observers read.
+struct Shelf {
+    head: AtomicPtr<u8>,
+    len: AtomicU32,
+    /// Permits beyond one for each stack of the list.
+    spare: AtomicU32,
 }
 
-/// The stacks of one processor. Not `Sync`: the holder of the processor uses it.
-pub(crate) struct Local(Cell<List>);
+impl Shelf {
+    const fn new() -> Shelf {
+        Shelf {
+            head: AtomicPtr::new(ptr::null_mut()),
+            len: AtomicU32::new(0),
+            spare: AtomicU32::new(0),
+        }
+    }
+
+    #[inline]
+    fn list(&self) -> List {
+        List {
+            head: self.head.load(Ordering::Relaxed),
+            len: self.len.load(Ordering::Relaxed) as usize,
+        }
+    }
+
+    #[inline]
+    fn set(&self, list: List) {
+        self.head.store(list.head, Ordering::Relaxed);
+        self.len.store(list.len as u32, Ordering::Relaxed);
+    }
+}
+
+/// The stacks of one processor; its holder uses it.
+pub(crate) struct Local {
+    shelves: [Shelf; Class::COUNT],
+    probe: adapt::Probe,
+    /// Calls of `grow` so far.
+    growths: AtomicU64,
+    /// Those that began here less those that ended here.
+    segments: AtomicU64,
+}
 
 impl Local {
     pub(crate) const fn new() -> Self {
-        Local(Cell::new(List::EMPTY))
+        Local {
+            shelves: [const { Shelf::new() }; Class::COUNT],
+            probe: adapt::Probe::new(),
+            growths: AtomicU64::new(0),
+            segments: AtomicU64::new(0),
+        }
     }
 
-    /// A stack for a task that starts.
+    /// Counts a task that will need a stack.
+    ///
+    /// # Errors
+    /// If the system refuses the address space for it.
     #[inline]
-    pub(crate) fn take(&self) -> io::Result<Stack> {
-        let mut list = self.0.get();
-        let stack = match list.pop() {
-            Some(stack) => stack,
-            None => {
-                GLOBAL.refill(&mut list);
-                match list.pop() {
-                    Some(stack) => stack,
-                    None => return GLOBAL.cold_or_fresh(),
-                }
-            }
+    pub(crate) fn count(&self, class: Class) -> io::Result<()> {
+        let spare = &self.shelves[class.index()].spare;
+        let left = match spare.load(Ordering::Relaxed) {
+            0 => self.permits(class)?,
+            some => some,
         };
-        self.0.set(list);
-        Ok(stack)
+        spare.store(left - 1, Ordering::Relaxed);
+        Ok(())
     }
 
-    /// Takes back the stack of a task that ended.
+    #[cold]
+    fn permits(&self, class: Class) -> io::Result<u32> {
+        let pool = &POOLS[class.index()];
+        pool.permits(class, batch(class)).or_else(|refused| {
+            // The stacks that lie here are as good.
+            self.flush(0);
+            pool.permits(class, 1).map_err(|_| refused)
+        })
+    }
+
+    /// The task that was counted will not start after all.
+    pub(crate) fn uncount(&self, class: Class) {
+        let spare = &self.shelves[class.index()].spare;
+        spare.store(spare.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// A stack for a task that was counted and starts.
+    #[inline]
+    pub(crate) fn take(&self, class: Class) -> Stack {
+        let shelf = &self.shelves[class.index()];
+        let mut list = shelf.list();
+        let Some((stack, _)) = list.pop(class) else { return self.refill(class) };
+        shelf.set(list);
+        // Its permit was given to the task when that was counted, perhaps by
+        // another processor; the one that lay here for it is free now.
+        shelf.spare.store(shelf.spare.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.probe.taken(stack);
+        stack
+    }
+
+    #[cold]
+    fn refill(&self, class: Class) -> Stack {
+        let shelf = &self.shelves[class.index()];
+        let spare = shelf.spare.load(Ordering::Relaxed);
+        // Each stack that stays here needs a permit.
+        let (stack, list) = POOLS[class.index()].stacks(class, spare.min(batch(class) - 1));
+        shelf.spare.store(spare - list.len as u32, Ordering::Relaxed);
+        shelf.set(list);
+        self.probe.taken(stack);
+        stack
+    }
+
+    /// Takes back the stack of a task that ended, and its permit.
     #[inline]
     pub(crate) fn put(&self, stack: Stack) {
-        let mut list = self.0.get();
-        list.push(stack);
-        if list.len > LOCAL {
-            GLOBAL.take_from(&mut list);
+        self.probe.left(stack);
+        let class = stack.class();
+        let shelf = &self.shelves[class.index()];
+        let mut list = shelf.list();
+        list.push(stack, false);
+        if list.len as u32 > KEEP[class.index()]
+            || shelf.spare.load(Ordering::Relaxed) > 2 * KEEP[class.index()]
+        {
+            self.spill(class, &mut list);
         }
-        self.0.set(list);
+        shelf.set(list);
+    }
+
+    #[cold]
+    fn spill(&self, class: Class, list: &mut List) {
+        let spare = &self.shelves[class.index()].spare;
+        let mut more = 0;
+        if spare.load(Ordering::Relaxed) > 2 * KEEP[class.index()] {
+            more = batch(class);
+            spare.store(spare.load(Ordering::Relaxed) - more, Ordering::Relaxed);
+        }
+        let keep = (list.len as u32).min(KEEP[class.index()] - batch(class) + 1);
+        POOLS[class.index()].take_back(class, list, keep, more);
+    }
+
+    /// Gives all but the newest `keep` stacks of each class to the global pool,
+    /// and all spare permits. The caller holds the processor, or nobody does.
+    pub(crate) fn flush(&self, keep: u32) {
+        for class in Class::all() {
+            let shelf = &self.shelves[class.index()];
+            let mut list = shelf.list();
+            let spare = shelf.spare.swap(0, Ordering::Relaxed);
+            if list.len > keep as usize || spare > 0 {
+                POOLS[class.index()].take_back(class, &mut list, keep, spare);
+                shelf.set(list);
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn segment_began(&self) {
+        self.growths.store(self.growths.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let segments = self.segments.load(Ordering::Relaxed).wrapping_add(1);
+        self.segments.store(segments, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn segment_ended(&self) {
+        let segments = self.segments.load(Ordering::Relaxed).wrapping_sub(1);
+        self.segments.store(segments, Ordering::Relaxed);
+    }
+
+    pub(super) fn growths(&self) -> (u64, u64) {
+        (self.growths.load(Ordering::Relaxed), self.segments.load(Ordering::Relaxed))
+    }
+
+    /// Stacks and permits of the class.
+    pub(super) fn counts(&self, class: Class) -> (usize, usize) {
+        let shelf = &self.shelves[class.index()];
+        let stacks = shelf.len.load(Ordering::Relaxed);
+        (stacks as usize, (stacks + shelf.spare.load(Ordering::Relaxed)) as usize)
     }
 }
 
 struct Shared {
+    /// Slots in all.
+    slots: usize,
+    arenas: usize,
+    permits: usize,
     warm: List,
-    cold: Vec<Stack>,
+    /// The fewest warm stacks since the last [`Pool::end_period`].
+    fewest: usize,
+    cold: Vec<*mut u8>,
+    /// Arenas with slots that were never used, the oldest first.
+    fresh: Vec<Fresh>,
 }
 
-struct Global {
+/// The global part of one class.
+pub(super) struct Pool {
     lock: RawLock,
     shared: UnsafeCell<Shared>,
 }
 
 // SAFETY: `shared` is touched only under `lock`; the pointers in it are slots
 // that it owns (K1).
-unsafe impl Sync for Global {}
+unsafe impl Sync for Pool {}
 
-static GLOBAL: Global = Global {
-    lock: RawLock::new(),
-    shared: UnsafeCell::new(Shared { warm: List::EMPTY, cold: Vec::new() }),
-};
+pub(super) static POOLS: [Pool; Class::COUNT] = [const { Pool::new() }; Class::COUNT];
 
-impl Global {
+/// What a pool has, for observers.
+pub(super) struct Counts {
+    pub(super) slots: usize,
+    pub(super) permits: usize,
+    pub(super) warm: usize,
+    pub(super) cold: usize,
+    pub(super) fresh: Vec<Fresh>,
+}
+
+impl Pool {
+    const fn new() -> Pool {
+        Pool {
+            lock: RawLock::new(),
+            shared: UnsafeCell::new(Shared {
+                slots: 0,
+                arenas: 0,
+                permits: 0,
+                warm: List::EMPTY,
+                fewest: 0,
+                cold: Vec::new(),
+                fresh: Vec::new(),
+            }),
+        }
+    }
+
     fn with<R>(&self, f: impl FnOnce(&mut Shared) -> R) -> R {
         // SAFETY: under the lock that guards it.
         self.lock.with(|| f(unsafe { &mut *self.shared.get() }))
     }
 
+    /// Up to `most` permits, at least one. Reserves an arena if there is none.
     #[cold]
-    fn refill(&self, list: &mut List) {
+    fn permits(&self, class: Class, most: u32) -> io::Result<u32> {
         self.with(|shared| {
-            for _ in 0..BATCH {
-                let Some(stack) = shared.warm.pop() else { break };
-                list.push(stack);
+            if shared.permits == 0 {
+                shared.reserve(class)?;
+            }
+            let taken = shared.permits.min(most as usize);
+            shared.permits -= taken;
+            Ok(taken as u32)
+        })
+    }
+
+    /// A stack for a task that was counted, and up to `more` warm ones.
+    fn stacks(&self, class: Class, more: u32) -> (Stack, List) {
+        let (stack, fresh, list) = self.with(|shared| {
+            let (stack, fresh) = shared.take(class);
+            let mut list = List::EMPTY;
+            while list.len < more as usize {
+                let Some((stack, cut)) = shared.warm.pop(class) else { break };
+                list.push(stack, cut);
+            }
+            shared.fewest = shared.fewest.min(shared.warm.len);
+            (stack, fresh, list)
+        });
+        if fresh {
+            arena::guard(stack);
+        }
+        (stack, list)
+    }
+
+    /// Takes stacks of `list` until `keep` are left, with their permits, and
+    /// `more` permits.
+    fn take_back(&self, class: Class, list: &mut List, keep: u32, more: u32) {
+        self.with(|shared| {
+            shared.permits += more as usize;
+            while list.len > keep as usize {
+                let Some((stack, cut)) = list.pop(class) else { break };
+                shared.warm.push(stack, cut);
+                shared.permits += 1;
             }
         });
     }
 
-    #[cold]
-    fn cold_or_fresh(&self) -> io::Result<Stack> {
-        match self.with(|shared| shared.cold.pop()) {
-            Some(stack) => Ok(stack),
-            None => arena::fresh(),
-        }
+    /// Starts a new period of observation; how many warm stacks were never
+    /// needed in the last one.
+    pub(super) fn end_period(&self) -> usize {
+        self.with(|shared| core::mem::replace(&mut shared.fewest, shared.warm.len))
     }
 
-    #[cold]
-    fn take_from(&self, list: &mut List) {
-        let room = self.with(|shared| {
-            let mut moved = 0;
-            while moved < BATCH && shared.warm.len < WARM {
-                let Some(stack) = list.pop() else { break };
-                shared.warm.push(stack);
-                moved += 1;
+    /// Takes warm stacks out to be given back, at most as many as permits are
+    /// there, which go with them (K4).
+    pub(super) fn take_warm(&self, class: Class, most: usize, into: &mut Vec<Stack>) {
+        self.with(|shared| {
+            while into.len() < most && shared.permits > 0 {
+                let Some((stack, _)) = shared.warm.pop(class) else { break };
+                shared.permits -= 1;
+                into.push(stack);
             }
-            moved
+            shared.fewest = shared.fewest.min(shared.warm.len);
         });
-        let mut given = [Stack { top: core::ptr::null_mut() }; BATCH];
-        let surplus = BATCH - room;
-        for slot in &mut given[..surplus] {
-            let Some(stack) = list.pop() else { break };
-            // SAFETY: popped just now, so this slot is ours and holds nothing
-            // that anybody needs (K1).
-            unsafe { mem::give_back(stack.base(), arena::usable()) };
-            *slot = stack;
+    }
+
+    /// Brings them back without pages.
+    pub(super) fn put_cold(&self, stacks: &[Stack]) {
+        self.with(|shared| {
+            shared.permits += stacks.len();
+            shared.cold.extend(stacks.iter().map(|stack| stack.top()));
+        });
+    }
+
+    /// Takes warm stacks out that lie on top of those that were cut, as
+    /// [`take_warm`](Self::take_warm) does.
+    pub(super) fn take_uncut(&self, class: Class, most: usize, into: &mut Vec<Stack>) {
+        self.with(|shared| {
+            while into.len() < most && shared.permits > 0 {
+                match shared.warm.pop(class) {
+                    Some((stack, false)) => into.push(stack),
+                    Some((stack, true)) => return shared.warm.push(stack, true),
+                    None => return,
+                }
+                shared.permits -= 1;
+            }
+        });
+    }
+
+    /// Brings them back cut.
+    pub(super) fn put_cut(&self, stacks: &[Stack]) {
+        self.with(|shared| {
+            shared.permits += stacks.len();
+            stacks.iter().for_each(|stack| shared.warm.push(*stack, true));
+        });
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.with(|shared| Counts {
+            slots: shared.slots,
+            permits: shared.permits,
+            warm: shared.warm.len,
+            cold: shared.cold.len(),
+            fresh: shared.fresh.clone(),
+        })
+    }
+}
+
+impl Shared {
+    fn reserve(&mut self, class: Class) -> io::Result<()> {
+        let arena = arena::reserve(class, self.arenas)?;
+        self.arenas += 1;
+        self.slots += arena.left();
+        self.permits += arena.left();
+        self.fresh.push(arena);
+        // Room for every slot, so that giving back does not allocate.
+        self.cold.reserve(self.slots.saturating_sub(self.cold.len()));
+        Ok(())
+    }
+
+    /// Any stack, the warmest first, and whether its guard is still missing.
+    fn take(&mut self, class: Class) -> (Stack, bool) {
+        if let Some((stack, _)) = self.warm.pop(class) {
+            return (stack, false);
         }
-        self.with(|shared| shared.cold.extend_from_slice(&given[..surplus]));
+        if let Some(top) = self.cold.pop() {
+            return (Stack { top, class }, false);
+        }
+        while let Some(oldest) = self.fresh.first_mut() {
+            if let Some(stack) = oldest.take(class) {
+                return (stack, true);
+            }
+            self.fresh.remove(0);
+        }
+        crate::sys::fatal(format_args!("a task was counted, but there is no stack for it"))
+    }
+}
+
+/// [`Local::count`] for those without a processor.
+///
+/// # Errors
+/// If the system refuses the address space for it.
+pub(crate) fn count(class: Class) -> io::Result<()> {
+    POOLS[class.index()].permits(class, 1).map(drop)
+}
+
+/// [`Local::uncount`] for those without a processor.
+pub(crate) fn uncount(class: Class) {
+    let mut none = List::EMPTY;
+    POOLS[class.index()].take_back(class, &mut none, 0, 1);
+}
+
+/// A stack for other ends than a task. `local` is that of the caller's processor.
+///
+/// # Errors
+/// If the system refuses the address space for it.
+#[inline]
+pub(crate) fn borrow(local: Option<&Local>, class: Class) -> io::Result<Stack> {
+    match local {
+        Some(local) => {
+            local.count(class)?;
+            Ok(local.take(class))
+        }
+        None => {
+            count(class)?;
+            Ok(POOLS[class.index()].stacks(class, 0).0)
+        }
+    }
+}
+
+/// Ends [`borrow`].
+#[inline]
+pub(crate) fn give_back(local: Option<&Local>, stack: Stack) {
+    match local {
+        Some(local) => local.put(stack),
+        None => {
+            let mut one = List::EMPTY;
+            one.push(stack, false);
+            POOLS[stack.class().index()].take_back(stack.class(), &mut one, 0, 0);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Address space: reserve it, guard it, give its pages back.
+//! Address space: reserve it, guard it, see what backs it, give its pages back.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,34 +7,93 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// their own.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
-/// Whether the kernel knows guard pages; cleared at the first refusal.
-static GUARD_PAGES: AtomicBool = AtomicBool::new(true);
+/// Bytes of a page. The runtime's targets have no other.
+pub(crate) const PAGE: usize = 4096;
+
+/// Whether the kernel knows guard pages. Set once, before the first reservation.
+static GUARD_PAGES: AtomicBool = AtomicBool::new(false);
+
+/// Asks the kernel whether it knows guard pages, if they are `allowed`.
+pub(crate) fn init(allowed: bool) {
+    let has = allowed
+        && map(PAGE).is_ok_and(|page| {
+            // SAFETY: the page was mapped just now, and nobody else knows it.
+            unsafe {
+                let has = madvise(page, PAGE, MADV_GUARD_INSTALL).is_ok();
+                libc::munmap(page.cast(), PAGE);
+                has
+            }
+        });
+    GUARD_PAGES.store(has, Ordering::Relaxed);
+}
+
+pub(crate) fn has_guard_pages() -> bool {
+    GUARD_PAGES.load(Ordering::Relaxed)
+}
 
 /// Reserves `len` bytes that the kernel backs page by page as they are touched.
+///
+/// A process that locks its future memory (`mlockall`) would get every page of
+/// it at once. So the range is mapped without access first, where the kernel
+/// has nothing to lock into memory, and unlocked before it becomes usable.
 pub(crate) fn reserve(len: usize) -> io::Result<*mut u8> {
+    let base = map(len)?;
+    // SAFETY: the range was mapped above and belongs to us. The advices are
+    // hints: a kernel without huge pages or core dumps refuses, and nothing
+    // changes.
+    unsafe {
+        let _ = madvise(base, len, libc::MADV_NOHUGEPAGE);
+        #[cfg(target_os = "linux")]
+        let _ = madvise(base, len, libc::MADV_DONTDUMP);
+        // Refused for locked ranges, and nothing is there to lose.
+        if madvise(base, len, libc::MADV_DONTNEED).is_err() {
+            unlock(base, len);
+        }
+        if libc::mprotect(base.cast(), len, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+            let error = io::Error::last_os_error();
+            libc::munmap(base.cast(), len);
+            return Err(error);
+        }
+    }
+    Ok(base)
+}
+
+/// Maps `len` bytes without access.
+fn map(len: usize) -> io::Result<*mut u8> {
     // SAFETY: an anonymous mapping at an address of the kernel's choice
     // disturbs nothing that exists.
     let base = unsafe {
         libc::mmap(
             core::ptr::null_mut(),
             len,
-            libc::PROT_READ | libc::PROT_WRITE,
+            libc::PROT_NONE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
             -1,
             0,
         )
     };
-    if base == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
+    if base == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(base.cast()) }
+}
+
+/// # Safety
+/// As the advice demands.
+unsafe fn madvise(base: *mut u8, len: usize, advice: libc::c_int) -> io::Result<()> {
+    // SAFETY: by contract.
+    let rc = unsafe { libc::madvise(base.cast(), len, advice) };
+    if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes a range out of what `mlockall` locks, and says so once.
+fn unlock(base: *mut u8, len: usize) {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    // SAFETY: whether a page may be swapped changes nothing that it holds.
+    let rc = unsafe { libc::munlock(base.cast(), len) };
+    if rc == 0 && !SAID.swap(true, Ordering::Relaxed) {
+        eprintln!(
+            "gopark: warning: this process locks its memory (mlockall); stacks of tasks are left \
+             unlocked, because locked ones would take all that is reserved for them"
+        );
     }
-    #[cfg(target_os = "linux")]
-    // SAFETY: the range was mapped above and belongs to us. Both are hints: a
-    // kernel without huge pages or core dumps refuses, and nothing changes.
-    unsafe {
-        libc::madvise(base, len, libc::MADV_NOHUGEPAGE);
-        libc::madvise(base, len, libc::MADV_DONTDUMP);
-    }
-    Ok(base.cast())
 }
 
 /// Makes every access to the range fault.
@@ -42,13 +101,11 @@ pub(crate) fn reserve(len: usize) -> io::Result<*mut u8> {
 /// # Safety
 /// The range is page-aligned, inside one reservation, and nothing uses it.
 pub(crate) unsafe fn guard(base: *mut u8, len: usize) -> io::Result<()> {
-    // ORDERING: Relaxed; a stale `true` costs one refused call.
-    if GUARD_PAGES.load(Ordering::Relaxed) {
+    if has_guard_pages() {
         // SAFETY: by contract nothing uses the range.
-        if unsafe { libc::madvise(base.cast(), len, MADV_GUARD_INSTALL) } == 0 {
+        if unsafe { advise_unlocked(base, len, MADV_GUARD_INSTALL) }.is_ok() {
             return Ok(());
         }
-        GUARD_PAGES.store(false, Ordering::Relaxed);
     }
     // SAFETY: by contract nothing uses the range.
     if unsafe { libc::mprotect(base.cast(), len, libc::PROT_NONE) } == 0 {
@@ -61,9 +118,59 @@ pub(crate) unsafe fn guard(base: *mut u8, len: usize) -> io::Result<()> {
 /// Gives the pages of the range back; they read as zero when touched again.
 ///
 /// # Safety
-/// The range is page-aligned, inside one reservation, and nobody needs its
+/// The range is page-aligned, inside reservations, and nobody needs its
 /// contents.
 pub(crate) unsafe fn give_back(base: *mut u8, len: usize) {
+    // A refusal costs memory, nothing else.
     // SAFETY: by contract the contents are not needed.
-    unsafe { libc::madvise(base.cast(), len, libc::MADV_DONTNEED) };
+    let _ = unsafe { advise_unlocked(base, len, libc::MADV_DONTNEED) };
+}
+
+/// An advice that the kernel refuses for locked memory: `mlockall` may have been
+/// called after the range was reserved.
+///
+/// # Safety
+/// As the advice demands.
+unsafe fn advise_unlocked(base: *mut u8, len: usize, advice: libc::c_int) -> io::Result<()> {
+    // SAFETY: by contract, here and below.
+    let first = unsafe { madvise(base, len, advice) };
+    if !first.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL)) {
+        return first;
+    }
+    unlock(base, len);
+    // SAFETY: as above.
+    unsafe { madvise(base, len, advice) }
+}
+
+/// Pages that one question to the kernel is about.
+const PAGES: usize = 1024;
+
+/// The lowest address in the range whose page is resident. Guards and pages that
+/// were only read, which the kernel backs with its one zero page, may count or
+/// not; swapped pages do not.
+pub(crate) fn lowest_resident(range: core::ops::Range<usize>) -> Option<usize> {
+    range.clone().step_by(PAGES * PAGE).find_map(|from| {
+        let mut pages = [0; PAGES];
+        let pages = ask(from, range.end, &mut pages);
+        Some(from + pages.iter().position(|page| page & 1 != 0)? * PAGE)
+    })
+}
+
+/// Bytes of the range that are resident.
+pub(crate) fn resident(range: core::ops::Range<usize>) -> usize {
+    let count = |from| {
+        let mut pages = [0; PAGES];
+        ask(from, range.end, &mut pages).iter().filter(|page| **page & 1 != 0).count()
+    };
+    range.clone().step_by(PAGES * PAGE).map(count).sum::<usize>() * PAGE
+}
+
+/// Asks for the pages from `from` up to `end`, as many as fit.
+fn ask(from: usize, end: usize, pages: &mut [u8; PAGES]) -> &[u8] {
+    let count = PAGES.min((end - from) / PAGE);
+    let base = core::ptr::without_provenance_mut(from);
+    // SAFETY: the kernel looks at the page table and writes a byte for each
+    // page; a range that is not mapped is an error, and nothing is written.
+    unsafe { libc::mincore(base, count * PAGE, pages.as_mut_ptr()) };
+    &pages[..count]
 }

@@ -9,7 +9,8 @@
 //! | [`barrier`] | asymmetric fence: free for tasks, dear for the verifier |
 //! | [`futex`] | wait on a word, wake a word |
 //! | [`lock`] | the futex lock of the runtime's own short sections |
-//! | [`mem`] | reserve, guard and give back address space |
+//! | [`mem`] | reserve, guard and give back address space; what backs it |
+//! | [`limits`] | what the system allows |
 //! | [`clock`] | monotonic time in nanoseconds |
 //! | [`thread`] | raw threads, thread ids, the list of threads |
 //! | [`signal`] | fault handler and alternate stacks |
@@ -20,6 +21,8 @@ pub(crate) mod barrier;
 pub(crate) mod clock;
 #[cfg(runtime)]
 pub(crate) mod futex;
+#[cfg(runtime)]
+pub(crate) mod limits;
 #[cfg(runtime)]
 pub(crate) mod lock;
 #[cfg(runtime)]

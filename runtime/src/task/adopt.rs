@@ -9,6 +9,7 @@
 use super::record::{Birth, Record, THREAD, flag};
 use super::{registry, scope};
 use crate::sched::{self, SCHED};
+use crate::stack::class::Class;
 use crate::sys::thread::{self, ThreadKey};
 use core::cell::Cell;
 use core::panic::Location;
@@ -67,6 +68,7 @@ fn adopt() -> &'static Record {
         created_at: Location::caller(),
         meta: &THREAD,
         scope: scope::root(),
+        class: Class::chosen(None),
         extra: None,
         flags: flag::THREAD,
     });

@@ -15,7 +15,7 @@ use super::record::{Record, TaskId, flag};
 use super::registry::{self, Found};
 use super::running;
 use super::scope::{Scope, ScopeInner};
-use super::state::{Cause, Status};
+use super::state::Cause;
 use crate::sched::park::{self, Unwinding};
 use crate::sys::barrier;
 use std::sync::atomic::Ordering;
@@ -163,7 +163,7 @@ fn wake_marked(scope: &'static ScopeInner) -> Progress {
         }
         progress.left += 1;
         progress.tickets += u64::from(reading.ticket());
-        if !matches!(reading.status(), Status::Waiting | Status::Leaked) {
+        if !reading.parked() {
             return;
         }
         if task.has(flag::UNINTERRUPTIBLE | flag::ABANDONED) {

@@ -8,10 +8,10 @@
 //! | field | who writes it, when | who reads it |
 //! |---|---|---|
 //! | `state` | see `state.rs` | everybody |
-//! | `sp` | `switch`, leaving the task | the worker that starts it next (**R2**: only between `start` and the switch away) |
+//! | `sp` | `switch`, leaving the task | the worker that starts it next (**R2**: only between `start` and the switch away); observers |
 //! | `next` | whoever has the record in a queue or list | the same |
 //! | `worker` | the worker that starts it first | whoever readies it |
-//! | `stack` | the worker that starts it first | the worker that buries it |
+//! | `place` | the spawner; the worker that starts it first; `grow`, on the task | the worker that buries it; observers |
 //! | `body`, `join`, `waiter` | see `packet.rs` and `join.rs` | the task and its handle |
 //! | `flags` | atomic bit operations; the life's number in the upper bits, by the spawner | everybody |
 //! | `id` … `home` | the spawner, before `birth` | observers, checked by the stamp or the life (**R3**) |
@@ -30,12 +30,14 @@ use super::reason::WaitReason;
 use super::scope::ScopeInner;
 use super::state::StateWord;
 use crate::sched::worker::Worker;
+use crate::stack::Place;
+use crate::stack::class::Class;
 use core::cell::Cell;
 use core::num::NonZeroU64;
 use core::panic::Location;
 use core::ptr;
 use std::fmt;
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 /// The number of a task or of an adopted thread. Numbers grow, start at 1, and
 /// are never used twice; each processor takes sixteen at a time, as in Go.
@@ -99,11 +101,12 @@ pub(crate) struct Life(u32);
 #[repr(C, align(64))]
 pub(crate) struct Record {
     pub(crate) state: StateWord,
-    pub(crate) sp: Cell<*mut u8>,
+    /// Written by `switch`, whose store is that of a Relaxed store.
+    pub(crate) sp: AtomicPtr<u8>,
     pub(crate) next: Cell<*const Record>,
     pub(crate) worker: AtomicPtr<Worker>,
-    /// The top of the stack; null before the first start and after the end.
-    pub(crate) stack: Cell<*mut u8>,
+    /// See [`Place`].
+    place: AtomicUsize,
     scope: AtomicPtr<ScopeInner>,
     meta: AtomicPtr<Meta>,
     flags: AtomicU32,
@@ -164,6 +167,7 @@ pub(crate) struct Birth {
     pub(crate) created_at: &'static Location<'static>,
     pub(crate) meta: &'static Meta,
     pub(crate) scope: &'static ScopeInner,
+    pub(crate) class: Class,
     pub(crate) extra: Option<Box<Extra>>,
     pub(crate) flags: u32,
 }
@@ -172,10 +176,10 @@ impl Record {
     pub(crate) fn new() -> Record {
         Record {
             state: StateWord::new(),
-            sp: Cell::new(ptr::null_mut()),
+            sp: AtomicPtr::new(ptr::null_mut()),
             next: Cell::new(ptr::null()),
             worker: AtomicPtr::new(ptr::null_mut()),
-            stack: Cell::new(ptr::null_mut()),
+            place: AtomicUsize::new(0),
             scope: AtomicPtr::new(ptr::null_mut()),
             meta: AtomicPtr::new(ptr::null_mut()),
             flags: AtomicU32::new(0),
@@ -222,7 +226,8 @@ impl Record {
             Some(p) => (p.id.load(Ordering::Relaxed), p.meta.load(Ordering::Relaxed)),
             None => (0, ptr::null_mut()),
         };
-        self.sp.set(ptr::null_mut());
+        self.sp.store(ptr::null_mut(), Ordering::Relaxed);
+        self.set_place(Place::none(b.class));
         self.worker.store(ptr::null_mut(), Ordering::Relaxed);
         self.join.reset();
         self.no_park.set(0);
@@ -321,6 +326,17 @@ impl Record {
 
     pub(crate) fn set_home(&self, home: &'static ScopeInner) {
         self.home.store(ptr::from_ref(home).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// The task's stack, as far as it has one.
+    #[inline]
+    pub(crate) fn place(&self) -> Place {
+        Place::from_bits(self.place.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(crate) fn set_place(&self, place: Place) {
+        self.place.store(place.bits(), Ordering::Relaxed);
     }
 
     /// Which life the record is in.

@@ -74,6 +74,17 @@ pub(crate) fn each_of(scope: &'static ScopeInner, mut f: impl FnMut(Found)) {
     });
 }
 
+/// Calls `f` for every record that there is, in use or not, without holding the
+/// registry: names and labels may go away meanwhile.
+pub(crate) fn each_unlocked(mut f: impl FnMut(&'static Record)) {
+    let count = slabs().len();
+    for n in 0..count {
+        // Slabs are only added (R1).
+        let slab = slabs()[n];
+        slab.iter().for_each(&mut f);
+    }
+}
+
 fn is_alive(status: Status) -> bool {
     !matches!(status, Status::Idle | Status::Dead)
 }

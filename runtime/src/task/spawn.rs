@@ -6,8 +6,11 @@ use super::record::{Birth, Extra, Record, TaskId, flag};
 use super::{TaskRef, scope};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Commit, Park, Wake};
+use crate::sched::processor::Processor;
 use crate::sched::worker::{self, IDLE, Worker};
 use crate::sched::{self, SCHED, find};
+use crate::stack::class::Class;
+use crate::stack::pool;
 use core::marker::PhantomData;
 use core::panic::Location;
 use std::any::Any;
@@ -27,7 +30,8 @@ use std::sync::atomic::Ordering;
 /// dropped handle detaches the task.
 ///
 /// # Panics
-/// If memory for it cannot be had; [`Builder::go`] returns that as an error.
+/// If the system refuses the address space for its stack; [`Builder::go`] returns
+/// that as an error.
 ///
 /// ```
 /// let sum = gopark::go(|| (1..=100).sum::<u32>());
@@ -40,7 +44,16 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    launch(Some(super::current()), f, None, 0, None, Location::caller())
+    let Ok(handle) =
+        launch(Some(super::current()), f, Wish::default(), Location::caller()).map_err(refused);
+    handle
+}
+
+/// For those who can be given no error.
+#[cold]
+#[track_caller]
+fn refused(error: io::Error) -> std::convert::Infallible {
+    panic!("{error}")
 }
 
 /// Starts a task with a name, labels or other properties.
@@ -59,6 +72,7 @@ pub struct Builder {
     extra: Extra,
     flags: u32,
     own_thread: bool,
+    stack_limit: usize,
 }
 
 impl Builder {
@@ -93,10 +107,25 @@ impl Builder {
         self
     }
 
+    /// At least so many bytes of stack, rounded up to the next of
+    /// [`stack::CLASSES`](crate::stack::CLASSES). The environment variable
+    /// `GOPARK_STACK` can raise it, not lower it.
+    ///
+    /// A stack takes as much memory as its task touches, in pages of 4 KiB; a
+    /// larger limit costs address space, and 8 bytes of page tables for each
+    /// page of it.
+    pub fn stack_limit(mut self, bytes: usize) -> Builder {
+        self.stack_limit = bytes;
+        self
+    }
+
     /// Starts the task.
     ///
     /// # Errors
-    /// If the system refuses what the task needs. Nothing was started then.
+    /// If the system refuses what the task needs: address space for its stack
+    /// ([`OutOfMemory`](io::ErrorKind::OutOfMemory)), or its thread; if the stack
+    /// limit is more than 1 GiB ([`InvalidInput`](io::ErrorKind::InvalidInput)).
+    /// Nothing was started then.
     #[track_caller]
     pub fn go<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
@@ -105,25 +134,53 @@ impl Builder {
     {
         let extra = (self.extra.name.is_some() || !self.extra.labels.is_empty())
             .then(|| Box::new(self.extra));
-        let own = if self.own_thread { Some(own_worker()?) } else { None };
-        Ok(launch(Some(super::current()), f, extra, self.flags, own, Location::caller()))
+        let limit = match self.stack_limit {
+            0 => None,
+            bytes => Some(Class::for_bytes(bytes).ok_or_else(|| too_large(bytes))?),
+        };
+        let wish = Wish { extra, flags: self.flags, own_thread: self.own_thread, limit };
+        launch(Some(super::current()), f, wish, Location::caller())
     }
+}
+
+fn too_large(bytes: usize) -> io::Error {
+    let text = format!(
+        "gopark: a stack limit of {bytes} bytes; the most is 1 GiB, beyond that use \
+         gopark::stack::grow where the depth is needed"
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// What is special about a task.
+#[derive(Default)]
+struct Wish {
+    extra: Option<Box<Extra>>,
+    flags: u32,
+    own_thread: bool,
+    limit: Option<Class>,
 }
 
 /// Go: `newproc`. Fills a record and puts it where it will be run.
 fn launch<F, T>(
     parent: Option<TaskRef>,
     f: F,
-    extra: Option<Box<Extra>>,
-    flags: u32,
-    own: Option<&'static Worker>,
+    wish: Wish,
     created_at: &'static Location<'static>,
-) -> JoinHandle<T>
+) -> io::Result<JoinHandle<T>>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let here = worker::current().map(Worker::processor);
+    let class = Class::chosen(wish.limit);
+    match here {
+        Some(p) => p.stacks.count(class)?,
+        None => pool::count(class)?,
+    }
+    let own = match wish.own_thread {
+        true => Some(own_worker().inspect_err(|_| uncount(here, class))?),
+        false => None,
+    };
     let (record, id) = match here {
         Some(p) => (p.take_record(), p.new_id()),
         None => (super::adopt::take_record(), SCHED.take_ids(1)),
@@ -139,8 +196,9 @@ where
         created_at,
         meta,
         scope,
-        extra,
-        flags: flags | marked,
+        class,
+        extra: wish.extra,
+        flags: wish.flags | marked,
     });
     scope.count_birth(here.map(|p| p.id));
     if let Some(worker) = own {
@@ -151,7 +209,15 @@ where
     // From here on any worker may run it.
     find::enqueue(record);
     let id = TaskId::new(id).expect("numbers start at 1");
-    JoinHandle { record, id, _result: PhantomData }
+    Ok(JoinHandle { record, id, _result: PhantomData })
+}
+
+#[cold]
+fn uncount(here: Option<&Processor>, class: Class) {
+    match here {
+        Some(p) => p.stacks.uncount(class),
+        None => pool::uncount(class),
+    }
 }
 
 /// A worker for one task.
@@ -187,7 +253,8 @@ where
     // The thread that calls this need not be adopted first, so that `f` is task
     // 1; but if it was, it may be in a scope.
     let parent = super::running().or_else(|| super::adopt::existing().map(TaskRef::from));
-    match launch(parent, f, None, 0, None, Location::caller()).join() {
+    let Ok(first) = launch(parent, f, Wish::default(), Location::caller()).map_err(refused);
+    match first.join() {
         Ok(value) => value,
         Err(JoinError::Panicked(payload)) => resume_unwind(payload),
         Err(error) => panic!("the first task ended without a value: {error}"),

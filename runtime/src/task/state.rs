@@ -1,16 +1,17 @@
 //! The state word: where a task is in its life, in one atomic.
 //!
 //! ```text
-//!   63            32 31     24 23   16 15           0
-//!  ┌────────────────┬─────────┬───────┬──────────────┐
-//!  │ ticket         │    0    │ cause │ scan │ status │
-//!  └────────────────┴─────────┴───────┴──────────────┘
+//!   63            32 31     24 23             16 15           0
+//!  ┌────────────────┬─────────┬─────────────────┬──────────────┐
+//!  │ ticket         │    0    │ settled │ cause │ scan │ status │
+//!  └────────────────┴─────────┴─────────────────┴──────────────┘
 //! ```
 //!
 //! *Status* has Go's numbers. *Ticket* counts parks and deaths, so that equal
 //! words mean one uninterrupted state: nothing happened between two readings.
-//! *Cause* says who ended the last park. *Scan* means that an observer holds
-//! the parked task: it may be made runnable, but it may not start.
+//! *Cause* says who ended the last park. *Settled* means that its stack needs no
+//! more trimming in this park. *Scan* means that an observer holds the parked
+//! task: it may be made runnable, but it may not start.
 //!
 //! A task that is runnable and not held is in a queue, and only the worker that
 //! takes it from there changes its word; observers hold parked tasks only. So
@@ -25,11 +26,13 @@
 //! | `start` | runnable => running | the worker that took it from a queue |
 //! | `requeue` | running => runnable | the worker, for the task that yields |
 //! | `wait`, `wait_held` | running => waiting [+ scan] | the worker, after the switch |
-//! | `claim` | waiting, leaked => runnable | whoever ends the park; one wins |
+//! | `claim` | waiting, copystack, leaked => runnable | whoever ends the park; one wins |
 //! | `condemn` | waiting => leaked | the verifier |
 //! | `finish` | running => dead | the worker, after the last switch |
-//! | `hold` | + scan on waiting, leaked | an observer |
-//! | `release` | − scan | the same observer |
+//! | `begin_trim` | waiting => copystack + scan | sysmon |
+//! | `end_trim` | copystack + scan => waiting, runnable + scan => runnable | sysmon |
+//! | `settle` | + settled on waiting | sysmon |
+//! | `release` | − scan | the worker after `wait_held` |
 //!
 //! A transition from any other state is a bug of the runtime and aborts with
 //! both states named.
@@ -111,7 +114,9 @@ impl Status {
 const STATUS: u64 = 0x0FFF;
 const SCAN: u64 = 0x1000;
 const CAUSE_SHIFT: u32 = 16;
+/// The cause and whatever else ends with the state.
 const CAUSE: u64 = 0xFF << CAUSE_SHIFT;
+const SETTLED: u64 = 0x80 << CAUSE_SHIFT;
 const TICKET_SHIFT: u32 = 32;
 const TICKET_ONE: u64 = 1 << TICKET_SHIFT;
 
@@ -141,11 +146,22 @@ impl Reading {
     }
 
     pub(crate) fn cause(self) -> Cause {
-        match (self.0 & CAUSE) >> CAUSE_SHIFT {
+        match (self.0 & CAUSE & !SETTLED) >> CAUSE_SHIFT {
             0 => Cause::Ready,
             1 => Cause::Timer,
             _ => Cause::Reaper,
         }
+    }
+
+    /// Waiting, whatever observers do with it or think of it.
+    pub(crate) fn parked(self) -> bool {
+        is_parked(self.0)
+    }
+
+    /// Nothing is left to trim in this park.
+    #[cfg(not(loom))]
+    pub(crate) fn settled(self) -> bool {
+        self.0 & SETTLED != 0
     }
 
     /// Parks and deaths so far.
@@ -153,15 +169,28 @@ impl Reading {
         (self.0 >> TICKET_SHIFT) as u32
     }
 
-    /// Equal for two readings of one uninterrupted state, held or not.
+    /// Equal for two readings of one uninterrupted state, held or not, and
+    /// whether its stack is trimmed meanwhile or was.
     pub(crate) fn stamp(self) -> u64 {
-        self.0 & !SCAN
+        let stamp = self.0 & !(SCAN | SETTLED);
+        if stamp & STATUS == Status::CopyStack as u64 {
+            return with_status(stamp, Status::Waiting);
+        }
+        stamp
     }
 
     /// The half of the word that a futex waits on.
     pub(crate) fn low(self) -> u32 {
         self.0 as u32
     }
+}
+
+fn is_parked(word: u64) -> bool {
+    matches!(word & STATUS, 4 | 8 | 10)
+}
+
+const fn with_status(word: u64, status: Status) -> u64 {
+    word & !STATUS | status as u64
 }
 
 /// What `claim` achieved.
@@ -269,14 +298,13 @@ impl StateWord {
         self.0.store(new, Ordering::Release);
     }
 
-    /// waiting, leaked => runnable, if the park still lasts. With a ticket, only
+    /// waiting, copystack, leaked => runnable, if the park still lasts. With a ticket, only
     /// if it is that park.
     #[inline]
     pub(crate) fn claim(&self, cause: Cause, ticket: Option<u32>) -> Claim {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
-            let waits = matches!(old & STATUS, 4 | 10);
-            if !waits || ticket.is_some_and(|t| t != Reading(old).ticket()) {
+            if !is_parked(old) || ticket.is_some_and(|t| t != Reading(old).ticket()) {
                 return Claim::Lost;
             }
             let new = (old & !(STATUS | CAUSE))
@@ -293,32 +321,62 @@ impl StateWord {
         }
     }
 
-    /// waiting => leaked, if it is still the state that was seen.
+    /// waiting => leaked, if it is still the state that was seen. Waits for the
+    /// end of a trim, which takes microseconds.
     pub(crate) fn condemn(&self, seen: Reading) -> bool {
-        let old = seen.stamp();
-        if seen.status() != Status::Waiting {
+        if !matches!(seen.status(), Status::Waiting | Status::CopyStack) {
             return false;
         }
-        let new = (old & !STATUS) | Status::Leaked as u64;
-        // ORDERING: Relaxed; the verdict publishes nothing.
-        self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        loop {
+            let old = self.0.load(Ordering::Relaxed);
+            if Reading(old).stamp() != seen.stamp() {
+                return false;
+            }
+            let new = with_status(old, Status::Leaked);
+            // ORDERING: Relaxed; the verdict publishes nothing.
+            if old & SCAN == 0
+                && self.0.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            {
+                return true;
+            }
+            yield_thread();
+        }
     }
 
-    /// Sets the scan bit if the task is parked and nobody holds it. Observers
-    /// that only read fields do not need it; so far it serves the tests.
-    #[cfg(any(test, loom))]
-    pub(crate) fn hold(&self) -> Option<Reading> {
-        // ORDERING: Acquire; pairs with the Release of the transitions. The
-        // observer may read what belongs to the state.
-        let old = self.0.load(Ordering::Acquire);
-        if old & SCAN != 0 || !matches!(old & STATUS, 4 | 10) {
-            return None;
+    /// waiting => copystack + scan, if it is still the state that was seen: the
+    /// task will not start before [`end_trim`](Self::end_trim).
+    pub(crate) fn begin_trim(&self, seen: Reading) -> bool {
+        if seen.status() != Status::Waiting || seen.held() {
+            return false;
         }
-        // ORDERING: Acquire, as above.
-        self.0
-            .compare_exchange(old, old | SCAN, Ordering::Acquire, Ordering::Relaxed)
-            .ok()
-            .map(Reading)
+        let new = with_status(seen.0, Status::CopyStack) | SCAN;
+        // ORDERING: Acquire; pairs with the Release in wait(): the caller may
+        // read the saved context.
+        self.0.compare_exchange(seen.0, new, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Ends [`begin_trim`](Self::begin_trim): copystack + scan => waiting, or
+    /// what a claim has made of it meanwhile without the scan bit.
+    pub(crate) fn end_trim(&self) -> Release {
+        let old = self.0.load(Ordering::Relaxed);
+        if old & STATUS == Status::CopyStack as u64 {
+            let new = with_status(old & !SCAN, Status::Waiting);
+            // ORDERING: Release; pairs with the Acquire in claim(): what was done
+            // to the stack is done before the task runs on it.
+            if self.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok() {
+                return Release::Nothing;
+            }
+        }
+        // Only a claim changes the word of a task that is held.
+        self.release()
+    }
+
+    /// + settled, if it is still the state that was seen.
+    #[cfg(not(loom))]
+    pub(crate) fn settle(&self, seen: Reading) {
+        // ORDERING: Relaxed; publishes nothing. Lost to any other change.
+        let _ =
+            self.0.compare_exchange(seen.0, seen.0 | SETTLED, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Clears the scan bit.
@@ -336,6 +394,13 @@ impl StateWord {
     pub(crate) fn futex(&self) -> *const u32 {
         self.0.as_ptr().cast_const().cast()
     }
+}
+
+fn yield_thread() {
+    #[cfg(not(loom))]
+    std::thread::yield_now();
+    #[cfg(loom)]
+    loom::thread::yield_now();
 }
 
 #[inline]
@@ -383,25 +448,48 @@ mod tests {
         assert_eq!(s.read().ticket(), 2);
     }
 
-    #[test]
-    fn a_claim_under_the_scan_bit_is_enqueued_by_the_observer() {
+    /// A task that has just parked.
+    fn parked() -> StateWord {
         let s = StateWord::new();
         s.birth();
         assert_eq!(s.start(), Cause::Ready);
         s.wait();
-        assert!(s.hold().is_some());
-        assert!(s.hold().is_none(), "one observer at a time");
-        assert_eq!(s.claim(Cause::Ready, None), Claim::Held);
-        assert_eq!(s.release(), Release::Enqueue);
-        assert_eq!(s.start(), Cause::Ready);
+        s
+    }
+
+    #[test]
+    fn a_claim_during_a_trim_is_enqueued_by_the_trimmer() {
+        let s = parked();
+        let seen = s.read();
+        assert!(s.begin_trim(seen));
+        assert_eq!(s.read().status(), Status::CopyStack);
+        assert!(!s.begin_trim(s.read()), "one trimmer at a time");
+        assert_eq!(s.claim(Cause::Timer, None), Claim::Held);
+        assert_eq!(s.end_trim(), Release::Enqueue);
+        assert_eq!(s.start(), Cause::Timer);
+    }
+
+    #[test]
+    fn a_trim_is_no_change_of_state() {
+        let s = parked();
+        let seen = s.read();
+        assert!(s.begin_trim(seen));
+        assert_eq!(s.read().stamp(), seen.stamp());
+        assert!(s.read().parked());
+        assert_eq!(s.end_trim(), Release::Nothing);
+        assert_eq!(s.read(), seen);
+        s.settle(seen);
+        assert!(s.read().settled());
+        assert_eq!(s.read().stamp(), seen.stamp());
+        assert!(s.condemn(seen));
+        assert_eq!(s.claim(Cause::Reaper, Some(seen.ticket())), Claim::Won);
+        assert!(!s.read().settled(), "of that park only");
+        assert_eq!(s.start(), Cause::Reaper);
     }
 
     #[test]
     fn a_leaked_task_can_still_wake() {
-        let s = StateWord::new();
-        s.birth();
-        assert_eq!(s.start(), Cause::Ready);
-        s.wait();
+        let s = parked();
         assert!(s.condemn(s.read()));
         assert_eq!(s.read().status(), Status::Leaked);
         assert_eq!(s.claim(Cause::Ready, None), Claim::Won);

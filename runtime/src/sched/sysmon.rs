@@ -1,0 +1,130 @@
+//! The thread that looks after what no worker has time for. Go: `sysmon`.
+//!
+//! It runs without a processor and without tasks of its own. So far it trims:
+//! stacks of tasks that have been parked for a while, and stacks that nobody
+//! uses (`stack/trim.rs`).
+//!
+//! # When it sleeps
+//! Between two passes it sleeps at least [`trim::EVERY`], and twenty times as
+//! long as the pass took, so that it never takes more than a twentieth of a
+//! CPU, with a million tasks neither. It sleeps without end when a pass left
+//! nothing to do, all processors are idle, and no task has run since the pass
+//! before. Then nothing changes until somebody takes an idle processor, and
+//! whoever does that wakes it: both happen under the scheduler's lock, so
+//! neither can miss the other.
+
+use super::SCHED;
+use super::find;
+use crate::stack::trim::{self, Scavenger};
+use crate::sys::{clock, futex, thread};
+use crate::task::record::{Record, flag};
+use crate::task::registry;
+use crate::task::state::{Release, Status};
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How often free stacks are looked at.
+const PERIOD: Duration = Duration::from_secs(1);
+/// A pass is followed by so many times its own length of sleep.
+const REST: u32 = 20;
+
+/// Kernel id of the thread; 0 until it runs.
+static TID: AtomicU32 = AtomicU32::new(thread::ENDED);
+/// Counts what wakes it; its futex.
+static WAKE: AtomicU32 = AtomicU32::new(0);
+
+/// Kernel id of the thread, 0 if it has just been made.
+pub(crate) fn thread_id() -> u32 {
+    TID.load(Ordering::Relaxed)
+}
+
+/// Starts the thread.
+pub(super) fn start() -> io::Result<()> {
+    TID.store(0, Ordering::Relaxed);
+    // SAFETY: `main` takes no argument and does not unwind.
+    let started = unsafe { thread::spawn(main, core::ptr::null_mut()) };
+    if started.is_err() {
+        TID.store(thread::ENDED, Ordering::Relaxed);
+    }
+    started
+}
+
+/// Under the scheduler's lock: a processor is idle no more.
+pub(super) fn wake() {
+    WAKE.fetch_add(1, Ordering::Relaxed);
+    futex::wake(&WAKE, 1);
+}
+
+extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
+    thread::set_name("gopark-sysmon");
+    TID.store(thread::id(), Ordering::Relaxed);
+    let mut scavenger = Scavenger::new();
+    let mut period = clock::now();
+    let mut ticks = 0;
+    loop {
+        let begin = clock::now();
+        let mut left = SCHED.shrinks() && trim_tasks();
+        if begin - period >= PERIOD.as_nanos() as u64 {
+            period = begin;
+            SCHED.flush_idle(1);
+            left |= scavenger.end_period();
+        } else {
+            // Nobody has looked yet.
+            left = true;
+        }
+        let took = Duration::from_nanos(clock::now() - begin);
+        // Read before the scheduler hears that it sleeps, so no wake() that
+        // follows is missed.
+        let seen = WAKE.load(Ordering::Relaxed);
+        let before = std::mem::replace(&mut ticks, SCHED.ticks());
+        if !left && before == ticks && SCHED.sysmon_may_sleep() {
+            futex::wait(&WAKE, seen, None);
+        } else {
+            pause(trim::EVERY.max(took * REST));
+        }
+    }
+}
+
+fn pause(time: Duration) {
+    static NEVER: AtomicU32 = AtomicU32::new(0);
+    futex::wait(&NEVER, 0, Some(time));
+}
+
+/// Halves the stacks of parked tasks that use little of them. Whether there may
+/// be more to do later.
+fn trim_tasks() -> bool {
+    let now = clock::now();
+    let mut left = false;
+    registry::each_unlocked(|record| left |= trim_task(record, now));
+    left
+}
+
+fn trim_task(task: &'static Record, now: u64) -> bool {
+    let seen = task.state.read();
+    if seen.status() != Status::Waiting || seen.settled() || task.has(flag::THREAD) {
+        return false;
+    }
+    if now.saturating_sub(task.since()) < trim::AFTER.as_nanos() as u64 {
+        return true;
+    }
+    // What is read here belongs to the state that was seen if that is still the
+    // state afterwards: a task that is parked changes neither (R3).
+    let place = task.place();
+    let sp = task.sp.load(Ordering::Relaxed).addr();
+    // On a segment it is left alone: what lies on its stack is not to be seen
+    // from here.
+    let stack = place.stack().filter(|_| place.segments() == 0);
+    let Some((stack, to)) = stack.and_then(|stack| Some((stack, trim::wanted(stack, sp)?))) else {
+        task.state.settle(seen);
+        return false;
+    };
+    if task.state.begin_trim(seen) {
+        // From here on the task does not start.
+        trim::trim(stack, to);
+        if task.state.end_trim() == Release::Enqueue {
+            find::enqueue(task);
+        }
+    }
+    true
+}
