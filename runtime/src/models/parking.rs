@@ -288,7 +288,7 @@ fn broken_a_refused_commit_does_not_name_its_park() {
 /// The verdict holds for the park that was seen, and a late wake-up still works.
 #[test]
 fn condemned_while_it_is_claimed() {
-    explore(None, || {
+    explore(Some(3), || {
         let task = Task::running();
         let verifier = spawn(&task, |task| {
             let seen = task.state.read();
