@@ -53,8 +53,9 @@ pub(crate) fn trim(stack: Stack, to: usize) {
     TRIMS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Free stacks that are worked on at once; nothing is allocated for more.
-const CHUNK: usize = 1024;
+/// Free stacks that are worked on at once; nothing is allocated for more. Many,
+/// because neighbours are given back by one call.
+const CHUNK: usize = 1 << 16;
 
 /// Works on free stacks; has room for a chunk of them.
 pub(crate) struct Scavenger(Vec<Stack>);
@@ -78,14 +79,14 @@ impl Scavenger {
         left
     }
 
-    /// Gives back all warm stacks that are nowhere promised; the bytes.
+    /// Gives back all warm stacks that are nowhere promised; how many.
     pub(crate) fn give_back_all(&mut self) -> usize {
         let cool = |class: Class| self.cool(&POOLS[class.index()], class, usize::MAX);
         Class::all().map(cool).sum()
     }
 
     fn cool(&mut self, pool: &Pool, class: Class, most: usize) -> usize {
-        let (mut count, mut bytes) = (0, 0);
+        let mut count = 0;
         while count < most {
             pool.take_warm(class, CHUNK.min(most - count), &mut self.0);
             if self.0.is_empty() {
@@ -98,15 +99,14 @@ impl Scavenger {
                 self.0.chunk_by(|a, b| a.top().addr() + arena::stride(class) == b.top().addr())
             {
                 let (first, last) = (run[0], run[run.len() - 1]);
-                let range = first.base().addr()..last.top().addr();
-                bytes += mem::resident(range.clone());
+                let len = last.top().addr() - first.base().addr();
                 // SAFETY: these slots are ours (K1), and nothing else lies between.
-                unsafe { mem::give_back(first.base(), range.len()) };
+                unsafe { mem::give_back(first.base(), len) };
             }
             pool.put_cold(&self.0);
             self.0.clear();
         }
-        bytes
+        count
     }
 
     fn cut(&mut self, pool: &Pool, class: Class) {

@@ -104,7 +104,7 @@ fn in_use(record: &Record) -> usize {
 }
 
 /// Gives the memory of stacks that nobody uses back to the kernel, now; returns
-/// how many bytes it was.
+/// how many stacks it was.
 ///
 /// The runtime does that by itself some seconds after their last use. A busy
 /// processor keeps up to 64 stacks. Takes up to a microsecond for each. Go:
