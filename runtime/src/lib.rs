@@ -70,9 +70,21 @@
 //!
 //! # Stacks
 //!
-//! A stack is a reservation of 512 KiB of address space (1 MiB with debug
-//! assertions) that costs one page of memory until a task goes deeper. Its guard
-//! is found by its address: an overflow names the task and aborts the process.
+//! A stack is a reservation of address space that the kernel backs page by page
+//! as the task goes deeper: 512 KiB (1 MiB with debug assertions) that cost one
+//! page, 4 KiB, until more is used. It never moves, so growing copies nothing,
+//! and a task that has been parked for a while gives back what it does not need.
+//!
+//! - The limit of one task is [`Builder::stack_limit`], that of all others
+//!   [`Config::stack_limit`](runtime::Config::stack_limit) or the environment
+//!   variable `GOPARK_STACK`, from 64 KiB to 1 GiB.
+//! - Where recursion can be deeper than any limit, [`stack::grow`] runs a function
+//!   on a larger stack, and [`stack::ensure`] does so when little is left.
+//! - Running off a stack hits its guard: the message names the task, says how to
+//!   raise the limit, shows the task's frames, and the process aborts.
+//! - A system that refuses the address space for one more task makes
+//!   [`Builder::go`] return an error and [`go`] panic with it.
+//! - [`stack::usage`] counts it all.
 //!
 //! # Environment
 //!
