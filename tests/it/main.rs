@@ -5,6 +5,7 @@
 //! | `task` | how a task begins, ends, is named and joined; what is dropped, and how often |
 //! | `scope` | who owns a task; events, unseen panics, reaping |
 //! | `sched` | settings, spreading of work, fairness, bound and migrating tasks |
+//! | `stack` | growing beyond a stack, what is left of it, how deep it went |
 //! | `time` | sleeping |
 //! | `inspect` | what observers see |
 //! | `chan`, `sync` | channels, locks, wait groups |
@@ -20,6 +21,7 @@ mod child;
 mod inspect;
 mod sched;
 mod scope;
+mod stack;
 mod support;
 mod sync;
 mod task;

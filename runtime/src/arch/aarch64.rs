@@ -1,6 +1,6 @@
 //! The switch for AArch64, AAPCS64 calling convention.
 
-use core::arch::naked_asm;
+use core::arch::{asm, naked_asm};
 
 /// Bytes that `switch` keeps: x19–x30 and d8–d15.
 const SAVED: usize = 160;
@@ -45,6 +45,46 @@ pub(crate) unsafe extern "C" fn switch(save: *mut *mut u8, to: *mut u8) {
     )
 }
 
+/// Calls `f(data)` on the stack that ends at `top` and comes back.
+///
+/// The stack pointer that it leaves behind goes to `*left`: from there up stand
+/// the caller's x29 and the address to return to.
+///
+/// # Safety
+/// A3; `left` is writable.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_on(
+    top: *mut u8,
+    f: extern "C" fn(*mut ()),
+    data: *mut (),
+    left: *mut *mut u8,
+) {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_signal_frame",
+        "stp x29, x30, [sp, #-16]!",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset x29, -16",
+        ".cfi_offset x30, -8",
+        "mov x29, sp",
+        // From here on the caller's frame is found through x29, whatever the
+        // stack pointer points to.
+        ".cfi_def_cfa_register x29",
+        "str x29, [x3]",
+        "mov sp, x0",
+        "mov x0, x2",
+        "blr x1",
+        "mov sp, x29",
+        ".cfi_def_cfa_register sp",
+        "ldp x29, x30, [sp], #16",
+        ".cfi_def_cfa_offset 0",
+        ".cfi_restore x29",
+        ".cfi_restore x30",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
 /// First frame of every task: calls the entry that `prepare` left in x19.
 #[unsafe(naked)]
 unsafe extern "C" fn trampoline() -> ! {
@@ -75,12 +115,23 @@ pub(crate) unsafe fn prepare(top: *mut u8, entry: extern "C" fn() -> !) -> *mut 
     }
 }
 
+/// The stack pointer of the function that this is inlined into.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let sp;
+    // SAFETY: reads a register.
+    unsafe {
+        asm!("mov {}, sp", out(reg) sp, options(nomem, nostack, preserves_flags));
+    }
+    sp
+}
+
 /// Asks the cache for the line at `address`, which need not be valid.
 #[inline]
 pub(crate) fn prefetch(address: *const u8) {
     // SAFETY: a hint; it never faults.
     unsafe {
-        core::arch::asm!(
+        asm!(
             "prfm pldl1keep, [{}]",
             in(reg) address,
             options(nostack, preserves_flags, readonly),

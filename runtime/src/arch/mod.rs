@@ -27,10 +27,39 @@
 //! the first switch to it calls `entry` on it. Unwinders stop at the trampoline
 //! between them: its unwind information says that there is no caller.
 //!
+//! `call_on(top, f, data, left)` is a call like any other, except that the callee
+//! has another stack. Nothing is saved but the frame pointer, because `f` comes
+//! back to where it was called, on the same stack if not on the same thread:
+//!
+//! ```text
+//!    the caller's stack            the other stack, on which f runs
+//!    ┌────────────────────┐
+//!    │ frames of the      │
+//!    │ caller             │   top ┌────────────────────┐
+//!    ├────────────────────┤       │ into call_on       │ (x86-64; x30 on AArch64)
+//!    │ into the caller    │       ├────────────────────┤
+//!    │ its rbp, or x29    │       │ frames of f        │
+//!    └────────────────────┘ ◀─┐   │                    │
+//!             ▲               │   │     rbp or x29 ────┼─┐ until f needs it
+//!           *left             │   └────────────────────┘ │
+//!                             └──────────────────────────┘
+//! ```
+//!
+//! Its unwind information says that the caller's frame is found through the
+//! frame pointer, which `f` keeps as every function does, so backtraces walk
+//! from one stack to the other. It calls itself a signal handler's frame too,
+//! because gdb takes only those for sane whose caller is on a lower stack; gdb
+//! shows it as `<signal handler called>` then. An unwinder that insists on
+//! walking upwards (framehop does) stops when the caller's stack is the lower
+//! one; for it there is `*left`, where the caller's frame pointer, the address in
+//! the caller and, behind them, its stack pointer are.
+//!
 //! Invariants:
 //! - **A1** A saved stack pointer was stored by `switch` or made by `prepare`
 //!   and is used by exactly one later `switch`.
 //! - **A2** `entry` never returns and never unwinds.
+//! - **A3** `call_on` gets the 16-byte aligned top of a stack that nobody else
+//!   uses until it returns, and an `f` that takes `data` and never unwinds.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -38,6 +67,6 @@ mod aarch64;
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
-pub(crate) use aarch64::{prefetch, prepare, switch};
+pub(crate) use aarch64::{call_on, prefetch, prepare, stack_pointer, switch};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{prefetch, prepare, switch};
+pub(crate) use x86_64::{call_on, prefetch, prepare, stack_pointer, switch};

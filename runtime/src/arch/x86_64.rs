@@ -43,6 +43,43 @@ pub(crate) unsafe fn switch(save: *mut *mut u8, to: *mut u8) {
     }
 }
 
+/// Calls `f(data)` on the stack that ends at `top` and comes back.
+///
+/// The stack pointer that it leaves behind goes to `*left`: from there up stand
+/// the caller's rbp and the address to return to.
+///
+/// # Safety
+/// A3; `left` is writable.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn call_on(
+    top: *mut u8,
+    f: extern "C" fn(*mut ()),
+    data: *mut (),
+    left: *mut *mut u8,
+) {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_signal_frame",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        // From here on the caller's frame is found through rbp, whatever the
+        // stack pointer points to.
+        ".cfi_def_cfa_register rbp",
+        "mov [rcx], rsp",
+        "mov rsp, rdi",
+        "mov rdi, rdx",
+        "call rsi",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        ".cfi_restore rbp",
+        "ret",
+        ".cfi_endproc",
+    )
+}
+
 /// First frame of every task: calls the entry that `prepare` left in rbx.
 #[unsafe(naked)]
 unsafe extern "C" fn trampoline() -> ! {
@@ -78,6 +115,17 @@ pub(crate) unsafe fn prepare(top: *mut u8, entry: extern "C" fn() -> !) -> *mut 
         sp.cast::<[usize; 5]>().write(words);
         sp
     }
+}
+
+/// The stack pointer of the function that this is inlined into.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let sp;
+    // SAFETY: reads a register.
+    unsafe {
+        asm!("mov {}, rsp", out(reg) sp, options(nomem, nostack, preserves_flags));
+    }
+    sp
 }
 
 /// Asks the cache for the line at `address`, which need not be valid.

@@ -25,6 +25,8 @@
 //! | `usage.rs` | how much of everything there is |
 //! | `refusal.rs` | what is said when the system refuses |
 //! | `overflow.rs` | what is said when a task runs off its stack |
+//! | `segment.rs` | going on on another stack: `grow`; how deep one is |
+//! | `exact.rs` | whether a stack that is used again remembers |
 //!
 //! The guard lies below the usable bytes, so running off the end faults; the
 //! fault handler ([`overflow`]) names the task and aborts. It is installed once
@@ -50,12 +52,15 @@
 pub(crate) mod adapt;
 pub(crate) mod arena;
 pub(crate) mod class;
+mod exact;
 pub(crate) mod overflow;
 pub(crate) mod pool;
 mod refusal;
+pub(crate) mod segment;
 pub(crate) mod trim;
 mod usage;
 
+pub use segment::{ensure, grow, high_water, remaining};
 pub use usage::{Usage, scavenge, usage};
 
 use class::Class;

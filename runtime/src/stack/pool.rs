@@ -37,7 +37,7 @@
 
 use super::arena::{self, Fresh};
 use super::class::Class;
-use super::{Stack, adapt};
+use super::{Stack, adapt, exact};
 use crate::sys::lock::RawLock;
 use core::cell::UnsafeCell;
 use core::ptr;
@@ -182,6 +182,7 @@ impl Local {
         // another processor; the one that lay here for it is free now.
         shelf.spare.store(shelf.spare.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         self.probe.taken(stack);
+        exact::handed_out(stack);
         stack
     }
 
@@ -194,6 +195,7 @@ impl Local {
         shelf.spare.store(spare - list.len as u32, Ordering::Relaxed);
         shelf.set(list);
         self.probe.taken(stack);
+        exact::handed_out(stack);
         stack
     }
 
@@ -481,7 +483,9 @@ pub(crate) fn borrow(local: Option<&Local>, class: Class) -> io::Result<Stack> {
         }
         None => {
             count(class)?;
-            Ok(POOLS[class.index()].stacks(class, 0).0)
+            let (stack, _) = POOLS[class.index()].stacks(class, 0);
+            exact::handed_out(stack);
+            Ok(stack)
         }
     }
 }

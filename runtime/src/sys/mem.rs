@@ -148,29 +148,97 @@ const PAGES: usize = 1024;
 /// The lowest address in the range whose page is resident. Guards and pages that
 /// were only read, which the kernel backs with its one zero page, may count or
 /// not; swapped pages do not.
+///
+/// The low end of the range may not be mapped: the search begins at the other
+/// one and ends there.
+#[inline(never)]
 pub(crate) fn lowest_resident(range: core::ops::Range<usize>) -> Option<usize> {
-    range.clone().step_by(PAGES * PAGE).find_map(|from| {
-        let mut pages = [0; PAGES];
-        let pages = ask(from, range.end, &mut pages);
-        Some(from + pages.iter().position(|page| page & 1 != 0)? * PAGE)
-    })
+    let mut states = [0; PAGES];
+    let (mut most, mut end, mut lowest) = (PAGES, range.end, None);
+    while end > range.start {
+        let count = most.min((end - range.start) / PAGE);
+        let from = end - count * PAGE;
+        match ask(from, end, &mut states) {
+            Some(pages) => {
+                if let Some(n) = pages.iter().position(|page| page & 1 != 0) {
+                    lowest = Some(from + n * PAGE);
+                }
+                end = from;
+            }
+            None if count == 1 => break,
+            // Some of these are not mapped: come closer.
+            None => most = count / 2,
+        }
+    }
+    lowest
 }
 
 /// Bytes of the range that are resident.
 pub(crate) fn resident(range: core::ops::Range<usize>) -> usize {
     let count = |from| {
         let mut pages = [0; PAGES];
-        ask(from, range.end, &mut pages).iter().filter(|page| **page & 1 != 0).count()
+        let pages = ask(from, range.end, &mut pages).unwrap_or_default();
+        pages.iter().filter(|page| **page & 1 != 0).count()
     };
     range.clone().step_by(PAGES * PAGE).map(count).sum::<usize>() * PAGE
 }
 
-/// Asks for the pages from `from` up to `end`, as many as fit.
-fn ask(from: usize, end: usize, pages: &mut [u8; PAGES]) -> &[u8] {
+/// Is something mapped at this page?
+pub(crate) fn is_mapped(page: usize) -> bool {
+    ask(page, page + PAGE, &mut [0; PAGES]).is_some()
+}
+
+/// Asks for the pages from `from` up to `end`, as many as fit. `None`: not all of
+/// them are mapped.
+fn ask(from: usize, end: usize, pages: &mut [u8; PAGES]) -> Option<&[u8]> {
     let count = PAGES.min((end - from) / PAGE);
     let base = core::ptr::without_provenance_mut(from);
     // SAFETY: the kernel looks at the page table and writes a byte for each
-    // page; a range that is not mapped is an error, and nothing is written.
-    unsafe { libc::mincore(base, count * PAGE, pages.as_mut_ptr()) };
-    &pages[..count]
+    // page; a range that is not mapped is an error.
+    let rc = unsafe { libc::mincore(base, count * PAGE, pages.as_mut_ptr()) };
+    (rc == 0).then(|| &pages[..count])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEN: usize = 3 * PAGES + 100;
+
+    fn reserved() -> *mut u8 {
+        reserve(LEN * PAGE).expect("address space")
+    }
+
+    fn lowest(base: *mut u8) -> Option<usize> {
+        let low = base.addr();
+        lowest_resident(low..low + LEN * PAGE).map(|at| (at - low) / PAGE)
+    }
+
+    fn touch(base: *mut u8, n: usize) {
+        // SAFETY: a page of the reservation above.
+        unsafe { base.add(n * PAGE).write_volatile(1) };
+    }
+
+    #[test]
+    fn the_lowest_page_is_found_in_any_chunk() {
+        let base = reserved();
+        assert_eq!(lowest(base), None);
+        for n in [LEN - 1, LEN - 50, LEN - PAGES, LEN - PAGES - 1, 101, 100, 99, 1, 0] {
+            touch(base, n);
+            assert_eq!(lowest(base), Some(n));
+        }
+    }
+
+    #[test]
+    fn guards_and_pages_given_back_are_not_resident() {
+        let base = reserved();
+        touch(base, 7);
+        touch(base, 2000);
+        // SAFETY: a part of the reservation that holds nothing.
+        unsafe { guard(base, 16 * PAGE).expect("a guard") };
+        assert_eq!(lowest(base), Some(2000));
+        // SAFETY: as above.
+        unsafe { give_back(base.add(1990 * PAGE), 20 * PAGE) };
+        assert_eq!(lowest(base), None);
+    }
 }

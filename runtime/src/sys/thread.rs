@@ -3,6 +3,7 @@
 //! Workers are made by `pthread_create`, not by std: std would hand them the
 //! creating test's output capture.
 
+use super::mem::{self, PAGE};
 use std::ffi::CString;
 use std::io;
 
@@ -66,6 +67,40 @@ pub(crate) fn main_id() -> u32 {
 pub(crate) struct ThreadKey {
     pub(crate) id: u32,
     pub(crate) started: u64,
+}
+
+/// Pages that the kernel keeps free between the main thread's stack and what is
+/// mapped below it (`stack_guard_gap`: 256 pages unless the kernel's command
+/// line says otherwise).
+const GAP: usize = 256;
+
+/// The lowest usable byte of the calling thread's stack and the end of it.
+/// `None` where the system does not know.
+///
+/// The main thread's stack is mapped as it grows; its lowest byte is where
+/// `RLIMIT_STACK` ends it, or the gap above what is mapped below.
+pub(crate) fn stack() -> Option<(usize, usize)> {
+    let (mut low, mut len) = (core::ptr::null_mut(), 0);
+    // SAFETY: attr is a local place, initialised by the first call before it is
+    // asked and destroyed.
+    unsafe {
+        let mut attr: libc::pthread_attr_t = core::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attr) != 0 {
+            return None;
+        }
+        let rc = libc::pthread_attr_getstack(&raw const attr, &raw mut low, &raw mut len);
+        libc::pthread_attr_destroy(&raw mut attr);
+        if rc != 0 {
+            return None;
+        }
+    }
+    let (mut low, end) = (low.addr(), low.addr() + len);
+    // The limit would reach into another mapping, so the size was cut to end
+    // there.
+    if id() == main_id() && mem::is_mapped(low - PAGE) {
+        low += GAP * PAGE;
+    }
+    Some((low, end))
 }
 
 /// Every thread of the process. Empty where the system has no such list.

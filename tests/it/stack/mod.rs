@@ -1,0 +1,3 @@
+//! Stacks: how deep a task can go, and what it takes.
+
+mod grow;

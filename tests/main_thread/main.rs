@@ -1,0 +1,120 @@
+//! What happens on the main thread, where libtest runs nothing: its stack is the
+//! kernel's, grows as it is touched, and ends at a limit.
+//!
+//! A harness of its own, which understands what nextest and `cargo test` ask.
+
+#[path = "../it/child.rs"]
+#[expect(dead_code, unused_imports, unused_macros, reason = "not all of it is used here")]
+mod child;
+
+use child::{Child, inside};
+use gopark::stack::{ensure, grow, high_water, remaining};
+use std::env;
+use std::hint::black_box;
+use std::os::unix::process::ExitStatusExt;
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const SIGABRT: i32 = 6;
+
+const TESTS: [(&str, fn()); 5] = [
+    ("a_closure_runs_on_a_segment", a_closure_runs_on_a_segment),
+    ("what_remains_is_there", what_remains_is_there),
+    ("a_stack_without_limit_ends_at_a_mapping", a_stack_without_limit_ends_at_a_mapping),
+    ("the_depth_is_known", the_depth_is_known),
+    ("an_overflow_of_a_segment_hits_its_guard", an_overflow_of_a_segment_hits_its_guard),
+];
+
+fn main() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    if has("--list") {
+        if !has("--ignored") {
+            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
+        }
+        return;
+    }
+    let wanted = args.iter().find(|arg| !arg.starts_with('-'));
+    for (name, test) in TESTS {
+        if wanted.is_none_or(|wanted| name.contains(wanted.as_str())) {
+            println!("running 1 test: {name}");
+            test();
+        }
+    }
+}
+
+#[inline(never)]
+fn down_to(left: usize) -> usize {
+    let here = remaining();
+    let frame = black_box([here; 16]);
+    let deepest = if here <= left { here } else { down_to(left) };
+    assert_eq!(frame[15], here, "somebody wrote into this frame");
+    deepest
+}
+
+fn a_closure_runs_on_a_segment() {
+    let before = remaining();
+    let inside = grow(64 * MIB, || {
+        down_to(MIB);
+        gopark::yield_now();
+        gopark::go(|| ()).join().unwrap();
+        remaining()
+    });
+    assert!((64 * MIB - KIB..64 * MIB).contains(&inside), "{inside}");
+    assert_eq!(remaining(), before);
+    assert!(ensure(usize::MAX, MIB, remaining) < MIB);
+}
+
+/// Runs a test with another limit of the main thread's stack.
+fn limited(limit: &str, name: &str) {
+    let script = format!("ulimit -S -s {limit} && exec \"$0\" \"$@\"");
+    Child::started_by(&script, name).run().passed(name);
+}
+
+fn what_remains_is_there() {
+    let name = "what_remains_is_there";
+    if !inside(name) {
+        return limited("3000", name);
+    }
+    let usable = 3000 * KIB;
+    // The kernel puts arguments and environment on it first.
+    assert!((usable - 300 * KIB..usable).contains(&remaining()), "{}", remaining());
+    down_to(6 * KIB);
+}
+
+fn a_stack_without_limit_ends_at_a_mapping() {
+    let name = "a_stack_without_limit_ends_at_a_mapping";
+    if !inside(name) {
+        return limited("unlimited", name);
+    }
+    assert!(remaining() > 64 * MIB, "{}", remaining());
+    down_to(remaining() - 32 * MIB);
+    // The search ends where nothing is mapped.
+    assert!((32 * MIB..34 * MIB).contains(&high_water()), "{}", high_water());
+}
+
+fn the_depth_is_known() {
+    let before = high_water();
+    assert!(before < MIB, "{before}");
+    down_to(remaining() - 2 * MIB);
+    let after = high_water();
+    assert!((2 * MIB..before + 2 * MIB + 8 * KIB).contains(&after), "{before} {after}");
+}
+
+fn an_overflow_of_a_segment_hits_its_guard() {
+    #[inline(never)]
+    fn recurse(depth: u64) -> u64 {
+        let frame = black_box([depth; 32]);
+        if black_box(depth) == u64::MAX { 0 } else { recurse(depth + 1) + frame[7] }
+    }
+    let name = "an_overflow_of_a_segment_hits_its_guard";
+    if inside(name) {
+        grow(MIB, || recurse(1));
+        println!("it came back");
+        return;
+    }
+    let ended = Child::new(name).run();
+    assert_eq!(ended.status.signal(), Some(SIGABRT), "{}\n{}", ended.status, ended.stderr);
+    assert!(ended.stderr.contains("gopark: fatal error: stack overflow"), "{}", ended.stderr);
+    assert!(!ended.stdout.contains("it came back"), "{}", ended.stdout);
+}
