@@ -64,8 +64,6 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
-    pub(crate) const NONE: Fresh = Fresh { next: ptr::null_mut(), left: 0 };
-
     pub(crate) fn left(self) -> usize {
         self.left
     }
