@@ -5,5 +5,8 @@
 #[path = "../it/child.rs"]
 mod child;
 
+#[expect(unsafe_code, reason = "an allocator that waits for itself")]
+mod allocator;
 mod exit;
 mod fault;
+mod frames;

@@ -44,6 +44,7 @@ impl Child {
             .env(INSIDE, test)
             .env("RUST_BACKTRACE", "0")
             .env_remove("RUST_TEST_THREADS")
+            .env_remove("GOPARK_STACK")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

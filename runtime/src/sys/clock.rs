@@ -19,6 +19,11 @@ pub(crate) fn coarse() -> u64 {
     return now();
 }
 
+/// Processor time that the calling thread has used.
+pub(crate) fn thread_cpu() -> u64 {
+    read(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
 /// `now() + d`, saturating.
 pub(crate) fn after(d: Duration) -> u64 {
     now().saturating_add(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))

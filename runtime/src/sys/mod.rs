@@ -13,6 +13,8 @@
 //! | [`limits`] | what the system allows |
 //! | [`clock`] | monotonic time in nanoseconds |
 //! | [`thread`] | raw threads, thread ids, the list of threads |
+//! | [`program`] | where the program is loaded |
+//! | [`last_words`] | what is said before the process dies of a fault |
 //! | [`signal`] | fault handler and alternate stacks |
 
 pub(crate) mod atomic;
@@ -22,11 +24,15 @@ pub(crate) mod clock;
 #[cfg(runtime)]
 pub(crate) mod futex;
 #[cfg(runtime)]
+pub(crate) mod last_words;
+#[cfg(runtime)]
 pub(crate) mod limits;
 #[cfg(runtime)]
 pub(crate) mod lock;
 #[cfg(runtime)]
 pub(crate) mod mem;
+#[cfg(runtime)]
+pub(crate) mod program;
 #[cfg(runtime)]
 pub(crate) mod signal;
 #[cfg(runtime)]

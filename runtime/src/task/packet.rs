@@ -133,7 +133,7 @@ where
             drop(closure);
             None
         } else {
-            Some(closure())
+            Some(__rust_begin_short_backtrace(closure))
         }
     }));
     let outcome = match result {
@@ -146,6 +146,20 @@ where
     // SAFETY: P1: the body is empty, and still the task's.
     unsafe { (*place).outcome = ManuallyDrop::new(outcome) };
     care
+}
+
+/// Calls a task's function. Backtraces end here, std's of a panic and those of
+/// an overflow: they know the frame by this name, and everything behind it is
+/// the same in every task.
+#[inline(never)]
+fn __rust_begin_short_backtrace<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    let value = f();
+    // Not a tail call: the frame stays.
+    core::hint::black_box(());
+    value
 }
 
 /// Disposes of the outcome of the running task. Its destructor is user code:

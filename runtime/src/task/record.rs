@@ -16,7 +16,7 @@
 //! | `flags` | atomic bit operations; the life's number in the upper bits, by the spawner | everybody |
 //! | `id` … `home` | the spawner, before `birth` | observers, checked by the stamp or the life (**R3**) |
 //! | `scope` | the task itself, entering and leaving scopes | the task |
-//! | `extra` | the spawner; taken at the end under the registry's lock | observers under that lock |
+//! | `extra` | the spawner; taken at the end under the registry's lock | observers under that lock; the task |
 //! | `reason`, `site`, `since`, `until` | the task, before it parks | observers, checked by the stamp (**R3**) |
 //!
 //! **R3**: what observers read are atomics, read between two equal stamps of
@@ -400,6 +400,20 @@ impl Record {
         // SAFETY: a non-null pointer came from Box::into_raw in fill(), and the
         // swap hands it out once.
         (!p.is_null()).then(|| unsafe { Box::from_raw(p) })
+    }
+
+    /// The name of the task, for its own thread only: the fault handler asks, and
+    /// the interrupted code may hold the registry's lock.
+    ///
+    /// # Safety
+    /// The task runs on the calling thread, or is interrupted there, and does not
+    /// go on while the name is in use.
+    pub(crate) unsafe fn own_name(&self) -> Option<&str> {
+        let extra = self.extra.load(Ordering::Relaxed);
+        // SAFETY: null or from fill(), before the task first ran. Only the task's
+        // own end frees it, after take_extra() made the pointer null, and by
+        // contract the task does not come that far meanwhile.
+        unsafe { extra.as_ref() }.and_then(|extra| extra.name.as_deref())
     }
 
     /// Name and labels. The caller holds the registry's lock, so the end of the
