@@ -253,8 +253,8 @@ pub(super) fn bare(why: Why) {
     let _ = match why {
         Why::Trouble(Trouble::Stuck) => write!(
             text,
-            "looking them up waits for a lock that the interrupted code may hold, \
-             its allocator's perhaps"
+            "looking them up did not end: the interrupted code may hold a lock that it \
+             takes, the allocator's perhaps"
         ),
         Why::Trouble(Trouble::Signal(signal)) => {
             write!(text, "looking them up was ended by signal {signal}")

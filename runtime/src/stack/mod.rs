@@ -25,12 +25,13 @@
 //! | `usage.rs` | how much of everything there is |
 //! | `refusal.rs` | what is said when the system refuses |
 //! | `overflow.rs` | what is said when a task runs off its stack |
+//! | `frames.rs` | where it was then |
 //! | `segment.rs` | going on on another stack: `grow`; how deep one is |
 //! | `exact.rs` | whether a stack that is used again remembers |
 //!
 //! The guard lies below the usable bytes, so running off the end faults; the
-//! fault handler ([`overflow`]) names the task and aborts. It is installed once
-//! per slot and survives reuse.
+//! fault handler ([`overflow`]) tells which task, how to mend it and where it
+//! was, and aborts. The guard is installed once per slot and survives reuse.
 //!
 //! # Counted and owned
 //! `go` counts a task against the slots that are reserved, and reserves another

@@ -20,6 +20,7 @@ use super::class::Class;
 use super::frames::{self, Why};
 use crate::sys::last_words::{self, Text};
 use crate::sys::signal::{self, Fault};
+use crate::sys::thread;
 use crate::task::{self, TaskRef};
 use core::fmt::{self, Write};
 
@@ -101,15 +102,20 @@ impl Overflow {
                 let (file, line) = (at.file(), at.line());
                 writeln!(out, ", {}\n  created at {file}:{line}", record.entry())?;
             }
-            None => writeln!(out, "a thread that is no task")?,
+            None => {
+                let name = thread::name();
+                let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+                writeln!(out, "thread \"{}\", which is no task", name.escape_ascii())?;
+            }
         }
         let what = if self.segment { "the segment it is on" } else { "its stack" };
         let (depth, size) = (self.depth, Size(limit));
         writeln!(out, "  {what} is {depth} bytes deep, the limit is {limit} ({size})")?;
         match Class::for_bytes(limit + 1).map(Class::usable) {
             _ if self.segment => {
-                let more = "gopark::stack::grow or ensure asked for it: ask for more there, or";
-                writeln!(out, "  {more}\n  ask again at every level of the recursion")?;
+                let why = "gopark::stack::grow made it: ask for more bytes there, or call";
+                let ensure = "gopark::stack::ensure at every level of the recursion";
+                writeln!(out, "  {why}\n  {ensure}")?;
             }
             Some(more) => {
                 let (number, word) = (Size(more).number(), Size(more).word());

@@ -48,7 +48,8 @@
 //! head, which is in the task's own stack; an ordinary thread's is a
 //! thread-local, but such a thread stays what it is.
 //!
-//! Alternate signal stacks are the thread's and do not change; stack probes
+//! Alternate signal stacks are the thread's; one that is no worker gets one at
+//! its first segment that is large enough to tell of an overflow. Stack probes
 //! touch page by page whatever stack they are on. The guard of a segment is
 //! found by its address, like a task's.
 //!
@@ -64,6 +65,7 @@ use super::class::{Class, SIZES};
 use super::{Stack, exact, pool, usage};
 use crate::sched::worker;
 use crate::sys::mem::{self, PAGE};
+use crate::sys::signal::AlternateStack;
 use crate::sys::thread;
 use crate::task::record::Record;
 use crate::{arch, sched};
@@ -114,9 +116,7 @@ fn thread_head() -> *mut *const Segment {
 /// segment is reused by the next call, so that one in a hot loop maps and unmaps
 /// nothing. Go: what `runtime.morestack` does by itself.
 ///
-/// An overflow of the segment ends the process as that of a task does. On a
-/// thread that was not made by Rust and has no alternate signal stack, it ends
-/// with a plain SIGSEGV.
+/// An overflow of the segment ends the process as that of a task does.
 ///
 /// # Panics
 /// If `bytes` is more than 1 GiB, or the system refuses the address space; `f`
@@ -331,6 +331,7 @@ unsafe fn call(bytes: usize, f: extern "C" fn(*mut ()), data: *mut ()) {
         None => {
             // The fault handler must know the guard, whoever runs into it.
             sched::start_default();
+            AlternateStack::ensure();
             thread_head()
         }
     };

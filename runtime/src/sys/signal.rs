@@ -7,7 +7,8 @@
 //! [`last_words`](super::last_words).
 
 use super::mem;
-use core::cell::UnsafeCell;
+use core::cell::{OnceCell, UnsafeCell};
+use core::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An access to memory that the CPU refused.
@@ -51,8 +52,8 @@ pub(crate) fn install(on_fault: OnFault) {
     // the handler keeps H1.
     unsafe {
         *PREVIOUS.on_fault.get() = Some(on_fault);
-        libc::sigaction(libc::SIGSEGV, core::ptr::null(), PREVIOUS.segv.get());
-        libc::sigaction(libc::SIGBUS, core::ptr::null(), PREVIOUS.bus.get());
+        libc::sigaction(libc::SIGSEGV, ptr::null(), PREVIOUS.segv.get());
+        libc::sigaction(libc::SIGBUS, ptr::null(), PREVIOUS.bus.get());
     }
     // ORDERING: Release; pairs with the Acquire in handler(). Publishes the cells.
     PREVIOUS.ready.store(true, Ordering::Release);
@@ -62,8 +63,8 @@ pub(crate) fn install(on_fault: OnFault) {
         action.sa_sigaction = handler as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         libc::sigemptyset(&raw mut action.sa_mask);
-        libc::sigaction(libc::SIGSEGV, &raw const action, core::ptr::null_mut());
-        libc::sigaction(libc::SIGBUS, &raw const action, core::ptr::null_mut());
+        libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut());
+        libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut());
     }
 }
 
@@ -84,7 +85,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     match previous.sa_sigaction {
         libc::SIG_DFL | libc::SIG_IGN => {
             // SAFETY: restores what was there before us.
-            unsafe { libc::sigaction(signal, &raw const previous, core::ptr::null_mut()) };
+            unsafe { libc::sigaction(signal, &raw const previous, ptr::null_mut()) };
             if fault.is_none() {
                 // SAFETY: sends this thread what somebody has sent; it arrives
                 // when we return.
@@ -160,7 +161,22 @@ pub(crate) struct AlternateStack {
     len: usize,
 }
 
+thread_local! {
+    /// What [`AlternateStack::ensure`] installed.
+    static ENSURED: OnceCell<Option<AlternateStack>> = const { OnceCell::new() };
+}
+
 impl AlternateStack {
+    /// Gives the calling thread one until its end, unless it has one that is as
+    /// large: std's are not, and threads made by others have none.
+    pub(crate) fn ensure() {
+        let enough = || installed().is_some_and(|stack| stack.ss_size >= ALTERNATE);
+        // A thread that is about to end goes without.
+        let _ = ENSURED.try_with(|ensured| {
+            ensured.get_or_init(|| if enough() { None } else { AlternateStack::install() });
+        });
+    }
+
     /// `None`: the kernel has no room for it. An overflow on this thread is then
     /// an ordinary fault.
     pub(crate) fn install() -> Option<AlternateStack> {
@@ -175,29 +191,42 @@ impl AlternateStack {
         let alternate = AlternateStack { base: mem::reserve(len).ok()?, len };
         // SAFETY: reserved above, and nothing uses it yet.
         unsafe { mem::guard(alternate.base, GUARD).ok()? };
-        let stack = libc::stack_t {
-            ss_sp: alternate.base.wrapping_add(GUARD).cast(),
-            ss_flags: 0,
-            ss_size: len - GUARD,
-        };
+        let stack =
+            libc::stack_t { ss_sp: alternate.lowest().cast(), ss_flags: 0, ss_size: len - GUARD };
         // SAFETY: the memory stays until drop() takes the stack away.
-        unsafe { libc::sigaltstack(&raw const stack, core::ptr::null_mut()) };
+        unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) };
         Some(alternate)
     }
+
+    fn lowest(&self) -> *mut u8 {
+        self.base.wrapping_add(GUARD)
+    }
+}
+
+/// The alternate stack that the calling thread has.
+fn installed() -> Option<libc::stack_t> {
+    // SAFETY: asks, and changes nothing; a zeroed stack_t is writable.
+    let stack = unsafe {
+        let mut stack: libc::stack_t = core::mem::zeroed();
+        libc::sigaltstack(ptr::null(), &raw mut stack);
+        stack
+    };
+    (stack.ss_flags & libc::SS_DISABLE == 0).then_some(stack)
 }
 
 impl Drop for AlternateStack {
     fn drop(&mut self) {
-        let none = libc::stack_t {
-            ss_sp: core::ptr::null_mut(),
-            ss_flags: libc::SS_DISABLE,
-            ss_size: self.len,
-        };
-        // SAFETY: dropped on the thread that installed it, outside of a handler,
-        // so nothing uses the memory that install() reserved.
-        unsafe {
-            libc::sigaltstack(&raw const none, core::ptr::null_mut());
-            libc::munmap(self.base.cast(), self.len);
+        // Somebody may have put another in its place, whose it is to take away.
+        if installed().is_some_and(|stack| stack.ss_sp == self.lowest().cast()) {
+            let none = libc::stack_t {
+                ss_sp: ptr::null_mut(),
+                ss_flags: libc::SS_DISABLE,
+                ss_size: self.len,
+            };
+            // SAFETY: dropped on the thread that installed it, outside of a handler.
+            unsafe { libc::sigaltstack(&raw const none, ptr::null_mut()) };
         }
+        // SAFETY: install() reserved it, and no signal arrives on it any more.
+        unsafe { libc::munmap(self.base.cast(), self.len) };
     }
 }

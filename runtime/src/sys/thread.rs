@@ -44,6 +44,18 @@ pub(crate) fn set_name(name: &str) {
     }
 }
 
+/// The name of the calling thread, as far as the kernel keeps it: up to 15 bytes
+/// and zeros. For signal handlers too.
+pub(crate) fn name() -> [u8; 16] {
+    let mut name = [0; 16];
+    #[cfg(target_os = "linux")]
+    // SAFETY: the kernel writes 16 bytes.
+    unsafe {
+        libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr());
+    }
+    name
+}
+
 /// In the place of a thread's id when the thread has ended.
 pub(crate) const ENDED: u32 = u32::MAX;
 
