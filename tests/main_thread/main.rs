@@ -17,10 +17,11 @@ const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const SIGABRT: i32 = 6;
 
-const TESTS: [(&str, fn()); 5] = [
+const TESTS: [(&str, fn()); 6] = [
     ("a_closure_runs_on_a_segment", a_closure_runs_on_a_segment),
     ("what_remains_is_there", what_remains_is_there),
-    ("a_stack_without_limit_ends_at_a_mapping", a_stack_without_limit_ends_at_a_mapping),
+    ("a_stack_without_limit_is_large", a_stack_without_limit_is_large),
+    ("a_stack_without_limit_ends_above_a_mapping", a_stack_without_limit_ends_above_a_mapping),
     ("the_depth_is_known", the_depth_is_known),
     ("an_overflow_of_a_segment_hits_its_guard", an_overflow_of_a_segment_hits_its_guard),
 ];
@@ -82,15 +83,43 @@ fn what_remains_is_there() {
     down_to(6 * KIB);
 }
 
-fn a_stack_without_limit_ends_at_a_mapping() {
-    let name = "a_stack_without_limit_ends_at_a_mapping";
+fn a_stack_without_limit_is_large() {
+    let name = "a_stack_without_limit_is_large";
     if !inside(name) {
         return limited("unlimited", name);
     }
     assert!(remaining() > 64 * MIB, "{}", remaining());
     down_to(remaining() - 32 * MIB);
-    // The search ends where nothing is mapped.
+    // The search for the deepest page ends where nothing is mapped.
     assert!((32 * MIB..34 * MIB).contains(&high_water()), "{}", high_water());
+}
+
+/// Maps a page at an address that is free.
+#[expect(unsafe_code, reason = "a mapping beside the stack")]
+fn map_page(at: usize) {
+    unsafe extern "C" {
+        fn mmap(at: *mut u8, len: usize, prot: i32, flags: i32, fd: i32, offset: i64) -> *mut u8;
+    }
+    const READ_WRITE: i32 = 3;
+    const PRIVATE_ANONYMOUS_FIXED_NOREPLACE: i32 = 0x2 | 0x20 | 0x10_0000;
+    let at = std::ptr::without_provenance_mut(at);
+    // SAFETY: a new mapping, refused where there is one.
+    let got = unsafe { mmap(at, 4 * KIB, READ_WRITE, PRIVATE_ANONYMOUS_FIXED_NOREPLACE, -1, 0) };
+    assert_eq!(got, at);
+}
+
+/// The kernel keeps a stack away from what is below it.
+fn a_stack_without_limit_ends_above_a_mapping() {
+    let name = "a_stack_without_limit_ends_above_a_mapping";
+    if !inside(name) {
+        return limited("unlimited", name);
+    }
+    let local = 0_u8;
+    let page = black_box(&raw const local).addr() & !(4 * KIB - 1);
+    // Before anybody asks for the first time.
+    map_page(page - 16 * MIB);
+    assert!((14 * MIB..16 * MIB).contains(&remaining()), "{}", remaining());
+    down_to(6 * KIB);
 }
 
 fn the_depth_is_known() {

@@ -36,6 +36,7 @@ impl Class {
     }
 
     /// The class of that index, which came from [`index`](Self::index).
+    #[inline]
     pub(crate) fn of_index(index: usize) -> Class {
         assert!(index < Class::COUNT, "class {index} does not exist");
         Class(index as u8)

@@ -162,10 +162,12 @@ impl Place {
         self.0
     }
 
+    #[inline]
     pub(crate) fn class(self) -> Class {
         Class::of_index(self.0 & CLASS)
     }
 
+    #[inline]
     pub(crate) fn stack(self) -> Option<Stack> {
         let top = self.0 & !(SEGMENTS | CLASS);
         (top != 0)

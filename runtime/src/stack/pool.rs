@@ -186,6 +186,22 @@ impl Local {
         stack
     }
 
+    /// A stack for other ends than a task. One that lies here brings the permit
+    /// that lies here for it. It is no probe: what is put on a segment says
+    /// nothing of tasks.
+    #[inline]
+    fn borrow(&self, class: Class) -> io::Result<Stack> {
+        let shelf = &self.shelves[class.index()];
+        let mut list = shelf.list();
+        let Some((stack, _)) = list.pop(class) else {
+            self.count(class)?;
+            return Ok(self.take(class));
+        };
+        shelf.set(list);
+        exact::handed_out(stack);
+        Ok(stack)
+    }
+
     #[cold]
     fn refill(&self, class: Class) -> Stack {
         let shelf = &self.shelves[class.index()];
@@ -352,6 +368,24 @@ impl Pool {
         (stack, list)
     }
 
+    /// A permit and a stack for it.
+    fn borrow(&self, class: Class) -> io::Result<Stack> {
+        let (stack, fresh) = self.with(|shared| {
+            if shared.permits == 0 {
+                shared.reserve(class)?;
+            }
+            shared.permits -= 1;
+            let taken = shared.take(class);
+            shared.fewest = shared.fewest.min(shared.warm.len);
+            io::Result::Ok(taken)
+        })?;
+        if fresh {
+            arena::guard(stack);
+        }
+        exact::handed_out(stack);
+        Ok(stack)
+    }
+
     /// Takes stacks of `list` until `keep` are left, with their permits, and
     /// `more` permits.
     fn take_back(&self, class: Class, list: &mut List, keep: u32, more: u32) {
@@ -477,16 +511,8 @@ pub(crate) fn uncount(class: Class) {
 #[inline]
 pub(crate) fn borrow(local: Option<&Local>, class: Class) -> io::Result<Stack> {
     match local {
-        Some(local) => {
-            local.count(class)?;
-            Ok(local.take(class))
-        }
-        None => {
-            count(class)?;
-            let (stack, _) = POOLS[class.index()].stacks(class, 0);
-            exact::handed_out(stack);
-            Ok(stack)
-        }
+        Some(local) => local.borrow(class),
+        None => POOLS[class.index()].borrow(class),
     }
 }
 

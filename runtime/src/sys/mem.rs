@@ -230,15 +230,15 @@ mod tests {
     }
 
     #[test]
-    fn guards_and_pages_given_back_are_not_resident() {
+    fn pages_that_were_given_back_are_not_resident() {
         let base = reserved();
         touch(base, 7);
         touch(base, 2000);
-        // SAFETY: a part of the reservation that holds nothing.
-        unsafe { guard(base, 16 * PAGE).expect("a guard") };
+        // SAFETY: a part of the reservation that nobody reads.
+        unsafe { give_back(base, 1900 * PAGE) };
         assert_eq!(lowest(base), Some(2000));
         // SAFETY: as above.
-        unsafe { give_back(base.add(1990 * PAGE), 20 * PAGE) };
+        unsafe { give_back(base.add(1900 * PAGE), 200 * PAGE) };
         assert_eq!(lowest(base), None);
     }
 }

@@ -2,10 +2,10 @@
 //! like any other.
 
 use crate::child::{Child, alone, here, inside};
-use crate::support::{Gate, Tally, for_ever, parked, thread_id, until};
+use crate::support::{Gate, Tally, for_ever, info, parked, thread_id, until};
 use gopark::inspect::{Kind, Snapshot, WaitReason};
 use gopark::runtime::Config;
-use gopark::stack::{ensure, grow, high_water, remaining};
+use gopark::stack::{CLASSES, default_limit, ensure, grow, high_water, remaining, usage};
 use gopark::{JoinError, Scope};
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
@@ -18,11 +18,6 @@ const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const PAGE: usize = 4 * KIB;
 const SIGABRT: i32 = 6;
-
-/// Usable bytes of stacks that exist.
-const CLASSES: [usize; 7] = [64 * KIB, 256 * KIB, 512 * KIB, MIB, 8 * MIB, 64 * MIB, 1 << 30];
-/// Of a task that asks for nothing.
-const DEFAULT: usize = if cfg!(debug_assertions) { MIB } else { 512 * KIB };
 
 /// Runs the body in a task and in a thread.
 fn everywhere(body: impl Fn() + Send + Sync + 'static) {
@@ -128,37 +123,84 @@ fn a_task_recurses_through_64_mib_of_small_segments() {
 
 #[test]
 fn a_hot_loop_maps_nothing() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
-        let maps = || {
-            let text = std::fs::read_to_string("/proc/self/maps").expect("the system has /proc");
-            // The heap grows by what is read here.
-            text.lines()
-                .filter(|line| !line.contains("[heap]"))
-                .map(|line| line.split_once(' ').expect("a range").0.to_owned())
-                .collect::<Vec<_>>()
+    /// The lines of the mappings that these addresses are in.
+    fn mappings(places: &[usize]) -> Vec<String> {
+        let text = std::fs::read_to_string("/proc/self/maps").expect("the system has /proc");
+        let holds = |line: &&str| {
+            let (from, to) = line.split_once(' ').expect("a range").0.split_once('-').unwrap();
+            let address = |text| usize::from_str_radix(text, 16).expect("an address");
+            places.iter().any(|place| (address(from)..address(to)).contains(place))
         };
-        everywhere(move || {
-            let mut places = Vec::new();
-            let mut turn = || {
-                for bytes in CLASSES {
-                    let here = grow(bytes, || {
-                        let local = 0_u8;
-                        black_box(&raw const local).addr()
-                    });
-                    places.push(here);
-                }
-            };
-            turn();
-            let before = maps();
+        text.lines().filter(holds).map(str::to_owned).collect()
+    }
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        everywhere(|| {
+            let first = on_segments();
+            let before = (mappings(&first), usage().reserved);
+            let growths = usage().growths;
             for _ in 0..1000 {
-                turn();
+                assert_eq!(on_segments(), first, "a segment of each class is used again");
             }
-            assert_eq!(maps(), before);
-            places.sort_unstable();
-            places.dedup();
-            assert_eq!(places.len(), CLASSES.len(), "a segment of each class is used again");
+            assert_eq!((mappings(&first), usage().reserved), before);
+            assert_eq!(usage().growths - growths, 7000);
         });
     });
+}
+
+/// Addresses on segments of all classes, one after the other.
+fn on_segments() -> [usize; 7] {
+    CLASSES.map(|bytes| {
+        grow(bytes, || {
+            let local = 0_u8;
+            black_box(&raw const local).addr()
+        })
+    })
+}
+
+#[test]
+fn what_is_under_way_is_counted() {
+    alone(here!(), &[], || {
+        everywhere(|| {
+            let before = usage();
+            let nested = || grow(MIB, || grow(64 * KIB, usage));
+            let inside = nested();
+            assert_eq!((before.segments, inside.segments, usage().segments), (0, 2, 0));
+            assert_eq!(inside.growths - before.growths, 2);
+            // Segments are no tasks.
+            assert_eq!((inside.tasks, inside.counted), (before.tasks, before.counted));
+        });
+    });
+}
+
+/// Also when there are more than the record can say.
+#[test]
+fn observers_see_the_segments_of_a_task() {
+    fn nest(depth: usize, gate: &Gate) {
+        if depth == 0 {
+            return gate.pass();
+        }
+        grow(64 * KIB, || nest(depth - 1, gate));
+        gate.pass();
+    }
+    for (depth, seen) in [(0, 0), (1, 1), (3, 3), (600, 511)] {
+        let (gate, after) = (Gate::new(), Gate::new());
+        let (held, last) = (gate.clone(), after.clone());
+        let task = gopark::go(move || {
+            nest(depth, &held);
+            last.pass();
+        });
+        let stack = parked(task.id(), WaitReason::ChanReceive).stack.expect("it has started");
+        assert_eq!((stack.segments, stack.limit), (seen, default_limit()));
+        assert_eq!(stack.depth.is_some(), depth == 0);
+        gate.open();
+        until("it is back on its own stack", || {
+            info(task.id()).and_then(|task| task.stack).is_some_and(|stack| stack.depth.is_some())
+        });
+        let stack = info(task.id()).and_then(|task| task.stack).expect("it is alive");
+        assert_eq!(stack.segments, 0);
+        after.open();
+        task.join().unwrap();
+    }
 }
 
 #[test]
@@ -261,7 +303,7 @@ fn a_refusal_of_the_system_panics() {
         let deep = Tally::new();
         let text = message(|| nest(&deep));
         assert!(text.contains("1073741824 bytes"), "{text}");
-        assert!(text.contains("refused") && text.contains("ulimit -v"), "{text}");
+        assert!(text.contains("has no segment") && text.contains("ulimit -v"), "{text}");
         assert!(deep.count() > 1, "the first ones were there");
         // What was taken can be used again.
         let again = Tally::new();
@@ -371,7 +413,7 @@ fn a_task_goes_on_on_another_thread() {
             let task = gopark::go(|| {
                 grow(64 * KIB, || travel(3));
                 // Not on a worker's own account, but on the task's.
-                assert!(remaining() < DEFAULT && remaining() > DEFAULT - 16 * KIB);
+                assert!(remaining() < default_limit() && remaining() > default_limit() - 16 * KIB);
             });
             task.join().unwrap();
         }
@@ -582,18 +624,23 @@ fn recurse(depth: u64) -> u64 {
 }
 
 #[track_caller]
-fn overflows(test: &str) {
+fn overflows(test: &str) -> String {
     let ended = Child::new(test).run();
     assert_eq!(ended.status.signal(), Some(SIGABRT), "{}\n{}", ended.status, ended.stderr);
     assert!(ended.stderr.contains("gopark: fatal error: stack overflow"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("has overflowed its stack"), "{}", ended.stderr);
     assert!(!ended.stdout.contains("it came back"), "{}", ended.stdout);
+    ended.stderr
 }
 
 #[test]
 fn an_overflow_of_a_tasks_segment_hits_its_guard() {
     if !inside(here!()) {
-        return overflows(here!());
+        let text = overflows(here!());
+        // The frames beyond both segments are shown too.
+        let (_, beyond) = text.rsplit_once("call_on").expect("a seam");
+        assert!(beyond.contains("::an_overflow_of_a_tasks_segment_hits_its_guard"), "{text}");
+        return;
     }
     let _ = gopark::go(|| grow(64 * KIB, || grow(MIB, || recurse(1)))).join();
     println!("it came back");
@@ -602,7 +649,8 @@ fn an_overflow_of_a_tasks_segment_hits_its_guard() {
 #[test]
 fn an_overflow_of_a_threads_segment_hits_its_guard() {
     if !inside(here!()) {
-        return overflows(here!());
+        overflows(here!());
+        return;
     }
     // Nothing else has started the runtime.
     let _ = std::thread::spawn(|| grow(64 * KIB, || recurse(1))).join();
@@ -613,7 +661,8 @@ fn an_overflow_of_a_threads_segment_hits_its_guard() {
 #[test]
 fn an_overflow_of_a_used_segment_hits_its_guard() {
     if !inside(here!()) {
-        return overflows(here!());
+        overflows(here!());
+        return;
     }
     let task = gopark::go(|| {
         for _ in 0..10 {
@@ -674,7 +723,7 @@ fn what_remains_is_counted_by_the_byte() {
         let thread = std::thread::Builder::new().stack_size(MIB);
         thread.spawn(|| on_this_piece(Some(MIB))).unwrap().join().unwrap();
         std::thread::spawn(|| on_this_piece(None)).join().unwrap();
-        gopark::go(|| on_this_piece(Some(DEFAULT))).join().unwrap();
+        gopark::go(|| on_this_piece(Some(default_limit()))).join().unwrap();
         everywhere(|| {
             for bytes in [64 * KIB, MIB] {
                 grow(bytes, || on_this_piece(Some(bytes)));
@@ -732,7 +781,7 @@ fn the_deepest_is_known_to_a_page() {
         }
     }
     high_water();
-    gopark::go(|| on_this_piece(DEFAULT)).join().unwrap();
+    gopark::go(|| on_this_piece(default_limit())).join().unwrap();
     everywhere(|| {
         for bytes in [64 * KIB, MIB, 64 * MIB] {
             grow(bytes, || on_this_piece(bytes));
