@@ -7,6 +7,8 @@
 // checks both results, and prints one line:
 //
 //	sample elapsed_ns=... peak_kib=...
+//
+// and behind that what the workload has in extra.
 package main
 
 import (
@@ -42,7 +44,15 @@ var workloads = map[string]workload{
 	"mpmc_rendezvous": {func(n int64) int64 { return mpmc(n, 0) }, sumBelow},
 	"fib":             {fib, fibonacci},
 	"skynet":          {skynet, sumBelow},
+	"parked":          {parked, same},
+	"recursion_100":   {recursion(100), same},
+	"recursion_1000":  {recursion(1_000), same},
+	"recursion_10000": {recursion(10_000), same},
 }
+
+// extra has the values that a workload measures itself, by their names in the
+// sample.
+var extra = map[string]int64{}
 
 func main() {
 	if len(os.Args) < 2 {
@@ -64,7 +74,11 @@ func main() {
 			fail("%s at size %d: result %d, expected %d", name, size, got, want)
 		}
 	}
-	fmt.Printf("sample elapsed_ns=%d peak_kib=%d\n", elapsed, peakKiB())
+	fmt.Printf("sample elapsed_ns=%d peak_kib=%d", elapsed, statusKiB("VmHWM"))
+	for name, value := range extra {
+		fmt.Printf(" %s=%d", name, value)
+	}
+	fmt.Println()
 }
 
 // parse reads "--name number" pairs and demands all three of them.
@@ -85,25 +99,26 @@ func parse(args []string) map[string]int64 {
 	return options
 }
 
-// peakKiB is the most memory that was resident at once.
-func peakKiB() int64 {
+// statusKiB is a line of /proc/self/status: VmHWM for the most memory that was
+// resident at once, VmRSS for what is now.
+func statusKiB(name string) int64 {
 	file, err := os.Open("/proc/self/status")
 	if err != nil {
-		fail("peak memory: %v", err)
+		fail("%s: %v", name, err)
 	}
 	defer file.Close()
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		if rest, found := strings.CutPrefix(lines.Text(), "VmHWM:"); found {
+		if rest, found := strings.CutPrefix(lines.Text(), name+":"); found {
 			number := strings.TrimSpace(strings.TrimSuffix(rest, "kB"))
 			kib, err := strconv.ParseInt(number, 10, 64)
 			if err != nil {
-				fail("peak memory: %v", err)
+				fail("%s: %v", name, err)
 			}
 			return kib
 		}
 	}
-	fail("peak memory: no VmHWM in /proc/self/status")
+	fail("/proc/self/status has no %s", name)
 	return 0
 }
 

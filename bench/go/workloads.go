@@ -3,6 +3,8 @@ package main
 import (
 	"runtime"
 	"sync"
+	"time"
+	"unsafe"
 )
 
 // spawn starts a batch of tasks and waits until all have finished.
@@ -161,4 +163,88 @@ func skynetTask(result chan<- int64, first, size int64) {
 		sum += <-parts
 	}
 	result <- sum
+}
+
+// parked has size tasks wait on a channel, and reports what is resident then
+// beyond what was before.
+func parked(size int64) int64 {
+	gate := make(chan struct{})
+	var started, ended sync.WaitGroup
+	before := statusKiB("VmRSS")
+	started.Add(int(size))
+	ended.Add(int(size))
+	for range size {
+		go func() {
+			started.Done()
+			<-gate
+			ended.Done()
+		}()
+	}
+	started.Wait()
+	extra["resident_bytes"] = (statusKiB("VmRSS") - before) * 1024
+	close(gate)
+	ended.Wait()
+	return size
+}
+
+// frame is how many bytes a level of descend takes, as on the Rust side, and
+// pad is what makes it that large.
+const (
+	frame = 288
+	pad   = 256
+)
+
+// bottom is where the last level of the latest recursion was.
+var bottom uintptr
+
+// descend returns the depth, added up from a mark in each level.
+//
+//go:noinline
+func descend(depth int64) int64 {
+	var level [pad]byte
+	at := depth & 127
+	level[at] = 1
+	if depth == 1 {
+		bottom = uintptr(unsafe.Pointer(&level))
+		return int64(level[at])
+	}
+	below := descend(depth - 1)
+	return below + int64(level[at])
+}
+
+// recursion starts a task that recurses, waits for it, and starts the next. It
+// counts those that came to the depth, and times the first of the process.
+func recursion(depth int64) func(int64) int64 {
+	task := func() int64 {
+		result := make(chan int64, 1)
+		go func() { result <- descend(depth) }()
+		return <-result
+	}
+	return func(size int64) int64 {
+		if _, done := extra["first_ns"]; !done {
+			start := time.Now()
+			task()
+			extra["first_ns"] = time.Since(start).Nanoseconds()
+			checkFrame(depth)
+		}
+		levels := int64(0)
+		for range size {
+			levels += task()
+		}
+		return levels / depth
+	}
+}
+
+// checkFrame fails unless a level is as large as it says above.
+func checkFrame(depth int64) {
+	result := make(chan int64)
+	go func() {
+		descend(depth)
+		above := bottom
+		descend(depth + 1)
+		result <- int64(above - bottom)
+	}()
+	if got := <-result; got < frame-16 || got > frame+16 {
+		fail("a level takes %d bytes, not %d: adjust pad", got, frame)
+	}
 }

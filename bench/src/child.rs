@@ -1,16 +1,16 @@
 //! One sample in this process: a warm-up pass, a timed pass, both checked.
 
-use std::fs;
 use std::time::Instant;
 
 use crate::cli::Job;
 use crate::contenders;
 use crate::sample::Sample;
+use crate::status;
 use crate::workload::{Answer, Body, Case, Runtime};
 
 /// Takes the sample and prints it.
 pub(crate) fn run(job: &Job) -> Result<(), String> {
-    let sample = measure(job)?.with(Sample::PEAK, peak_kib()?);
+    let sample = measure(job)?.with(Sample::PEAK, status::kib(status::PEAK)?);
     println!("{sample}");
     Ok(())
 }
@@ -80,14 +80,4 @@ impl Passes {
         let name = self.case.name;
         Err(format!("{name} at size {size}: result {got}, expected {want}"))
     }
-}
-
-/// The most memory that was resident at once, in KiB.
-fn peak_kib() -> Result<f64, String> {
-    let status = fs::read_to_string("/proc/self/status")
-        .map_err(|why| format!("peak memory: /proc/self/status: {why}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    let kib = number.and_then(|number| number.parse().ok());
-    kib.ok_or_else(|| "peak memory: no VmHWM in /proc/self/status".to_owned())
 }

@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod sample;
 mod stats;
+mod status;
 mod workload;
 mod workloads;
 

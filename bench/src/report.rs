@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::goals::{self, Limit};
+use crate::goals::{self, Goal, Limit};
 use crate::run::Outcome;
 use crate::stats::{Stats, short};
 use crate::workload::{Contender, Mode, Runtime};
@@ -62,6 +62,7 @@ impl Line {
             Limit::OfGo(limit) => (self.ratio_go()?, limit),
             Limit::OfRow(_, limit) => (self.of_row?.1, limit),
             Limit::Fixed(limit) => (self.gopark?.median, limit),
+            Limit::Shown => return None,
         };
         Some(figure <= limit)
     }
@@ -80,6 +81,7 @@ impl Line {
         let verdict = match self.is_met() {
             Some(true) => "met",
             Some(false) => "NOT MET",
+            None if goals::of(self.workload).is_some_and(Goal::is_shown) => "none",
             None => "unknown",
         };
         [

@@ -25,7 +25,9 @@ const QUICK_PATIENCE: Duration = Duration::from_secs(15);
 
 /// Variables that would change a contender's settings behind the bench's back.
 const CLEARED: &[&str] = &[
+    "GOPARK_DEBUG",
     "GOPARK_MAXPROCS",
+    "GOPARK_STACK",
     "GOMAXPROCS",
     "GODEBUG",
     "GOGC",

@@ -164,14 +164,14 @@ pub(crate) struct Row {
 impl Row {
     /// The plain case: nanoseconds for each operation.
     pub(crate) const fn ns_per_unit(name: &'static str) -> Row {
-        Row { name, value: Sample::ELAPSED, divide: Divide::Units, unit: "ns" }
+        Row { name, value: Sample::ELAPSED, divide: Divide::Units(1.0), unit: "ns" }
     }
 
     /// This row's figure in a sample of `units` operations.
     pub(crate) fn figure(&self, sample: &Sample, units: u64) -> Result<f64, String> {
         let value = sample.get(self.value)?;
         Ok(match self.divide {
-            Divide::Units => value / units as f64,
+            Divide::Units(each) => value / units as f64 / each,
             Divide::By(divisor) => value / divisor,
         })
     }
@@ -179,8 +179,8 @@ impl Row {
 
 /// From a sample's value to a row's unit.
 pub(crate) enum Divide {
-    /// By the number of operations.
-    Units,
+    /// By the number of operations, and by a constant.
+    Units(f64),
     /// By a constant.
     By(f64),
 }

@@ -1,14 +1,19 @@
 //! What the examples print.
 
-use crate::support::Cargo;
+use crate::support::{Cargo, Run};
 
 /// What an example prints.
 fn example(name: &str) -> String {
-    let run = Cargo::new()
-        .args(&["run", "--quiet", "--package", "gopark-examples", "--example", name])
-        .run();
+    let run = started(name, &[]);
     assert!(run.passed, "{}", run.text);
     run.text
+}
+
+fn started(name: &str, args: &[&str]) -> Run {
+    Cargo::new()
+        .args(&["run", "--quiet", "--package", "gopark-examples", "--example", name, "--"])
+        .args(args)
+        .run()
 }
 
 /// The line of an example that contains this, as `file:line`.
@@ -61,4 +66,132 @@ fn first_leak() {
         &text,
         &["1 task leaked", "blocked in `chan send`", &place("first_leak", "tx.send(\"hello\")")],
     );
+}
+
+/// The cells of a table's line. Two blanks part them: one is inside of numbers.
+fn cells(line: &str) -> Vec<&str> {
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
+/// `4 800 B` is 4800.
+#[track_caller]
+fn number(cell: &str) -> f64 {
+    let digits: String = cell.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
+    digits.parse().unwrap_or_else(|_| panic!("no number: {cell:?}"))
+}
+
+#[test]
+fn million() {
+    let run = started("million", &["20_000"]);
+    assert!(run.passed, "{}", run.text);
+    let text = &run.text;
+    let row = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        cells(line.unwrap_or_else(|| panic!("no line {name:?}:\n{text}")))
+    };
+    let figure = |name| number(row(name)[1]);
+    let between = |name, least: f64, most: f64| {
+        let figure = figure(name);
+        assert!((least..=most).contains(&figure), "{name}: {figure}\n{text}");
+    };
+
+    shows(text, &["20 000 tasks, stacks of the 64 KiB class", "measured", "limit"]);
+    // A stack has a page at least, and at most all that it may have.
+    between("resident memory of a task", 4096.0, 65536.0 + 4096.0);
+    // Eight bytes for a page at least, of 64 KiB at least.
+    between("page tables of a task", 128.0, 1024.0);
+    assert_eq!(
+        figure("both"),
+        figure("resident memory of a task") + figure("page tables of a task"),
+        "{text}"
+    );
+    between("memory mappings of the process", 10.0, 199.0);
+    for (name, limit) in [
+        ("resident memory of a task", 4800.0),
+        ("page tables of a task", 300.0),
+        ("memory mappings of the process", 199.0),
+    ] {
+        let row = row(name);
+        assert_eq!((number(row[2]), row[3]), (limit, "not judged"), "{text}");
+    }
+    for name in [
+        "start all, until they are parked",
+        "wake all, until they are parked again",
+        "wake all, until they have ended",
+    ] {
+        assert!(row(name)[1].ends_with(" ms") && figure(name) > 0.0, "{name}\n{text}");
+    }
+    for name in ["dump of counts by group", "scavenge pass"] {
+        assert!(row(name)[1].ends_with(" ms"), "{name}\n{text}");
+    }
+
+    let start = figure("resident at the start");
+    let crowd = figure("resident with all of them") - start;
+    let after = figure("resident after the scavenge pass") - start;
+    assert!(crowd > 20_000.0 * 4096.0 / 1048576.0, "{text}");
+    assert!(after < crowd / 2.0, "{text}");
+    let limit = number(row("resident after the scavenge pass")[2]);
+    // 256 bytes for each; the table's figures are rounded.
+    assert!((limit - start - 16.0 - 20_000.0 * 256.0 / 1048576.0).abs() < 0.2, "{text}");
+
+    let site = place("million", "waiting.recv()");
+    shows(text, &[&format!("20000 tasks: chan receive at {site} for ")]);
+    shows(text, &["The limits hold from 100 000 tasks on, in a release build."]);
+    shows(text, &["million: starting 20 000 tasks", "million: waking", "million: letting"]);
+}
+
+#[test]
+fn million_wants_a_number() {
+    for (args, says) in [
+        (&["many"][..], "must be a number above 0, not \"many\""),
+        (&["0"], "must be a number above 0, not \"0\""),
+        (&["1", "2"], "one number is enough, what is \"2\"?"),
+    ] {
+        let run = started("million", args);
+        assert_eq!(run.code, Some(2), "{args:?}\n{}", run.text);
+        shows(&run.text, &[says, "usage: million [COUNT]"]);
+    }
+}
+
+#[test]
+fn deep_recursion() {
+    let text = example("deep_recursion");
+    let parts: Vec<&str> = text.split("=== ").skip(1).collect();
+    assert_eq!(parts.len(), 4, "{text}");
+    // The lines of a table below its heading, as numbers.
+    let table = |part: &str| -> Vec<[f64; 3]> {
+        let lines = part.lines().skip(3).take_while(|line| !line.is_empty());
+        let row =
+            |line| <[f64; 3]>::try_from(cells(line).into_iter().map(number).collect::<Vec<_>>());
+        lines.map(|line| row(line).expect("three columns")).collect()
+    };
+
+    let growing = table(parts[0]);
+    let (down, [back]) = growing.split_at(5) else { panic!("six depths:\n{text}") };
+    let rises = |column: usize| down.windows(2).all(|pair| pair[0][column] < pair[1][column]);
+    assert!(rises(0) && rises(1) && down[4][0] >= 5_000.0, "{text}");
+    for [deep, high, committed] in &growing {
+        assert!(high >= deep && committed + 4.0 >= *high, "{text}");
+    }
+    // A stack keeps what it has while its task runs. Finding that out takes some.
+    assert!(back[0] < down[4][0] && back[1] >= down[4][1], "{text}");
+    assert!(back[2] + 4.0 >= down[4][1], "{text}");
+
+    let shrinking = table(parts[1]);
+    let (first, last) = (shrinking[0], shrinking[shrinking.len() - 1]);
+    assert!(first[1] >= 200.0 && last[1] <= 8.0, "{text}");
+    assert!(shrinking.windows(2).all(|pair| pair[0][1] > pair[1][1]), "{text}");
+    assert!(last[2] > first[2], "{text}");
+    shows(parts[1], &["KiB stay committed"]);
+
+    let segments = parts[2].split("64 MiB through ensure, on ").nth(1).expect("segments");
+    let segments = number(segments.split(' ').next().expect("a word"));
+    assert!(segments >= 64.0, "{text}");
+    shows(parts[2], &["64 MiB through grow, on one segment"]);
+
+    shows(parts[3], &["stack overflow in task", "bottomless", "256 KiB", "stack_limit(512 << 10)"]);
+    shows(parts[3], &["GOPARK_STACK=512K", "elided", "the process ended with signal: 6"]);
+    // Where it was made, and its outermost frame.
+    let made = place("deep_recursion", "descend(0, &mut || ())");
+    assert_eq!(parts[3].matches(&made).count(), 2, "{text}");
 }

@@ -10,6 +10,8 @@ const ALONE: &str = "GOPARK_TEST_ALONE";
 /// What a run of a program said.
 pub(crate) struct Run {
     pub(crate) passed: bool,
+    /// None: a signal ended it.
+    pub(crate) code: Option<i32>,
     /// Both outputs, standard output first.
     pub(crate) text: String,
 }
@@ -67,7 +69,7 @@ impl From<Output> for Run {
     fn from(output: Output) -> Run {
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stderr));
-        Run { passed: output.status.success(), text }
+        Run { passed: output.status.success(), code: output.status.code(), text }
     }
 }
 
@@ -105,7 +107,7 @@ impl Cargo {
     }
 
     pub(crate) fn run(&mut self) -> Run {
-        self.command.arg("--target-dir").arg(&self.target);
+        self.command.env("CARGO_TARGET_DIR", &self.target);
         Run::from(self.command.output().expect("cargo runs"))
     }
 }

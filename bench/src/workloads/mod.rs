@@ -3,8 +3,11 @@
 
 mod clean_check;
 mod fib;
+mod grow;
 mod mpmc;
+mod parked;
 mod ping_pong;
+mod recursion;
 mod skynet;
 mod spawn;
 mod spawn_join;
@@ -22,6 +25,9 @@ pub(crate) const ALL: &[Family] = &[
     mpmc::FAMILY,
     fib::FAMILY,
     skynet::FAMILY,
+    parked::FAMILY,
+    recursion::FAMILY,
+    grow::FAMILY,
     clean_check::FAMILY,
     verdict::FAMILY,
 ];
