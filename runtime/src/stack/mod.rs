@@ -30,7 +30,7 @@
 //! | `exact.rs` | whether a stack that is used again remembers |
 //!
 //! The guard lies below the usable bytes, so running off the end faults; the
-//! fault handler ([`overflow`]) tells which task, how to mend it and where it
+//! fault handler (`overflow.rs`) tells which task, how to mend it and where it
 //! was, and aborts. The guard is installed once per slot and survives reuse.
 //!
 //! # Counted and owned
