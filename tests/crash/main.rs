@@ -10,3 +10,4 @@ mod allocator;
 mod exit;
 mod fault;
 mod frames;
+mod guards;

@@ -5,7 +5,7 @@
 //! | `task` | how a task begins, ends, is named and joined; what is dropped, and how often |
 //! | `scope` | who owns a task; events, unseen panics, reaping |
 //! | `sched` | settings, spreading of work, fairness, bound and migrating tasks |
-//! | `stack` | growing beyond a stack, what is left of it, how deep it went |
+//! | `stack` | sizes, guards, refusals; growing beyond a stack; trimming, accounting |
 //! | `time` | sleeping |
 //! | `inspect` | what observers see |
 //! | `chan`, `sync` | channels, locks, wait groups |

@@ -24,6 +24,17 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Lets others run until there is one.
+#[track_caller]
+pub(crate) fn until_some<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let mut found = None;
+    until(what, || {
+        found = look();
+        found.is_some()
+    });
+    found.expect("the wait above ended")
+}
+
 /// Keeps the processor until the condition holds.
 #[track_caller]
 pub(crate) fn spin_until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -46,12 +57,9 @@ pub(crate) fn info(id: TaskId) -> Option<TaskInfo> {
 /// Waits until the task is parked for this reason.
 #[track_caller]
 pub(crate) fn parked(id: TaskId, reason: WaitReason) -> TaskInfo {
-    let mut found = None;
-    until("a task is parked", || {
-        found = info(id).filter(|task| task.wait.is_some_and(|wait| wait.reason == reason));
-        found.is_some()
-    });
-    found.expect("the wait above ended")
+    until_some("a task is parked", || {
+        info(id).filter(|task| task.wait.is_some_and(|wait| wait.reason == reason))
+    })
 }
 
 /// Holds back whoever wants to pass until it is opened.

@@ -51,6 +51,7 @@ use idle::IdleWord;
 use processor::Processor;
 use settings::Settings;
 use std::collections::VecDeque;
+use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use worker::{Nudge, Worker};
@@ -294,6 +295,18 @@ impl Sched {
     /// find them. Nobody holds those processors, nor can while the lock is held.
     pub(crate) fn flush_idle(&self, keep: u32) {
         self.locked(|s| s.idle_processors.iter().for_each(|p| p.stacks.flush(keep)));
+    }
+
+    /// What the system refuses may lie with a processor that does nothing.
+    #[inline]
+    pub(crate) fn or_from_idle<T>(&self, take: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        take().or_else(
+            #[cold]
+            |refused| {
+                self.flush_idle(0);
+                take().map_err(|_| refused)
+            },
+        )
     }
 
     fn fifo_changed(&self, s: &Shared) {

@@ -100,7 +100,13 @@ pub(crate) fn reserve(class: Class, nth: usize) -> io::Result<Fresh> {
 
 fn add(class: Class, base: *mut u8, mut slots: usize) -> io::Result<Fresh> {
     if !mem::has_guard_pages() {
-        slots = guard_all(class, base, slots)?;
+        let guarded = guard_all(class, base, slots);
+        let kept = *guarded.as_ref().unwrap_or(&0);
+        // SAFETY: the range was reserved by the caller and nobody knows it (K1).
+        unsafe {
+            mem::release(base.wrapping_add(kept * stride(class)), (slots - kept) * stride(class));
+        }
+        slots = guarded?;
     }
     let start = base.expose_provenance();
     ADDING.with(|| {
@@ -122,13 +128,12 @@ fn add(class: Class, base: *mut u8, mut slots: usize) -> io::Result<Fresh> {
 fn guard_all(class: Class, base: *mut u8, slots: usize) -> io::Result<usize> {
     for n in 0..slots {
         // SAFETY: the range was reserved by the caller and nobody knows it (K1).
-        if let Err(error) = unsafe { mem::guard(base.wrapping_add(n * stride(class)), GUARD) } {
-            if n == 0 {
-                return Err(refusal::of_guard(&error));
-            }
-            return Ok(n);
+        let guard = || unsafe { mem::guard(base.wrapping_add(n * stride(class)), GUARD) };
+        match refusal::room_for_mappings(2).and_then(|()| guard()) {
+            Ok(()) => refusal::count_mappings(2),
+            Err(error) if n == 0 => return Err(refusal::of_guard(&error)),
+            Err(_) => return Ok(n),
         }
-        refusal::warn_of_mappings(2);
     }
     Ok(slots)
 }

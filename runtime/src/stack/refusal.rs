@@ -82,8 +82,23 @@ pub(crate) fn of_guard(error: &io::Error) -> io::Error {
     io::Error::new(io::ErrorKind::OutOfMemory, text)
 }
 
+/// The most that guards may make: some are left to threads and the allocator.
+fn most_for_guards(most: usize) -> usize {
+    most / 20 * 19
+}
+
+/// Whether a guard may make so many more.
+pub(crate) fn room_for_mappings(more: usize) -> io::Result<()> {
+    if MAPPINGS.load(Ordering::Relaxed) + more <= most_for_guards(most_mappings()) {
+        Ok(())
+    } else {
+        // What the kernel would say some mappings later.
+        Err(io::Error::from_raw_os_error(libc::ENOMEM))
+    }
+}
+
 /// Counts mappings that a guard has made, and warns once before they run out.
-pub(crate) fn warn_of_mappings(more: usize) {
+pub(crate) fn count_mappings(more: usize) {
     static SAID: AtomicBool = AtomicBool::new(false);
     let now = MAPPINGS.fetch_add(more, Ordering::Relaxed) + more;
     if now >= most_mappings() / 5 * 4 && !SAID.swap(true, Ordering::Relaxed) {
@@ -97,7 +112,7 @@ fn mappings(now: usize, most: usize) -> String {
          vm.max_map_count allows, two each, because this kernel has no guard pages \
          (MADV_GUARD_INSTALL, Linux 6.13); beyond about {} tasks at a time, starting one is an \
          error: raise vm.max_map_count",
-        most / 2
+        most_for_guards(most) / 2
     )
 }
 
@@ -136,7 +151,7 @@ mod tests {
     #[test]
     fn the_warning_says_how_many_and_what_to_do() {
         let text = mappings(52_424, 65_530);
-        for says in ["52424 of the 65530", "about 32765 tasks", "raise vm.max_map_count"] {
+        for says in ["52424 of the 65530", "about 31122 tasks", "raise vm.max_map_count"] {
             assert!(text.contains(says), "{text}");
         }
     }

@@ -63,7 +63,7 @@
 
 use super::class::{Class, SIZES};
 use super::{Stack, exact, pool, usage};
-use crate::sched::worker;
+use crate::sched::{SCHED, worker};
 use crate::sys::mem::{self, PAGE};
 use crate::sys::signal::AlternateStack;
 use crate::sys::thread;
@@ -336,7 +336,8 @@ unsafe fn call(bytes: usize, f: extern "C" fn(*mut ()), data: *mut ()) {
         }
     };
     let local = local();
-    let stack = pool::borrow(local, class).unwrap_or_else(|error| refused(bytes, &error));
+    let stack = SCHED.or_from_idle(|| pool::borrow(local, class));
+    let stack = stack.unwrap_or_else(|error| refused(bytes, &error));
     usage::segment_began(local);
     // SAFETY: G1, and the task or thread itself reads it (G2).
     let outer = unsafe { head.read() };

@@ -36,8 +36,25 @@ pub(crate) fn has_guard_pages() -> bool {
 /// A process that locks its future memory (`mlockall`) would get every page of
 /// it at once. So the range is mapped without access first, where the kernel
 /// has nothing to lock into memory, and unlocked before it becomes usable.
+///
+/// It leaves [`HEADROOM`] to others, unless that is more than the process may
+/// lock, which is not for others either.
 pub(crate) fn reserve(len: usize) -> io::Result<*mut u8> {
-    let base = map(len)?;
+    match reserve_leaving(len, HEADROOM) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => reserve_leaving(len, 0),
+        reserved => reserved,
+    }
+}
+
+/// Address space that stacks leave to threads and to the allocator: where it
+/// runs out, it is `go` that has an error, and not a program that aborts because
+/// a worker or a vector finds nothing any more. Less than the 64 MiB that glibc
+/// would take of it at once for a thread's heap; without them the heap is shared.
+const HEADROOM: usize = 48 << 20;
+
+fn reserve_leaving(len: usize, headroom: usize) -> io::Result<*mut u8> {
+    let all = len + headroom;
+    let base = map(all)?;
     // SAFETY: the range was mapped above and belongs to us. The advices are
     // hints: a kernel without huge pages or core dumps refuses, and nothing
     // changes.
@@ -49,13 +66,28 @@ pub(crate) fn reserve(len: usize) -> io::Result<*mut u8> {
         if madvise(base, len, libc::MADV_DONTNEED).is_err() {
             unlock(base, len);
         }
-        if libc::mprotect(base.cast(), len, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+        // With the headroom, which counts as used from here on for a system
+        // that counts so.
+        if libc::mprotect(base.cast(), all, libc::PROT_READ | libc::PROT_WRITE) != 0 {
             let error = io::Error::last_os_error();
-            libc::munmap(base.cast(), len);
+            release(base, all);
             return Err(error);
+        }
+        if headroom > 0 {
+            release(base.wrapping_add(len), headroom);
         }
     }
     Ok(base)
+}
+
+/// Gives address space back.
+///
+/// # Safety
+/// The range is page-aligned, inside one reservation, and nobody knows it.
+pub(crate) unsafe fn release(base: *mut u8, len: usize) {
+    // A refusal costs address space, nothing else.
+    // SAFETY: by contract nobody uses the range.
+    unsafe { libc::munmap(base.cast(), len) };
 }
 
 /// Maps `len` bytes without access.

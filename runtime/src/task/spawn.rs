@@ -72,7 +72,7 @@ pub struct Builder {
     extra: Extra,
     flags: u32,
     own_thread: bool,
-    stack_limit: usize,
+    stack_limit: Option<usize>,
 }
 
 impl Builder {
@@ -115,7 +115,7 @@ impl Builder {
     /// larger limit costs address space, and 8 bytes of page tables for each
     /// page of it.
     pub fn stack_limit(mut self, bytes: usize) -> Builder {
-        self.stack_limit = bytes;
+        self.stack_limit = Some(bytes);
         self
     }
 
@@ -134,10 +134,8 @@ impl Builder {
     {
         let extra = (self.extra.name.is_some() || !self.extra.labels.is_empty())
             .then(|| Box::new(self.extra));
-        let limit = match self.stack_limit {
-            0 => None,
-            bytes => Some(Class::for_bytes(bytes).ok_or_else(|| too_large(bytes))?),
-        };
+        let class = |bytes| Class::for_bytes(bytes).ok_or_else(|| too_large(bytes));
+        let limit = self.stack_limit.map(class).transpose()?;
         let wish = Wish { extra, flags: self.flags, own_thread: self.own_thread, limit };
         launch(Some(super::current()), f, wish, Location::caller())
     }
@@ -173,10 +171,7 @@ where
 {
     let here = worker::current().map(Worker::processor);
     let class = Class::chosen(wish.limit);
-    match here {
-        Some(p) => p.stacks.count(class)?,
-        None => pool::count(class)?,
-    }
+    count(here, class)?;
     let own = match wish.own_thread {
         true => Some(own_worker().inspect_err(|_| uncount(here, class))?),
         false => None,
@@ -210,6 +205,15 @@ where
     find::enqueue(record);
     let id = TaskId::new(id).expect("numbers start at 1");
     Ok(JoinHandle { record, id, _result: PhantomData })
+}
+
+/// Counts a task of the class.
+#[inline]
+fn count(here: Option<&Processor>, class: Class) -> io::Result<()> {
+    SCHED.or_from_idle(|| match here {
+        Some(p) => p.stacks.count(class),
+        None => pool::count(class),
+    })
 }
 
 #[cold]

@@ -3,5 +3,6 @@
 mod adopted;
 mod census;
 mod foreign;
+mod groups;
 mod snapshot;
 mod source;

@@ -1,3 +1,80 @@
-//! Stacks: how deep a task can go, and what it takes.
+//! Stacks: how deep a task can go, what it takes, what is left of it after, and
+//! what happens where the system gives no more.
 
+mod accounting;
+mod classes;
 mod grow;
+mod guards;
+mod locked;
+mod refused;
+mod trim;
+
+use crate::support::until;
+use gopark::inspect::{WaitReason, groups};
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+/// Of every machine that the tests run on.
+pub(crate) const PAGE: usize = 4096;
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+
+/// About the address of the stack pointer.
+#[inline(always)]
+fn stack_pointer() -> usize {
+    let byte = 0u8;
+    black_box(&raw const byte).addr()
+}
+
+/// Calls `f` in a frame so many bytes below the caller's; every page between
+/// them has been written to, and holds what it held when `f` returns.
+#[inline(never)]
+pub(crate) fn down<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
+    let (mut f, mut result) = (Some(f), None);
+    descend(stack_pointer() - bytes, &mut || result = f.take().map(|f| f()));
+    result.expect("the bottom was reached")
+}
+
+#[inline(never)]
+fn descend(goal: usize, f: &mut dyn FnMut()) {
+    let written = [stack_pointer(); 64];
+    let frame = black_box(written);
+    if stack_pointer() > goal {
+        descend(goal, f);
+    } else {
+        f();
+    }
+    assert!(black_box(frame) == written, "a frame has changed");
+}
+
+/// Bytes of the range that are in memory.
+fn resident(range: Range<usize>) -> usize {
+    let (first, last) = (range.start / PAGE, range.end.div_ceil(PAGE));
+    let mut map = File::open("/proc/self/pagemap").expect("the system has /proc");
+    map.seek(SeekFrom::Start(8 * first as u64)).expect("an entry for each page");
+    let mut entries = vec![0; 8 * (last - first)];
+    map.read_exact(&mut entries).expect("an entry for each page");
+    let present = |entry: &&[u8]| entry[7] & 0x80 != 0;
+    entries.chunks(8).filter(present).count() * PAGE
+}
+
+/// A figure of `/proc/self/status`, in bytes.
+fn status(name: &str) -> usize {
+    let status = fs::read_to_string("/proc/self/status").expect("the system has /proc");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the line");
+    let number = line.trim_start_matches(':').trim().trim_end_matches(" kB");
+    number.parse::<usize>().expect("a number") * KIB
+}
+
+/// Waits until so many tasks are parked at a gate; there are no others.
+fn all_parked(count: usize) {
+    until("all are parked", || {
+        groups().first().is_some_and(|group| {
+            group.count == count && group.reason == Some(WaitReason::ChanReceive)
+        })
+    });
+}
