@@ -58,7 +58,7 @@ mod frames;
 pub(crate) mod overflow;
 pub(crate) mod pool;
 mod refusal;
-pub(crate) mod segment;
+mod segment;
 pub(crate) mod trim;
 mod usage;
 

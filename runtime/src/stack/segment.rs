@@ -32,7 +32,8 @@
 //! touched, so there is no edge to stand at. Behind it, segments are chosen by
 //! the program, are large, and are not made and unmade: a call takes the slot
 //! that the last one left, warm, from the top of its processor's list, and maps
-//! nothing. It costs about as much as two channel locks, wherever it stands.
+//! nothing. It costs less than to start a task, and the same wherever it stands;
+//! a thread that is no task takes the lock of the class twice besides.
 //! Prologues in every function were rejected with that: the compiler would have
 //! to help, C code would not take part, and the check would cost all code what
 //! a few recursive functions need; those call [`ensure`].
@@ -76,8 +77,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// A segment in use. Lies in the frame that called [`grow`], on the stack that
 /// is around it.
-pub(crate) struct Segment {
-    pub(crate) stack: Stack,
+struct Segment {
+    stack: Stack,
     /// The segment around this one; null if that is the task's or the thread's
     /// own stack.
     outer: *const Segment,

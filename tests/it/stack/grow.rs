@@ -813,6 +813,17 @@ fn what_others_did_with_a_stack_does_not_count() {
     });
 }
 
+/// With debug assertions the first measurement is as good as any.
+#[test]
+#[cfg(debug_assertions)]
+fn the_first_measurement_in_a_debug_build_is_exact() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        gopark::go(|| use_up(300 * KIB)).join().unwrap();
+        let seen = gopark::go(high_water).join().unwrap();
+        assert!(seen <= 4 * PAGE, "{seen}");
+    });
+}
+
 #[test]
 fn the_depth_of_a_thread_is_known() {
     let thread = std::thread::spawn(|| {
