@@ -194,4 +194,15 @@ fn deep_recursion() {
     // Where it was made, and its outermost frame.
     let made = place("deep_recursion", "descend(0, &mut || ())");
     assert_eq!(parts[3].matches(&made).count(), 2, "{text}");
+
+    // The README shows the message; numbers differ from run to run.
+    let constant = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.trim().replace(|c: char| c.is_ascii_digit(), "")).collect()
+    };
+    let readme = include_str!("../../README.md").split("```text\n").nth(2).expect("the message");
+    let (message, _) = readme.split_once("```").expect("its end");
+    let printed = constant(parts[3]);
+    for line in constant(message) {
+        assert!(printed.contains(&line), "the README says {line:?}:\n{text}");
+    }
 }

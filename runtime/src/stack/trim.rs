@@ -19,6 +19,7 @@ use super::class::Class;
 use super::pool::{POOLS, Pool};
 use super::{Stack, adapt, arena};
 use crate::sys::mem::{self, PAGE};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -57,6 +58,10 @@ pub(crate) fn trim(stack: Stack, to: usize) {
 /// because neighbours are given back by one call.
 const CHUNK: usize = 1 << 16;
 
+/// Held by who works on free stacks: what he has taken out of a pool, another one
+/// would not find there.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Works on free stacks; has room for a chunk of them.
 pub(crate) struct Scavenger(Vec<Stack>);
 
@@ -66,8 +71,9 @@ impl Scavenger {
     }
 
     /// Ends a period: gives back a half of what was not needed in it, and cuts
-    /// what stays. Whether warm stacks are left.
+    /// what stays. Whether warm stacks are left. Does not wait for its turn.
     pub(crate) fn end_period(&mut self) -> bool {
+        let Ok(_turn) = TURN.try_lock() else { return true };
         let mut left = false;
         for class in Class::all() {
             let pool = &POOLS[class.index()];
@@ -81,6 +87,7 @@ impl Scavenger {
 
     /// Gives back all warm stacks that are nowhere promised; how many.
     pub(crate) fn give_back_all(&mut self) -> usize {
+        let _turn = TURN.lock();
         let cool = |class: Class| self.cool(&POOLS[class.index()], class, usize::MAX);
         Class::all().map(cool).sum()
     }

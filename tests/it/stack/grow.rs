@@ -308,7 +308,7 @@ fn a_refusal_of_the_system_panics() {
         // What was taken can be used again.
         let again = Tally::new();
         message(|| nest(&again));
-        assert_eq!(again.count(), deep.count());
+        assert!(again.count() >= deep.count(), "what the system gave is kept");
     });
 }
 
