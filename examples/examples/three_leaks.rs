@@ -26,7 +26,7 @@ fn deaf_loop() {
     go(move || {
         let _seen = seen; // forgot to look at it
         loop {
-            gopark::sleep(Duration::from_millis(5));
+            gopark::sleep(Duration::from_secs(60));
         }
     });
     cancelled.store(true, Ordering::Relaxed); // nobody listens

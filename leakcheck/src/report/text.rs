@@ -159,7 +159,9 @@ impl Display for Why<'_> {
             }
             State::Parked(_) => write!(f, "did not end in the {after} that the check waited"),
             State::Running => write!(f, "did not end or park in the {after} that the check waited"),
-            State::Ready => write!(f, "got no processor in the {after} that the check waited"),
+            State::Ready => {
+                write!(f, "had no processor at the end of the {after} that the check waited")
+            }
             State::Syscall => write!(f, "did not return in the {after} that the check waited"),
         }
     }
