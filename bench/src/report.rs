@@ -79,10 +79,10 @@ impl Line {
             None => self.ratio_go().map_or_else(dash, short),
         };
         let verdict = match self.is_met() {
-            Some(true) => "met",
-            Some(false) => "NOT MET",
-            None if goals::of(self.workload).is_some_and(Goal::is_shown) => "none",
-            None => "unknown",
+            Some(true) => "met: ",
+            Some(false) => "NOT MET: ",
+            None if goals::of(self.workload).is_some_and(Goal::is_shown) => "",
+            None => "unknown: ",
         };
         [
             self.workload.to_owned(),
@@ -94,7 +94,7 @@ impl Line {
             ratio,
             self.peer.map_or_else(dash, |(name, it)| format!("{name} {}", short(it.median))),
             self.ratio_peer().map_or_else(dash, short),
-            format!("{verdict}: {}", self.goal()),
+            format!("{verdict}{}", self.goal()),
         ]
     }
 }
