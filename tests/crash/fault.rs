@@ -71,7 +71,8 @@ fn between<'a>(text: &'a str, before: &str, behind: &str) -> &'a str {
 }
 
 fn announce(id: TaskId) {
-    println!("task {id}");
+    // On a line of its own: with one CPU, libtest has begun one.
+    println!("\ntask {id}");
 }
 
 /// Joins what does not come back.

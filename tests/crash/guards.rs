@@ -31,7 +31,8 @@ fn overflow(class: usize) {
         recurse(1)
     };
     let task = at(class).go(deep).unwrap();
-    println!("task {}", task.id());
+    // On a line of its own: with one CPU, libtest has begun one.
+    println!("\ntask {}", task.id());
     tx.send(()).unwrap();
     let _ = task.join();
     println!("it came back");
