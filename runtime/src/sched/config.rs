@@ -89,15 +89,18 @@ impl Config {
     }
 
     /// How many bytes of stack a task can use that does not say it itself, at
-    /// most 1 GiB; rounded up to 64, 256 or 512 KiB, 1, 8 or 64 MiB or 1 GiB. The
-    /// environment variable `GOPARK_STACK` overrides this, so that a program
-    /// that overflows is mended without touching its code. Default: 512 KiB, and
-    /// 1 MiB with debug assertions.
+    /// most 1 GiB; rounded up to the next of
+    /// [`stack::CLASSES`](crate::stack::CLASSES). Default: 512 KiB, and 1 MiB
+    /// with debug assertions.
+    ///
+    /// The environment variable `GOPARK_STACK` overrides this, so that a program
+    /// that overflows is mended without touching its code.
     ///
     /// A larger stack costs address space, and memory only for what a task uses.
     ///
     /// ```
-    /// gopark::runtime::Config::new().stack_limit(8 << 20).start()?;
+    /// gopark::runtime::Config::new().stack_limit(5 << 20).start()?;
+    /// assert_eq!(gopark::stack::default_limit(), 8 << 20);
     /// # Ok::<(), gopark::runtime::StartError>(())
     /// ```
     pub fn stack_limit(mut self, bytes: usize) -> Config {

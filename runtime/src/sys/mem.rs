@@ -1,5 +1,6 @@
 //! Address space: reserve it, guard it, see what backs it, give its pages back.
 
+use super::limits;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -37,24 +38,14 @@ pub(crate) fn has_guard_pages() -> bool {
 /// it at once. So the range is mapped without access first, where the kernel
 /// has nothing to lock into memory, and unlocked before it becomes usable.
 ///
-/// It leaves [`HEADROOM`] to others, unless that is more than the process may
-/// lock, which is not for others either.
+/// [`HEADROOM`] is left to others. It is asked for and not tried out, because
+/// what is tried out nobody else has meanwhile.
 pub(crate) fn reserve(len: usize) -> io::Result<*mut u8> {
-    match reserve_leaving(len, HEADROOM) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => reserve_leaving(len, 0),
-        reserved => reserved,
+    if limits::left().is_some_and(|kib| kib < ((len + HEADROOM) >> 10) as u64) {
+        // What the kernel would say later.
+        return Err(io::Error::from_raw_os_error(libc::ENOMEM));
     }
-}
-
-/// Address space that stacks leave to threads and to the allocator: where it
-/// runs out, it is `go` that has an error, and not a program that aborts because
-/// a worker or a vector finds nothing any more. Less than the 64 MiB that glibc
-/// would take of it at once for a thread's heap; without them the heap is shared.
-const HEADROOM: usize = 48 << 20;
-
-fn reserve_leaving(len: usize, headroom: usize) -> io::Result<*mut u8> {
-    let all = len + headroom;
-    let base = map(all)?;
+    let base = map(len)?;
     // SAFETY: the range was mapped above and belongs to us. The advices are
     // hints: a kernel without huge pages or core dumps refuses, and nothing
     // changes.
@@ -66,19 +57,20 @@ fn reserve_leaving(len: usize, headroom: usize) -> io::Result<*mut u8> {
         if madvise(base, len, libc::MADV_DONTNEED).is_err() {
             unlock(base, len);
         }
-        // With the headroom, which counts as used from here on for a system
-        // that counts so.
-        if libc::mprotect(base.cast(), all, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+        if libc::mprotect(base.cast(), len, libc::PROT_READ | libc::PROT_WRITE) != 0 {
             let error = io::Error::last_os_error();
-            release(base, all);
+            release(base, len);
             return Err(error);
-        }
-        if headroom > 0 {
-            release(base.wrapping_add(len), headroom);
         }
     }
     Ok(base)
 }
+
+/// Address space that stacks leave to threads and to the allocator: where it
+/// runs out, it is `go` that has an error, and not a program that aborts because
+/// a worker or a vector finds nothing any more. Less than the 64 MiB that glibc
+/// would take of it at once for a thread's heap; without them the heap is shared.
+const HEADROOM: usize = 48 << 20;
 
 /// Gives address space back.
 ///

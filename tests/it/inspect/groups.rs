@@ -75,6 +75,36 @@ fn parked_tasks_are_counted_by_where_they_wait_and_were_made() {
     });
 }
 
+/// Whichever of them is looked at first.
+#[test]
+fn the_age_of_a_group_is_that_of_its_oldest() {
+    alone(here!(), &[], || {
+        let (first, then) = (Gate::new(), Gate::new());
+        let start = |late: bool| {
+            let (first, then) = (first.clone(), then.clone());
+            go(move || {
+                if late {
+                    first.pass();
+                }
+                then.pass();
+            })
+        };
+        let tasks = vec![start(true), start(false), start(true)];
+        all_parked(&tasks, WaitReason::ChanReceive);
+        let age = Duration::from_millis(300);
+        let found = until_some("they are that old", || {
+            let found = groups();
+            found.iter().all(|group| group.oldest >= Some(age)).then_some(found)
+        });
+        assert_eq!(found.iter().map(|group| group.count).collect::<Vec<_>>(), [2, 1]);
+        first.open();
+        let all = until_some("all are together", || groups().pop().filter(|all| all.count == 3));
+        assert!(all.oldest >= Some(age), "{all}");
+        then.open();
+        end(tasks);
+    });
+}
+
 /// A thread that waits is no task; a task that waits for its turn is.
 #[test]
 fn tasks_that_do_not_wait_are_grouped_by_what_they_do() {

@@ -1,7 +1,7 @@
 //! Guards where the kernel has no guard pages: mappings, of which there are not
 //! many. (`tests/crash/guards.rs` runs into them.)
 
-use super::KIB;
+use super::{KIB, MIB, status};
 use crate::child::{Child, alone, here, inside};
 use crate::support::{Gate, Tally, until};
 use gopark::stack::usage;
@@ -113,6 +113,10 @@ fn the_last_mapping_is_an_error_after_a_warning() {
         for says in ["vm.max_map_count allows", &most.to_string(), "raise it"] {
             assert!(error.to_string().contains(says), "does not say {says:?}: {error}");
         }
+        // Refusals take nothing.
+        let size = status("VmSize");
+        (0..50).for_each(|_| drop(crowd.add().unwrap_err()));
+        assert!(status("VmSize") <= size + MIB, "{} after {size}", status("VmSize"));
         let count = crowd.tasks.len();
         assert!(count > most / 5 * 2 && count < most / 2, "{count} of {most} mappings");
         // Everybody who was counted gets a stack.

@@ -13,8 +13,8 @@ use crate::support::until;
 use gopark::inspect::{WaitReason, groups};
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 
 /// Of every machine that the tests run on.
 pub(crate) const PAGE: usize = 4096;
@@ -51,15 +51,37 @@ fn descend(goal: usize, f: &mut dyn FnMut()) {
     assert!(black_box(frame) == written, "a frame has changed");
 }
 
+/// What the kernel says of the pages of this process.
+struct PageMap(File);
+
+impl PageMap {
+    fn open() -> PageMap {
+        PageMap(File::open("/proc/self/pagemap").expect("the system has /proc"))
+    }
+
+    /// Is the page in memory?
+    fn there(&self, address: usize) -> bool {
+        let mut entry = [0; 8];
+        self.read(address, &mut entry);
+        is_there(&entry)
+    }
+
+    fn read(&self, address: usize, entries: &mut [u8]) {
+        let place = address / PAGE * 8;
+        self.0.read_exact_at(entries, place as u64).expect("an entry for each page");
+    }
+}
+
+fn is_there(entry: &[u8]) -> bool {
+    entry[7] & 0x80 != 0
+}
+
 /// Bytes of the range that are in memory.
 fn resident(range: Range<usize>) -> usize {
-    let (first, last) = (range.start / PAGE, range.end.div_ceil(PAGE));
-    let mut map = File::open("/proc/self/pagemap").expect("the system has /proc");
-    map.seek(SeekFrom::Start(8 * first as u64)).expect("an entry for each page");
-    let mut entries = vec![0; 8 * (last - first)];
-    map.read_exact(&mut entries).expect("an entry for each page");
-    let present = |entry: &&[u8]| entry[7] & 0x80 != 0;
-    entries.chunks(8).filter(present).count() * PAGE
+    let count = range.end.div_ceil(PAGE) - range.start / PAGE;
+    let mut entries = vec![0; 8 * count];
+    PageMap::open().read(range.start, &mut entries);
+    entries.chunks(8).filter(|entry| is_there(entry)).count() * PAGE
 }
 
 /// A figure of `/proc/self/status`, in bytes.

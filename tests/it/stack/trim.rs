@@ -1,6 +1,6 @@
 //! What becomes of a deep stack whose task is parked.
 
-use super::{KIB, MIB, PAGE, down, resident, stack_pointer};
+use super::{KIB, MIB, PAGE, PageMap, down, resident, stack_pointer};
 use crate::child::{Child, alone, here, inside};
 use crate::support::{Gate, Tally, parked, until};
 use gopark::chan::{self, Receiver, Sender};
@@ -200,19 +200,19 @@ fn a_sleeping_task_is_trimmed_and_wakes() {
 }
 
 /// Bytes that take the kernel a while to give back.
-const VERY_DEEP: usize = 4 * MIB;
+const VERY_DEEP: usize = 16 * MIB;
 
 /// Woken at the moment when the first of its pages goes, while the others go.
 fn woken_while_it_is_trimmed() {
-    const TASKS: usize = 8;
-    const ROUNDS: usize = 6;
-    let woken = Tally::new();
+    const TASKS: usize = 4;
+    const ROUNDS: usize = 8;
+    let (pages, woken) = (PageMap::open(), Tally::new());
     let mut tasks = Vec::new();
     for _ in 0..TASKS {
         let (wake, wait): (Sender<()>, Receiver<()>) = chan::rendezvous();
         let (tx, rx) = chan::bounded(1);
         let woken = woken.clone();
-        let task = Builder::new().stack_limit(8 * MIB).go(move || {
+        let task = Builder::new().stack_limit(64 * MIB).go(move || {
             for _ in 0..ROUNDS {
                 // The pages that go first.
                 tx.send(down(VERY_DEEP, stack_pointer)).unwrap();
@@ -229,8 +229,8 @@ fn woken_while_it_is_trimmed() {
         let end = Instant::now() + Duration::from_secs(60);
         while !left.is_empty() {
             left.retain(|&n| {
-                // Also if it was trimmed before anybody looked.
-                let there = resident(deepest[n]..deepest[n] + 1) != 0;
+                // Gone it is also if it was trimmed before anybody looked.
+                let there = pages.there(deepest[n]);
                 if !there {
                     tasks[n].1.send(()).unwrap();
                 }
