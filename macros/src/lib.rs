@@ -1,10 +1,11 @@
 //! Attribute macros of `gopark` and `leakcheck`.
 //!
-//! Use them through the crate that owns them: `leakcheck::verify_none`. The
-//! code that they expand to names that crate.
+//! Use them through the crate that owns them: `gopark::cooperative`,
+//! `leakcheck::verify_none`. The code that they expand to names that crate.
 //!
 //! | module | decides |
 //! |---|---|
+//! | `cooperative` | where safepoints go, and where they cannot |
 //! | `args` | which arguments exist, and what is wrong with the ones given |
 //! | `position` | whether a function is a test at all |
 //! | `verify_none` | on which functions the attribute may stand, and what it becomes |
@@ -12,10 +13,37 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod cooperative;
 mod position;
 mod verify_none;
 
 use proc_macro::TokenStream;
+
+/// Puts a [safepoint] into every loop of a function, so that a long computation
+/// does not hold other tasks up.
+///
+/// It stands on functions and methods, generic ones too: each pass through a
+/// `for`, `while` or `loop` begins with a call of `gopark::safepoint()`, in the
+/// function itself and in its closures. Labels, `break` with a value, `continue`
+/// and `?` mean what they meant.
+///
+/// # What it leaves alone
+///
+/// - Items inside the function: an inner `fn` is a function of its own.
+/// - `async` blocks and closures, which run when and where they are polled.
+/// - What the compiler evaluates: `const` blocks, lengths of arrays.
+/// - Macro calls. A loop that is written inside one, such as `vec![…]`, is the
+///   macro's affair.
+/// - The loops of others: a `sort`, or the `for_each` of an iterator.
+///
+/// It is an error on a `const fn`, on an `async fn`, on what is no function, and
+/// on a function without a loop, where it would do nothing.
+///
+/// [safepoint]: https://docs.rs/gopark/latest/gopark/fn.safepoint.html
+#[proc_macro_attribute]
+pub fn cooperative(args: TokenStream, item: TokenStream) -> TokenStream {
+    cooperative::expand(&args.into(), &item.into()).into()
+}
 
 /// Fails the test when a task that it started is still alive at its end.
 ///

@@ -34,6 +34,7 @@
 //! | `sync.Mutex`, `sync.WaitGroup` | [`sync`] |
 //! | `time.Sleep` | [`sleep`] |
 //! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`] |
+//! | preemption of long loops | [`safepoint`], [`#[cooperative]`](macro@cooperative) |
 //! | `runtime.Stack`, `/debug/pprof/goroutine?debug=2` | [`inspect`] |
 //! | – | [`JoinHandle`]: the result, or the panic, of a task |
 //! | – | [`Scope`]: whose task is this |
@@ -49,7 +50,7 @@
 //! that a suspended task holds stay on their thread. What that means:
 //!
 //! - Tasks on one worker share its thread-locals and interleave at every call
-//!   that parks. A library that keeps a pointer into a stack in a thread-local
+//!   that parks, and at those of the calls below that need not park. A library that keeps a pointer into a stack in a thread-local
 //!   for the length of a closure (`scoped-tls` does) breaks when two tasks park
 //!   inside it out of order, as with every stackful coroutine. Against that,
 //!   [`no_park`] turns a park inside into a panic, and [`Builder::own_thread`]
@@ -59,11 +60,26 @@
 //!   then replaces, under the sibling's borrow, what it holds. This is undefined
 //!   behaviour that no crate can see; wrap such an initialiser in [`no_park`].
 //! - A started task waits while its worker runs another task that computes
-//!   without parking, or sits in a blocking system call. Call [`yield_now`] in
-//!   long computations, and block on threads of your own.
+//!   without a call of this crate, or sits in a blocking system call. Put
+//!   [`cooperative`](macro@cooperative) on functions that compute for long, or a
+//!   [`safepoint`] into their loops, and block on threads of your own.
 //! - A message between tasks of two workers crosses threads.
 //! - A `std::sync::Mutex` held across a park stops the worker when a sibling
 //!   locks it. Use [`sync::Mutex`] where a task parks under the lock.
+//!
+//! # Giving way
+//!
+//! A task that has had its slice, ten milliseconds, goes behind those that wait,
+//! at its next call that sends, receives, locks, counts, starts a task, or asks a
+//! channel or handle for its state, whether or not that call has to wait; at
+//! [`safepoint`], which does nothing else; and, if it computes, in the loops of a
+//! function that is [`cooperative`](macro@cooperative). If nobody waits it goes
+//! on. It never gives way inside [`no_park`], while it unwinds, in a destructor of
+//! this crate (dropping a guard or a handle) or in `Debug`.
+//!
+//! [`yield_now`] gives way at once.
+//!
+//! # Migrating
 //!
 //! Go moves goroutines between threads freely. [`runtime::Config::migrating`]
 //! does that too, for one `unsafe` promise about the whole program.
@@ -154,10 +170,34 @@ pub mod runtime {
     pub use crate::sched::config::{Config, StartError, is_migrating};
 }
 
+/// # Example
+///
+/// ```
+/// #[gopark::cooperative]
+/// fn primes(below: usize) -> usize {
+///     let mut composite = vec![false; below];
+///     let mut count = 0;
+///     for n in 2..below {
+///         if composite[n] {
+///             continue;
+///         }
+///         count += 1;
+///         for multiple in (n * n..below).step_by(n) {
+///             composite[multiple] = true;
+///         }
+///     }
+///     count
+/// }
+///
+/// assert_eq!(gopark::go(|| primes(1000)).join().unwrap(), 168);
+/// ```
+#[cfg(runtime)]
+pub use gopark_macros::cooperative;
+
 #[cfg(runtime)]
 pub use crate::{
     sched::maxprocs,
-    task::entry::{goexit, yield_now},
+    task::entry::{goexit, safepoint, yield_now},
     task::no_park,
     task::reap::Reaped,
     task::record::TaskId,

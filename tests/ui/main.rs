@@ -8,5 +8,7 @@
 fn macro_errors() {
     let cases = trybuild::TestCases::new();
     cases.pass("ui/verify_none/pass/*.rs");
+    cases.pass("ui/cooperative/pass/*.rs");
     cases.compile_fail("ui/verify_none/*.rs");
+    cases.compile_fail("ui/cooperative/*.rs");
 }

@@ -3,8 +3,8 @@
 //! It has no memory: its handles hold no channel, and its waiters stand in no
 //! queue. Only a timer or the reaper can wake them.
 
-use super::waitq;
 use crate::sched::park::{self, Alone, Park, Wake};
+use crate::task;
 
 /// Why a wait on the channel that is never ready came to an end.
 pub(super) enum Ended {
@@ -18,7 +18,7 @@ pub(super) enum Ended {
 #[cold]
 #[inline(never)]
 pub(super) fn park(how: Park) -> Ended {
-    waitq::arrive();
+    task::arrive();
     match park::park(how, &Alone) {
         Wake::TimedOut => Ended::TimedOut,
         Wake::Reaped => {

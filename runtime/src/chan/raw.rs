@@ -50,7 +50,7 @@
 //!   (A waiter whose claim would fail counts as not waiting.)
 
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
-use super::waitq::{self, Link, Queue};
+use super::waitq::{Link, Queue};
 use crate::sched::park::{self, Claimed, Park, Wake};
 use crate::sys::lock::RawLock;
 use crate::task::{self, TaskRef, affinity::Affinity};
@@ -313,7 +313,7 @@ impl<T> Chan<T> {
 
     #[inline]
     pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        match self.offer(task::current(), value) {
+        match self.offer(task::pass(), value) {
             Offer::Sent => Ok(()),
             Offer::Closed(value) => Err(TrySendError::Closed(value)),
             Offer::Full(held, value) => {
@@ -325,7 +325,7 @@ impl<T> Chan<T> {
 
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.take(task::current()) {
+        match self.take(task::pass()) {
             Take::Got(value) => Ok(value),
             Take::Closed => Err(TryRecvError::Closed),
             Take::Empty(_) => Err(TryRecvError::Empty),
@@ -335,7 +335,7 @@ impl<T> Chan<T> {
     /// Sends a value, parking as `how` says if it has to wait.
     #[inline]
     pub(super) fn send(&self, value: T, how: Park) -> Result<(), SendTimeoutError<T>> {
-        let me = waitq::arrive();
+        let me = task::arrive();
         match self.offer(me, value) {
             Offer::Sent => Ok(()),
             Offer::Closed(value) => Err(SendTimeoutError::Closed(value)),
@@ -346,7 +346,7 @@ impl<T> Chan<T> {
     /// Receives a value, parking as `how` says if it has to wait.
     #[inline]
     pub(super) fn recv(&self, how: Park) -> Result<T, RecvTimeoutError> {
-        let me = waitq::arrive();
+        let me = task::arrive();
         match self.take(me) {
             Take::Got(value) => Ok(value),
             Take::Closed => Err(RecvTimeoutError::Closed),

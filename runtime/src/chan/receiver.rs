@@ -6,6 +6,7 @@ use super::never::{self, Ended};
 use super::raw::Chan;
 use crate::inspect::WaitReason;
 use crate::sched::park::Park;
+use crate::task;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -207,6 +208,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.recv(), Ok(1));
     /// ```
     pub fn close(&self) -> bool {
+        task::pass_by();
         self.chan.as_ref().is_some_and(|chan| chan.close())
     }
 
@@ -221,6 +223,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.recv(), Ok(1));
     /// ```
     pub fn is_closed(&self) -> bool {
+        task::pass_by();
         self.chan.as_ref().is_some_and(|chan| chan.is_closed())
     }
 
@@ -233,6 +236,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(rx.len(), 1);
     /// ```
     pub fn len(&self) -> usize {
+        task::pass_by();
         self.chan.as_ref().map_or(0, |chan| chan.len())
     }
 

@@ -5,6 +5,7 @@ use super::never::{self, Ended};
 use super::raw::Chan;
 use crate::inspect::WaitReason;
 use crate::sched::park::Park;
+use crate::task;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -170,6 +171,7 @@ impl<T> Sender<T> {
     /// assert!(rx.recv().is_err());
     /// ```
     pub fn close(&self) -> bool {
+        task::pass_by();
         self.chan.as_ref().is_some_and(|chan| chan.close())
     }
 
@@ -183,6 +185,7 @@ impl<T> Sender<T> {
     /// assert!(tx.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
+        task::pass_by();
         self.chan.as_ref().is_some_and(|chan| chan.is_closed())
     }
 
@@ -196,6 +199,7 @@ impl<T> Sender<T> {
     /// assert_eq!(tx.len(), 1);
     /// ```
     pub fn len(&self) -> usize {
+        task::pass_by();
         self.chan.as_ref().map_or(0, |chan| chan.len())
     }
 

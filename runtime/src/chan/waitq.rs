@@ -37,22 +37,9 @@
 //!   into the node does not count: the task looks at it only after `Ready`.
 
 use crate::sched::park::Claimed;
-use crate::task::record::flag;
-use crate::task::{self, TaskRef};
+use crate::task::TaskRef;
 use std::cell::Cell;
 use std::ptr;
-
-/// The beginning of every operation that may park: the current task, which ends
-/// here if the reaper has marked it. Comes before any lock, because a thread
-/// that is adopted now allocates.
-#[inline]
-pub(crate) fn arrive() -> TaskRef {
-    let me = task::current();
-    if me.record().has(flag::REAP) {
-        task::check_reap();
-    }
-    me
-}
 
 /// A waiter's place in a [`Queue`].
 pub(crate) struct Link {

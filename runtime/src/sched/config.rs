@@ -118,6 +118,7 @@ impl Config {
     /// copy on that thread shares, a lock guard of std) held while parking, and
     /// no library, std included, that does either. The compiler may keep the
     /// address of a thread-local in a frame even where the source does not.
+    /// What [gives way](crate#giving-way) when it need not park counts as a park.
     /// Nothing checks this promise, and breaking it is undefined behaviour.
     pub unsafe fn migrating(mut self) -> Config {
         self.migrating = true;

@@ -11,6 +11,12 @@
 //! 4. the global queue, a batch;
 //! 5. half of the ring of a random other processor.
 //!
+//! A task that has had a whole slice (`preempt.rs`) goes behind all that are ready
+//! then: bound, behind its siblings; migrating, to the end of the global queue, as
+//! in Go. Step 3 would run one task of the ring after each such slice of a bound
+//! one, so the slice that follows it is the ring's and the global queue's, as far
+//! as they have something to run; then it is a bound task's turn in any case.
+//!
 //! A worker that finds nothing gives its processor up: to the first in the
 //! FIFO of workers that want one, else to the idle ones (`idle.rs`).
 //!
@@ -18,7 +24,8 @@
 //! A worker with ready bound tasks and no processor queues here. A holder that
 //! sees the FIFO not empty keeps its processor for one more slice, then hands
 //! it over at its next switch, however often its tasks have switched since, and
-//! queues itself if it has ready tasks left. Tasks that any worker may run are
+//! queues itself if it has ready tasks left; at once, if its task leaves because it
+//! has had a slice for itself. Tasks that any worker may run are
 //! served by every holder in turn (3); only an exclusive worker serves none, so
 //! when one hands over while such tasks wait, the run queues enter the FIFO as
 //! one more member, standing for a spare worker.
@@ -33,6 +40,9 @@ use std::sync::atomic::Ordering;
 
 /// How long a holder keeps its processor when others want it, in nanoseconds.
 pub(crate) const SLICE: u64 = 10_000_000;
+
+/// Wanted for more than a slice; 0 means that it is not.
+const LONG_AGO: u64 = 1;
 
 /// Consecutive picks of a next slot; and the global queue's share, as in Go.
 const STREAK: u32 = 61;
@@ -108,6 +118,11 @@ fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
         }
     }
     w.streak.set(0);
+    if w.ring_until.get() != 0
+        && let Some(task) = find_after_slice(w, p)
+    {
+        return Some(task);
+    }
     // A flag of its own: by the tick's parity, a chain of odd length would come
     // here with the same parity every time.
     if w.ring_first.replace(!w.ring_first.get()) {
@@ -117,11 +132,28 @@ fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
     }
 }
 
+/// Step 3 in the slice after that of a bound task.
+#[cold]
+fn find_after_slice(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
+    if clock::coarse() < w.ring_until.get()
+        && let Some(task) = p.take().or_else(|| take_batch(p))
+    {
+        return Some(task);
+    }
+    w.ring_until.set(0);
+    w.bound.pop()
+}
+
+fn take_batch(p: &'static Processor) -> Option<&'static Record> {
+    if SCHED.global_len() == 0 {
+        return None;
+    }
+    SCHED.take_global(p, usize::MAX)
+}
+
 /// Steps 4 and 5. Leaves the worker spinning if it searched.
 fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> {
-    if SCHED.global_len() != 0
-        && let Some(task) = SCHED.take_global(p, usize::MAX)
-    {
+    if let Some(task) = take_batch(p) {
         return Some(task);
     }
     let all = SCHED.processors();
@@ -188,6 +220,33 @@ fn used_up(w: &Worker) -> bool {
             false
         }
         since => now.saturating_sub(since) >= SLICE,
+    }
+}
+
+/// Is there a task that could run on this worker, or in its place, if the running
+/// one left?
+pub(crate) fn somebody_waits(w: &Worker) -> bool {
+    let p = w.processor();
+    w.has_bound_work() || p.has_work() || SCHED.global_len() != 0 || SCHED.is_wanted(w, p)
+}
+
+/// Puts the task, which has left after a whole slice, behind all that are ready.
+#[cold]
+pub(crate) fn end_slice(w: &'static Worker, task: &'static Record) {
+    if SCHED.is_wanted(w, w.processor()) {
+        w.wanted_since.set(LONG_AGO);
+    }
+    task.state.requeue();
+    if task.worker.load(Ordering::Relaxed).is_null() {
+        // From here on another worker may run it.
+        SCHED.put_global(&[task]);
+        wake_one();
+        return;
+    }
+    w.inbox.take_into(&w.bound);
+    w.bound.push(task);
+    if w.ring_until.get() == 0 {
+        w.ring_until.set(clock::coarse() + SLICE);
     }
 }
 

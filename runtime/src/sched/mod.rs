@@ -9,7 +9,8 @@
 //! | `worker.rs` | how a task runs and what happens when it leaves |
 //! | `find.rs` | which task runs next, who gets a processor |
 //! | `park.rs` | the two doors: `park` and `ready` |
-//! | `sysmon.rs` | what is done beside the workers: trimming |
+//! | `preempt.rs` | when a task that does not park gives way |
+//! | `sysmon.rs` | what is done beside the workers: slices, trimming |
 //! | `config.rs` | what a program can set |
 //! | `settings.rs` | which of program and environment wins |
 //! | `debug.rs` | what `GOPARK_DEBUG` can be |
@@ -36,6 +37,7 @@ pub(crate) mod config;
 mod debug;
 pub(crate) mod find;
 pub(crate) mod park;
+pub(crate) mod preempt;
 pub(crate) mod processor;
 pub(crate) mod queue;
 pub(crate) mod settings;
@@ -78,6 +80,8 @@ pub(crate) struct Shared {
     /// must not wait for its cache line.
     free: Vec<&'static Record>,
     sysmon_sleeps: bool,
+    /// How often an idle processor was taken.
+    taken: u64,
     workers: Vec<&'static Worker>,
 }
 
@@ -116,6 +120,7 @@ pub(crate) static SCHED: Sched = Sched {
         global: VecDeque::new(),
         free: Vec::new(),
         sysmon_sleeps: false,
+        taken: 0,
         workers: Vec::new(),
     }),
     counts: Counts { global: AtomicUsize::new(0), fifo: AtomicUsize::new(0) },
@@ -278,16 +283,12 @@ impl Sched {
         self.settings.get().is_some_and(|s| s.shrink)
     }
 
-    /// Scheduling decisions so far.
-    fn ticks(&self) -> u64 {
-        self.processors().iter().map(|p| p.tick.load(Ordering::Relaxed)).sum()
-    }
-
-    /// May sysmon sleep until somebody takes an idle processor?
-    fn sysmon_may_sleep(&self) -> bool {
+    /// May sysmon sleep until somebody takes an idle processor? If so, how often
+    /// that has happened.
+    fn sysmon_may_sleep(&self) -> Option<u64> {
         self.locked(|s| {
             s.sysmon_sleeps = s.idle_processors.len() == self.processors().len();
-            s.sysmon_sleeps
+            s.sysmon_sleeps.then_some(s.taken)
         })
     }
 
@@ -339,6 +340,7 @@ impl Shared {
     pub(crate) fn take_idle(&mut self, idle: &IdleWord) -> Option<&'static Processor> {
         let p = self.idle_processors.pop()?;
         idle.remove_idle();
+        self.taken += 1;
         if std::mem::take(&mut self.sysmon_sleeps) {
             sysmon::wake();
         }

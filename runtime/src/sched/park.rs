@@ -140,7 +140,7 @@ fn park_task<C: Commit>(
     how: Park,
     commit: &C,
 ) -> Wake {
-    let marked = flag::REAP | flag::UNINTERRUPTIBLE;
+    let marked = flag::REAP | flag::UNINTERRUPTIBLE | flag::PREEMPT;
     if (task.has(marked) || how.uninterruptible || task.no_park.get() != 0) && !may_park(task, how)
     {
         commit.cancel();
@@ -176,9 +176,11 @@ pub(crate) fn leave(worker: &'static Worker, task: &'static Record, after: After
     pin.end(task);
 }
 
-/// The rare conditions: `no_park`, and tasks that the reaper has marked.
+/// The rare conditions: `no_park`, and tasks that the reaper or sysmon has marked.
 #[cold]
 fn may_park(task: &Record, how: Park) -> bool {
+    // Whoever parks gives way.
+    task.clear(flag::PREEMPT);
     if task.no_park.get() != 0 {
         return false;
     }

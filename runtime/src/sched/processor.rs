@@ -5,6 +5,7 @@
 //! (Release, Acquire). The fields that are cells belong to the holder.
 
 use super::ring::Ring;
+use super::worker::Worker;
 use super::{SCHED, ring};
 use crate::stack::pool;
 use crate::task::record::Record;
@@ -30,6 +31,8 @@ pub(crate) struct Processor {
     pub(crate) stacks: pool::Local,
     /// Scheduling decisions so far; written by the holder only.
     pub(crate) tick: AtomicU64,
+    /// Null if nobody holds it. Written by the holder, for sysmon.
+    holder: AtomicPtr<Worker>,
     /// Unused records, the warmest last.
     free: UnsafeCell<Vec<&'static Record>>,
     next_id: Cell<u64>,
@@ -51,12 +54,33 @@ impl Processor {
             runnext: AtomicPtr::new(ptr::null_mut()),
             stacks: pool::Local::new(),
             tick: AtomicU64::new(0),
+            holder: AtomicPtr::new(ptr::null_mut()),
             free: UnsafeCell::new(Vec::with_capacity(2 * KEEP)),
             next_id: Cell::new(0),
             end_id: Cell::new(0),
             rng: Cell::new(0x9E37_79B9 ^ (id + 1)),
             seen_ticks: (0..count).map(|_| Cell::new(u64::MAX)).collect(),
         }
+    }
+
+    /// Who holds it, or held it a moment ago.
+    pub(crate) fn holder(&self) -> Option<&'static Worker> {
+        // ORDERING: Acquire; pairs with the Release in set_holder(): the worker is
+        // one that has been made.
+        let holder = self.holder.load(Ordering::Acquire);
+        // SAFETY: null, or a worker, and those are never freed (W3).
+        unsafe { holder.cast_const().as_ref() }
+    }
+
+    /// New holder.
+    pub(crate) fn set_holder(&self, w: &Worker) {
+        // ORDERING: Release; pairs with the Acquire in holder().
+        self.holder.store(ptr::from_ref(w).cast_mut(), Ordering::Release);
+    }
+
+    /// Holder, before it passes the processor on.
+    pub(crate) fn no_holder(&self) {
+        self.holder.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
     /// Holder: makes the task the next to run; the former next one goes to the

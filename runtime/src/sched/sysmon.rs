@@ -1,20 +1,26 @@
 //! The thread that looks after what no worker has time for. Go: `sysmon`.
 //!
-//! It runs without a processor and without tasks of its own. So far it trims:
-//! stacks of tasks that have been parked for a while, and stacks that nobody
-//! uses (`stack/trim.rs`).
+//! It runs without a processor and without tasks of its own. It looks for tasks
+//! that have had their slice (`preempt.rs`), and it trims: stacks of tasks that
+//! have been parked for a while, and stacks that nobody uses (`stack/trim.rs`).
+//! It takes no lock but the scheduler's and the stack pool's. Looking allocates
+//! nothing.
 //!
 //! # When it sleeps
-//! Between two passes it sleeps at least [`trim::EVERY`], and twenty times as
-//! long as the pass took, so that it never takes more than a twentieth of a
-//! CPU, with a million tasks neither. It sleeps without end when a pass left
-//! nothing to do, all processors are idle, and no task has run since the pass
-//! before. Then nothing changes until somebody takes an idle processor, and
-//! whoever does that wakes it: both happen under the scheduler's lock, so
-//! neither can miss the other.
+//! While somebody holds a processor it looks every [`preempt::EVERY`]. When all
+//! processors are idle there is nothing to look for until somebody takes an idle
+//! one, and whoever does that wakes it: both happen under the scheduler's lock,
+//! so neither can miss the other. Until then it sleeps to the next pass of
+//! trimming, or without end.
+//!
+//! Between two such passes there are at least [`trim::EVERY`], and twenty times
+//! as long as the pass took, so that it never takes more than a twentieth of a
+//! CPU, with a million tasks neither. None follows one that left nothing to do,
+//! if no processor has been held since before it began, until one is taken.
 
 use super::SCHED;
 use super::find;
+use super::preempt::{self, Watch};
 use crate::stack::trim::{self, Scavenger};
 use crate::sys::{clock, futex, thread};
 use crate::task::record::{Record, flag};
@@ -59,29 +65,23 @@ pub(super) fn wake() {
 extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     thread::set_name("gopark-sysmon");
     TID.store(thread::id(), Ordering::Relaxed);
-    let mut scavenger = Scavenger::new();
-    let mut period = clock::now();
-    let mut ticks = 0;
+    let mut watch = Watch::new();
+    let mut trimmer = Trimmer::new();
+    // If no processor was held when it last looked: how many had been taken.
+    let mut idle = None;
     loop {
-        let begin = clock::now();
-        let mut left = SCHED.shrinks() && trim_tasks();
-        if begin - period >= PERIOD.as_nanos() as u64 {
-            period = begin;
-            SCHED.flush_idle(1);
-            left |= scavenger.end_period();
-        } else {
-            // Nobody has looked yet.
-            left = true;
+        let now = clock::now();
+        watch.look(now);
+        if now >= trimmer.next {
+            trimmer.pass(now, idle);
         }
-        let took = Duration::from_nanos(clock::now() - begin);
         // Read before the scheduler hears that it sleeps, so no wake() that
         // follows is missed.
         let seen = WAKE.load(Ordering::Relaxed);
-        let before = std::mem::replace(&mut ticks, SCHED.ticks());
-        if !left && before == ticks && SCHED.sysmon_may_sleep() {
-            futex::wait(&WAKE, seen, None);
-        } else {
-            pause(trim::EVERY.max(took * REST));
+        idle = SCHED.sysmon_may_sleep();
+        match idle {
+            Some(taken) => futex::wait(&WAKE, seen, trimmer.left(taken)),
+            None => pause(preempt::EVERY),
         }
     }
 }
@@ -89,6 +89,48 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
 fn pause(time: Duration) {
     static NEVER: AtomicU32 = AtomicU32::new(0);
     futex::wait(&NEVER, 0, Some(time));
+}
+
+/// Trims now and then.
+struct Trimmer {
+    scavenger: Scavenger,
+    /// Since when free stacks have been counted.
+    period: u64,
+    /// When to trim next.
+    next: u64,
+    /// If the last pass left nothing to do: how many processors had been taken
+    /// before it began, none of which was held then.
+    done: Option<u64>,
+}
+
+impl Trimmer {
+    fn new() -> Trimmer {
+        let now = clock::now();
+        Trimmer { scavenger: Scavenger::new(), period: now, next: now, done: None }
+    }
+
+    fn pass(&mut self, begin: u64, idle: Option<u64>) {
+        let mut left = SCHED.shrinks() && trim_tasks();
+        if begin - self.period >= PERIOD.as_nanos() as u64 {
+            self.period = begin;
+            SCHED.flush_idle(1);
+            left |= self.scavenger.end_period();
+        } else {
+            // Nobody has looked yet.
+            left = true;
+        }
+        self.done = idle.filter(|_| !left);
+        let end = clock::now();
+        let rest = trim::EVERY.max(Duration::from_nanos(end - begin) * REST);
+        self.next = end + rest.as_nanos() as u64;
+    }
+
+    /// How long it may sleep while no processor is held; `None` for ever: since
+    /// before the last pass none was taken.
+    fn left(&self, taken: u64) -> Option<Duration> {
+        let left = || Duration::from_nanos(self.next.saturating_sub(clock::now()));
+        (self.done != Some(taken)).then(left)
+    }
 }
 
 /// Halves the stacks of parked tasks that use little of them. Whether there may

@@ -36,7 +36,7 @@ use crate::{sys, task, time};
 use core::cell::Cell;
 use core::ptr;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 pub(crate) const HOLDS: u32 = 0;
 pub(crate) const IDLE: u32 = 1;
@@ -51,6 +51,8 @@ pub(crate) enum After {
     Nothing,
     /// Behind the others that are ready.
     Requeue,
+    /// The same, after a whole slice.
+    GiveWay,
     /// Parked, then `commit(data)`; `held` keeps everybody off until it is done.
     Park {
         commit: unsafe fn(*const ()) -> bool,
@@ -76,7 +78,11 @@ pub(crate) struct Worker {
     pub(crate) listed: Cell<bool>,
 
     processor: Cell<Option<&'static Processor>>,
-    current: Cell<Option<&'static Record>>,
+    /// The task that runs; written here, read by sysmon too.
+    current: AtomicPtr<Record>,
+    /// Tasks that were started here, to be compared by sysmon: as long as it
+    /// stands still, one task runs.
+    turns: AtomicU64,
     loop_sp: Cell<*mut u8>,
     pub(crate) after: Cell<After>,
     pub(crate) spinning: Cell<bool>,
@@ -89,6 +95,9 @@ pub(crate) struct Worker {
     pub(crate) streak: Cell<u32>,
     /// Whose turn it is, the ring's or the bound tasks'.
     pub(crate) ring_first: Cell<bool>,
+    /// Until then it is the ring's, after a bound task has had a whole slice; 0
+    /// when turns are taken one by one.
+    pub(crate) ring_until: Cell<u64>,
     /// Tasks that parked here while they unwound.
     pub(crate) unwinding: Cell<usize>,
     /// Started tasks that are bound here and alive.
@@ -120,7 +129,7 @@ pub(crate) fn current() -> Option<&'static Worker> {
 /// The task that runs on this thread, if it is one of ours.
 #[inline]
 pub(crate) fn current_task() -> Option<&'static Record> {
-    current()?.current.get()
+    current()?.running()
 }
 
 impl Worker {
@@ -134,7 +143,8 @@ impl Worker {
             inbox: Inbox::new(),
             listed: Cell::new(false),
             processor: Cell::new(None),
-            current: Cell::new(None),
+            current: AtomicPtr::new(ptr::null_mut()),
+            turns: AtomicU64::new(0),
             loop_sp: Cell::new(ptr::null_mut()),
             after: Cell::new(After::Nothing),
             spinning: Cell::new(false),
@@ -142,6 +152,7 @@ impl Worker {
             bound_next: Cell::new(None),
             streak: Cell::new(0),
             ring_first: Cell::new(false),
+            ring_until: Cell::new(0),
             unwinding: Cell::new(0),
             bound_alive: Cell::new(0),
             wanted_since: Cell::new(0),
@@ -177,11 +188,32 @@ impl Worker {
     }
 
     pub(crate) fn set_processor(&self, p: Option<&'static Processor>) {
+        match p {
+            Some(p) => p.set_holder(self),
+            None => self.processor().no_holder(),
+        }
         self.processor.set(p);
     }
 
+    /// The task that runs; on the worker's own thread.
+    #[inline]
     pub(crate) fn running(&self) -> Option<&'static Record> {
-        self.current.get()
+        // SAFETY: null, or from execute(): records are never freed (R1).
+        unsafe { self.current.load(Ordering::Relaxed).cast_const().as_ref() }
+    }
+
+    /// The task that runs, or ran a moment ago; on any thread.
+    pub(crate) fn running_elsewhere(&self) -> Option<&'static Record> {
+        // ORDERING: Acquire; pairs with the Release in execute(): the record is
+        // one that has been made.
+        let current = self.current.load(Ordering::Acquire);
+        // SAFETY: null, or from execute(): records are never freed (R1).
+        unsafe { current.cast_const().as_ref() }
+    }
+
+    /// Changes whenever another task is started, or the same one again.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// Has it bound tasks that are ready?
@@ -220,7 +252,7 @@ impl Worker {
         };
         // ORDERING: Relaxed; nobody assigns to a worker that holds a processor.
         self.handoff.store(0, Ordering::Relaxed);
-        self.processor.set(Some(SCHED.processor(n - 1)));
+        self.set_processor(Some(SCHED.processor(n - 1)));
         self.wanted_since.set(0);
     }
 
@@ -241,11 +273,13 @@ impl Worker {
         if task.sp.load(Ordering::Relaxed).is_null() {
             self.first_start(task);
         }
-        self.current.set(Some(task));
+        self.turns.store(self.turns().wrapping_add(1), Ordering::Relaxed);
+        // ORDERING: Release; pairs with the Acquire in running_elsewhere().
+        self.current.store(ptr::from_ref(task).cast_mut(), Ordering::Release);
         // SAFETY: A1, R2: the task was started by us, so its saved stack
         // pointer is ours to use, once.
         unsafe { arch::switch(self.loop_sp.as_ptr(), task.sp.load(Ordering::Relaxed)) };
-        self.current.set(None);
+        self.current.store(ptr::null_mut(), Ordering::Relaxed);
         self.settle(task);
     }
 
@@ -282,6 +316,7 @@ impl Worker {
                     self.bound.push(task);
                 }
             }
+            After::GiveWay => find::end_slice(self, task),
             After::Park { commit, data, held: false } => {
                 let home = task.home();
                 task.state.wait();

@@ -8,6 +8,7 @@
 use super::TimeoutError;
 use super::owner::Holder;
 use super::raw_mutex::RawMutex;
+use crate::task;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -133,7 +134,8 @@ impl<T: ?Sized> Mutex<T> {
     #[track_caller]
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.raw.try_lock(Location::caller()).then(|| self.guard())
+        task::pass_by();
+        self.try_lock_here(Location::caller())
     }
 
     /// Locks, and waits at most so long for it.
@@ -150,6 +152,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<MutexGuard<'_, T>, TimeoutError> {
+        task::pass_by();
         let site = Location::caller();
         // The clock is read only when there is something to wait for.
         let locked = self.raw.try_lock(site) || {
@@ -186,6 +189,11 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// The caller has just taken the raw lock.
+    #[inline]
+    fn try_lock_here(&self, site: &'static Location<'static>) -> Option<MutexGuard<'_, T>> {
+        self.raw.try_lock(site).then(|| self.guard())
+    }
+
     #[inline]
     fn guard(&self) -> MutexGuard<'_, T> {
         MutexGuard { lock: self, _not_send: PhantomData }
@@ -232,7 +240,7 @@ impl<T> From<T> for Mutex<T> {
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Mutex");
-        match self.try_lock() {
+        match self.try_lock_here(Location::caller()) {
             Some(guard) => out.field("value", &&*guard).finish(),
             None => out.field("value", &format_args!("<locked>")).finish(),
         }

@@ -34,7 +34,6 @@
 
 use super::owner::{Holder, Owner};
 use super::waiters::{Held, Parked, Place, Waiters};
-use crate::chan::waitq;
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
 use crate::task::{self, TaskRef, affinity::Affinity};
@@ -72,7 +71,7 @@ impl RawMutex {
     /// return.
     #[inline]
     pub(crate) fn lock(&self, deadline: Option<Instant>, site: &'static Location<'static>) -> bool {
-        let me = waitq::arrive();
+        let me = task::arrive();
         // ORDERING: Acquire; pairs with the Release in unlock(). What the former
         // owners did to the value is visible.
         let free =

@@ -23,7 +23,6 @@
 
 use super::waiters::{Parked, Place, Waiters};
 use crate::JoinHandle;
-use crate::chan::waitq;
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
 use crate::task::{self, affinity::Affinity};
@@ -93,7 +92,7 @@ impl WaitGroup {
     /// ```
     #[track_caller]
     pub fn add(&self, n: usize) {
-        self.group.affinity.touch_by(task::current().record());
+        self.group.affinity.touch_by(task::pass().record());
         let n = n as u64;
         // ORDERING: Relaxed; counting up publishes nothing.
         let counted = self.group.state.try_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
@@ -113,6 +112,7 @@ impl WaitGroup {
     /// ```
     #[track_caller]
     pub fn done(&self) {
+        task::pass_by();
         assert!(self.group.done(), "sync.WaitGroup: counter below zero: done() without add()");
     }
 
@@ -217,7 +217,7 @@ impl Group {
     }
 
     fn wait(&self, site: &'static Location<'static>) {
-        let me = waitq::arrive();
+        let me = task::arrive();
         self.affinity.touch_by(me.record());
         // ORDERING: Acquire; pairs with the Release in done().
         if self.state.load(Ordering::Acquire) < ONE {

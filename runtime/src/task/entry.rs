@@ -63,15 +63,52 @@ pub fn goexit() -> ! {
 pub fn yield_now() {
     match worker::current().and_then(|w| Some((w, w.running()?))) {
         Some((worker, task)) => {
-            if task.has(flag::REAP) {
+            let mut after = After::Requeue;
+            if task.has(flag::REAP | flag::PREEMPT) {
                 super::check_reap();
+                if task.has(flag::PREEMPT) {
+                    task.clear(flag::PREEMPT);
+                    after = After::GiveWay;
+                }
             }
             if task.no_park.get() != 0 {
                 park::on_reaped();
                 return;
             }
-            park::leave(worker, task, After::Requeue);
+            park::leave(worker, task, after);
         }
         None => std::thread::yield_now(),
+    }
+}
+
+/// Lets other tasks run if the running one has had its slice, ten milliseconds,
+/// and others wait for its processor or its worker; else it returns at once. For
+/// long computations, which would hold the others up.
+///
+/// It costs about two nanoseconds, so that it can stand in an inner loop; on a
+/// thread that is not a task it does nothing. [`yield_now`] is for those who know
+/// that it is the others' turn: it always switches, which costs more and leaves
+/// the cache to somebody else. [`cooperative`](macro@crate::cooperative) puts a
+/// safepoint into every loop of a function.
+///
+/// Channel operations, locks, wait groups and [`go`](crate::go) are safepoints too,
+/// when they need not wait as well. Inside [`no_park`](crate::no_park) nothing
+/// happens.
+///
+/// ```
+/// let sum = gopark::go(|| {
+///     let mut sum = 0_u64;
+///     for n in 0..1_000_000 {
+///         sum = sum.wrapping_mul(31) ^ n;
+///         gopark::safepoint();
+///     }
+///     sum
+/// });
+/// sum.join().unwrap();
+/// ```
+#[inline]
+pub fn safepoint() {
+    if let Some(task) = running() {
+        task.attend();
     }
 }

@@ -9,7 +9,7 @@
 //! | `packet.rs`, `join.rs` | closure and result; the word between task and handle |
 //! | `scope.rs`, `affinity.rs` | who owns a task; who shares a primitive |
 //! | `spawn.rs` | `go`, `Builder`, `JoinHandle`, `run` |
-//! | `entry.rs` | first and last steps of a task on its own stack; `goexit` |
+//! | `entry.rs` | first and last steps of a task on its own stack; `goexit`, `yield_now`, `safepoint` |
 //! | `adopt.rs` | OS threads as tasks |
 //! | `reap.rs` | unwinding tasks that leaked |
 
@@ -25,8 +25,8 @@ pub(crate) mod scope;
 pub(crate) mod spawn;
 pub(crate) use super::{join, state};
 
-use crate::sched::worker;
-use record::Record;
+use crate::sched::{preempt, worker};
+use record::{Record, flag};
 use std::fmt;
 
 pub(crate) use reap::check_reap;
@@ -46,6 +46,23 @@ impl TaskRef {
     pub(crate) fn id(self) -> TaskId {
         self.0.id()
     }
+
+    /// Does what others have asked the running task for: ends, or gives way.
+    #[inline]
+    fn attend(self) {
+        if self.0.has(flag::REAP | flag::PREEMPT) {
+            attend(self.0);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn attend(task: &'static Record) {
+    if task.has(flag::PREEMPT) && !task.has(flag::REAP) {
+        preempt::give_way(task);
+    }
+    check_reap();
 }
 
 impl From<&'static Record> for TaskRef {
@@ -70,6 +87,37 @@ pub(crate) fn current() -> TaskRef {
     }
 }
 
+/// The beginning of every operation that may park: the current task, which ends
+/// here if the reaper has marked it, and gives way if it has had its slice. Comes
+/// before any lock, because a thread that is adopted now allocates.
+#[inline]
+pub(crate) fn arrive() -> TaskRef {
+    let me = current();
+    me.attend();
+    me
+}
+
+/// The beginning of an operation that never parks: the current task, which gives
+/// way if it has had its slice. Before any lock, too.
+#[inline]
+pub(crate) fn pass() -> TaskRef {
+    let me = current();
+    if me.0.has(flag::PREEMPT) {
+        preempt::give_way(me.0);
+    }
+    me
+}
+
+/// [`pass`] for those who need not know the task; nothing is adopted.
+#[inline]
+pub(crate) fn pass_by() {
+    if let Some(task) = worker::current_task()
+        && task.has(flag::PREEMPT)
+    {
+        preempt::give_way(task);
+    }
+}
+
 /// The running task; nothing is adopted, so the fault handler may ask too.
 #[inline]
 pub(crate) fn running() -> Option<TaskRef> {
@@ -79,7 +127,8 @@ pub(crate) fn running() -> Option<TaskRef> {
 /// Makes every park of the running task inside `f` a panic.
 ///
 /// For code that must not be interleaved with sibling tasks on the same thread:
-/// a library that keeps a pointer to its stack in a thread-local, say. Nests.
+/// a library that keeps a pointer to its stack in a thread-local, say. Nests. A
+/// call that need not park does not [give way](crate#giving-way) inside, either.
 /// On a thread that is not a task it only calls `f`.
 ///
 /// # Panics

@@ -45,7 +45,7 @@ where
     T: Send + 'static,
 {
     let Ok(handle) =
-        launch(Some(super::current()), f, Wish::default(), Location::caller()).map_err(refused);
+        launch(Some(super::pass()), f, Wish::default(), Location::caller()).map_err(refused);
     handle
 }
 
@@ -137,7 +137,7 @@ impl Builder {
         let class = |bytes| Class::for_bytes(bytes).ok_or_else(|| too_large(bytes));
         let limit = self.stack_limit.map(class).transpose()?;
         let wish = Wish { extra, flags: self.flags, own_thread: self.own_thread, limit };
-        launch(Some(super::current()), f, wish, Location::caller())
+        launch(Some(super::pass()), f, wish, Location::caller())
     }
 }
 
@@ -286,6 +286,7 @@ impl<T> JoinHandle<T> {
 
     /// Whether [`join`](Self::join) would return at once.
     pub fn is_finished(&self) -> bool {
+        super::pass_by();
         self.record.join.is_done()
     }
 
@@ -300,8 +301,8 @@ impl<T> JoinHandle<T> {
     /// is being reaped and is already unwinding.
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
-        super::check_reap();
-        if !self.is_finished() && !self.wait(Location::caller()) {
+        super::arrive();
+        if !self.record.join.is_done() && !self.wait(Location::caller()) {
             return Err(JoinError::Reaped);
         }
         let record = self.record;
@@ -375,7 +376,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
             .field("id", &self.id)
-            .field("is_finished", &self.is_finished())
+            .field("is_finished", &self.record.join.is_done())
             .finish()
     }
 }

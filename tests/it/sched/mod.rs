@@ -4,5 +4,6 @@ mod bound;
 mod config;
 mod fairness;
 mod migrating;
+mod preempt;
 mod spreading;
 mod startup;

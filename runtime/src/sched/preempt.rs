@@ -1,0 +1,152 @@
+//! Who has run for a whole slice gives way, at a place where it agrees to.
+//!
+//! sysmon looks at every processor about once in a slice. A task that it has seen
+//! run there for [`SLICE`], by the worker's count of started tasks, gets a mark
+//! ([`flag::PREEMPT`]). The task sees the mark at its next *safepoint*: the
+//! beginning of every call that could park, and of those beside them that never
+//! do ([`arrive`](task::arrive), [`pass`](task::pass)), before any lock is taken
+//! there; [`safepoint`](crate::safepoint) and [`yield_now`](crate::yield_now) are
+//! nothing but that. Such a call reads the flags for the reaper anyway.
+//!
+//! The marked task then looks whether anybody waits for its processor or its
+//! worker. If so it goes behind them; else it goes on, and hears of the next look.
+//! That it looks itself, not sysmon, makes the answer exact, and spares sysmon
+//! the queues, which are the worker's own.
+//!
+//! # When it does not give way
+//! - In a `no_park` section: that is what the section is for.
+//! - While it unwinds, where a switch would bind it to its thread and leave the
+//!   siblings with a panic count that is not theirs; it is over soon.
+//! - In a destructor of ours and in `Debug`: there is no safepoint in them. They
+//!   run where nobody expects a switch, in the middle of a `println!` for one.
+//!
+//! # A mark that comes late
+//! sysmon reads which task runs, then marks it; meanwhile the task may have
+//! parked, or ended. [`Record::set_in`] marks the life that was read and no later
+//! one. A task that parks takes its mark off; one that is marked a moment after
+//! that gives way once too early, at worst.
+
+use super::SCHED;
+use super::find::{self, SLICE};
+use super::park::{self, Unwinding};
+use super::worker::{self, After, Worker};
+use crate::task::record::{Record, flag};
+use std::time::Duration;
+
+/// How often sysmon looks, while somebody runs.
+pub(super) const EVERY: Duration = Duration::from_nanos(SLICE);
+
+/// sysmon's memory of the processors.
+pub(super) struct Watch(Box<[Seen]>);
+
+/// The first look that saw what the last one saw.
+#[derive(Clone, Copy)]
+struct Seen {
+    worker: u32,
+    turns: u64,
+    since: u64,
+}
+
+impl Watch {
+    /// All that it will ever need.
+    pub(super) fn new() -> Watch {
+        let nothing = Seen { worker: u32::MAX, turns: 0, since: 0 };
+        Watch(vec![nothing; SCHED.processors().len()].into())
+    }
+
+    /// Marks the tasks that have had their slice.
+    pub(super) fn look(&mut self, now: u64) {
+        for (seen, p) in self.0.iter_mut().zip(SCHED.processors()) {
+            if let Some(holder) = p.holder() {
+                seen.look(holder, now);
+            }
+        }
+    }
+}
+
+impl Seen {
+    fn look(&mut self, holder: &Worker, now: u64) {
+        let turns = holder.turns();
+        if (self.worker, self.turns) != (holder.id, turns) {
+            *self = Seen { worker: holder.id, turns, since: now };
+        } else if now.saturating_sub(self.since) >= SLICE {
+            mark(holder, turns);
+        }
+    }
+}
+
+fn mark(holder: &Worker, turns: u64) {
+    if let Some(task) = holder.running_elsewhere() {
+        let life = task.life();
+        if holder.turns() == turns {
+            task.set_in(life, flag::PREEMPT);
+        }
+    }
+}
+
+/// The running task has found its mark: lets those go first who wait.
+#[cold]
+#[inline(never)]
+pub(crate) fn give_way(task: &'static Record) {
+    task.clear(flag::PREEMPT);
+    // A thread that runs no task is never marked.
+    let Some(worker) = worker::current() else { return };
+    if task.no_park.get() == 0
+        && find::somebody_waits(worker)
+        && park::unwinding_here() != Unwinding::Yes
+    {
+        park::leave(worker, task, After::GiveWay);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::class::Class;
+    use crate::task::record::{Birth, THREAD};
+    use crate::task::scope;
+    use core::panic::Location;
+
+    /// Runs until it has been marked three times, and says how often its worker
+    /// started a task meanwhile.
+    fn hog() -> u64 {
+        let task = worker::current_task().expect("a task");
+        let turns = || worker::current().expect("a task's").turns();
+        let before = turns();
+        for _ in 0..3 {
+            while !task.has(flag::PREEMPT) {
+                std::hint::spin_loop();
+            }
+            crate::safepoint();
+        }
+        turns() - before
+    }
+
+    /// Other tests of this process may have tasks that wait, now and then.
+    #[test]
+    fn alone_it_does_not_leave() {
+        let alone = (0..100).any(|_| crate::go(hog).join().unwrap() == 0);
+        assert!(alone, "it always left, although nobody waited");
+    }
+
+    #[test]
+    fn the_next_life_is_not_marked() {
+        let record = Record::new();
+        let life = record.life();
+        record.set_in(life, flag::PREEMPT);
+        assert!(record.has(flag::PREEMPT));
+        record.fill(Birth {
+            id: 1,
+            parent: None,
+            created_at: Location::caller(),
+            meta: &THREAD,
+            scope: scope::root(),
+            class: Class::chosen(None),
+            extra: None,
+            flags: 0,
+        });
+        assert!(!record.has(flag::PREEMPT), "a mark of the former life");
+        record.set_in(life, flag::PREEMPT);
+        assert!(!record.has(flag::PREEMPT), "a mark that was meant for the former life");
+    }
+}
