@@ -16,8 +16,6 @@ use std::time::Duration;
 pub struct Snapshot {
     /// Sorted by number.
     pub tasks: Vec<TaskInfo>,
-    /// All stacks of the process.
-    pub stacks: stack::Usage,
 }
 
 /// A task of ours, or an OS thread that was adopted.
@@ -120,9 +118,15 @@ impl Snapshot {
         Snapshot::sorted(tasks)
     }
 
+    /// Memory of all stacks of the process, measured now and not when the tasks
+    /// were read: see [`stack::usage`] for what that takes.
+    pub fn stacks(&self) -> stack::Usage {
+        stack::usage()
+    }
+
     fn sorted(mut tasks: Vec<TaskInfo>) -> Snapshot {
         tasks.sort_by_key(|task| task.id);
-        Snapshot { tasks, stacks: stack::usage() }
+        Snapshot { tasks }
     }
 }
 

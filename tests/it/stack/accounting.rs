@@ -3,7 +3,7 @@
 use super::{KIB, MIB, PAGE, all_parked, down, status};
 use crate::child::{alone, here};
 use crate::support::{Gate, info, parked, until};
-use gopark::inspect::{Snapshot, WaitReason};
+use gopark::inspect::{Kind, Snapshot, WaitReason};
 use gopark::stack::{default_limit, grow, scavenge, usage};
 use gopark::{Builder, JoinHandle, Scope, chan, go, num_tasks};
 
@@ -152,8 +152,10 @@ fn what_nobody_uses_for_some_time_goes_back() {
 
 #[test]
 fn an_observer_sees_limit_and_depth() {
-    let (gate, me) = (Gate::new(), Scope::current());
-    assert!(Snapshot::of(&me).tasks.iter().all(|thread| thread.stack.is_none()));
+    let gate = Gate::new();
+    drop(Scope::current());
+    let mut threads = Snapshot::all().tasks.into_iter().filter(|task| task.kind == Kind::Thread);
+    assert!(threads.all(|thread| thread.stack.is_none()));
     let depths = [0, 10 * KIB, 100 * KIB];
     let tasks = depths.map(|bytes| {
         let held = gate.clone();
@@ -206,8 +208,8 @@ fn a_snapshot_has_the_stacks_too() {
     alone(here!(), &[], || {
         let crowd = Crowd::of(10);
         let snapshot = Snapshot::all();
-        assert_eq!(snapshot.stacks, usage());
-        assert_eq!(snapshot.stacks.tasks, 10);
+        assert_eq!(snapshot.stacks(), usage());
+        assert_eq!(snapshot.stacks().tasks, 10);
         crowd.end();
     });
 }
