@@ -35,6 +35,7 @@
 //! | `time.Sleep` | [`sleep`] |
 //! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`] |
 //! | preemption of long loops | [`safepoint`], [`#[cooperative]`](macro@cooperative) |
+//! | `entersyscall` | [`blocking`], and [`offload`] for what blocks long |
 //! | `runtime.Stack`, `/debug/pprof/goroutine?debug=2` | [`inspect`] |
 //! | – | [`JoinHandle`]: the result, or the panic, of a task |
 //! | – | [`Scope`]: whose task is this |
@@ -62,7 +63,7 @@
 //! - A started task waits while its worker runs another task that computes
 //!   without a call of this crate, or sits in a blocking system call. Put
 //!   [`cooperative`](macro@cooperative) on functions that compute for long, or a
-//!   [`safepoint`] into their loops, and block on threads of your own.
+//!   [`safepoint`] into their loops, and [`offload`] calls that block for long.
 //! - A message between tasks of two workers crosses threads.
 //! - A `std::sync::Mutex` held across a park stops the worker when a sibling
 //!   locks it. Use [`sync::Mutex`] where a task parks under the lock.
@@ -83,6 +84,23 @@
 //!
 //! Go moves goroutines between threads freely. [`runtime::Config::migrating`]
 //! does that too, for one `unsafe` promise about the whole program.
+//!
+//! # Blocking calls
+//!
+//! A task that blocks in the kernel or in a C library (files, child processes,
+//! `std::thread::sleep`, name lookups) keeps its thread and, unless it says so,
+//! its processor. Two functions say so:
+//!
+//! | | [`blocking`]`(f)` | [`offload`]`(f)` |
+//! |---|---|---|
+//! | `f` runs | here, on the task's own stack and thread | on a helper thread of the runtime |
+//! | the task is | in state `syscall`, without a processor | parked, with the reason `offload` |
+//! | other tasks | go on, except the started ones that are bound to the same worker | go on, all of them |
+//! | `f` must be | anything | `Send` |
+//! | a short call costs | some ten nanoseconds | two switches of threads |
+//! | use it for | calls that are mostly short; what must stay on its thread | calls that block long while siblings must go on |
+//!
+//! Inside `f` everything may be called that may be called outside, also what parks.
 //!
 //! # Stacks
 //!
@@ -132,6 +150,9 @@ pub(crate) mod arch;
 #[expect(unsafe_code, reason = "memory for stacks")]
 pub mod stack;
 
+#[cfg(any(runtime, loom))]
+#[path = "sched/call.rs"]
+pub(crate) mod call;
 #[cfg(any(runtime, loom))]
 #[path = "sched/idle.rs"]
 pub(crate) mod idle;
@@ -196,7 +217,9 @@ pub use gopark_macros::cooperative;
 
 #[cfg(runtime)]
 pub use crate::{
+    sched::blocking::blocking,
     sched::maxprocs,
+    sched::offload::offload,
     task::entry::{goexit, safepoint, yield_now},
     task::no_park,
     task::reap::Reaped,

@@ -10,6 +10,7 @@
 //! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
 //! | `parking` | park against claim, hold, condemn | `state` | `settle`, `settle_held`, `park_thread` |
 //! | `workers` | who sleeps and who searches; inboxes; hand-over | `idle`, `barrier` | `find.rs` |
+//! | `calling` | a lent processor: take back, retake, wait; sysmon's sleep | `call`, `barrier` | `blocking.rs` |
 //! | `joining` | the end of a task against its handle | `join`, `state` | `bury`, `JoinHandle` |
 //! | `sleeping` | release of a lock, hand-over of a processor, against sleep | `barrier` | `RawLock`, `Worker::{assign, await_processor}` |
 //! | `observing` | fields read between two equal stamps | `state` | `Record::{fill, describe_wait, observe}` |
@@ -34,6 +35,7 @@ use loom::sync::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+mod calling;
 mod joining;
 mod observing;
 mod parking;

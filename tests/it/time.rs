@@ -4,6 +4,7 @@ use crate::child::{alone, here};
 use crate::support::{Tally, info, parked, until};
 use gopark::inspect::WaitReason;
 use gopark::{Scope, chan, sleep};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -141,11 +142,19 @@ fn many_sleep_at_once() {
 #[test]
 fn a_sleeper_lets_others_run() {
     alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
-        let sleeper = gopark::go(|| sleep(Duration::from_millis(20)));
+        let over = Arc::new(AtomicBool::new(false));
+        let awake = over.clone();
+        let sleeper = gopark::go(move || {
+            // More than once: it may be over before anybody has looked.
+            while !awake.load(Ordering::SeqCst) {
+                sleep(Duration::from_millis(20));
+            }
+        });
         parked(sleeper.id(), WaitReason::Sleep);
         for n in 0..100 {
             assert_eq!(gopark::go(move || n).join().unwrap(), n);
         }
+        over.store(true, Ordering::SeqCst);
         sleeper.join().unwrap();
     });
 }

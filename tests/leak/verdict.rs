@@ -125,6 +125,51 @@ fn one_that_runs() {
     });
 }
 
+#[test]
+fn one_that_blocks_its_thread() {
+    alone_with(here!(), &[("LEAKCHECK_DEADLINE_MS", "100")], || {
+        let scope = Scope::new("blocks");
+        let _in = scope.enter();
+        let (end, told) = mpsc::channel();
+        let line = line!() + 1;
+        let task = go(move || gopark::blocking(|| told.recv()));
+        let leaks = check().expect_err("a leak");
+        let text = leaks.to_string();
+        shows(
+            &text,
+            &[
+                "1 task in a blocking call",
+                &format!("verdict.rs:{line}:"),
+                "^ blocks here",
+                "did not return in the 1",
+                " [syscall]:",
+            ],
+        );
+        end.send(()).unwrap();
+        task.join().unwrap().unwrap();
+        clean();
+    });
+}
+
+#[test]
+fn one_whose_call_is_made_elsewhere() {
+    alone_with(here!(), &[("LEAKCHECK_DEADLINE_MS", "100")], || {
+        let scope = Scope::new("offloads");
+        let _in = scope.enter();
+        let (end, told) = mpsc::channel();
+        let task = go(move || gopark::offload(move || told.recv()));
+        let leaks = check().expect_err("a leak");
+        let text = leaks.to_string();
+        shows(&text, &["1 task waiting in `offload` for ", "waits here", "did not end in the 1"]);
+        end.send(()).unwrap();
+        task.join().unwrap().unwrap();
+        clean();
+        // The thread that made the call is no reason to doubt.
+        leak_a_receiver();
+        shows(&report().0, &["nothing can wake it"]);
+    });
+}
+
 /// Being ready now and then is no excuse for one that keeps running.
 #[test]
 fn one_that_only_yields() {

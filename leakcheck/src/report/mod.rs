@@ -134,7 +134,7 @@ fn group(tasks: &[TaskInfo]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (index, task) in tasks.iter().enumerate() {
         let state = State::of(task);
-        let wait_site = task.wait.as_ref().map(|wait| wait.site);
+        let wait_site = task.wait.as_ref().map(|wait| wait.site).or(task.call);
         let key = (state, wait_site, task.entry, task.created_at);
         let place = *places.entry(key).or_insert(groups.len());
         if place == groups.len() {

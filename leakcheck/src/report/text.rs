@@ -120,6 +120,7 @@ fn what(state: State, tasks: &[&TaskInfo]) -> String {
 fn waits(state: State) -> &'static str {
     match state {
         State::Timed(WaitReason::Sleep) => "sleeps here",
+        State::Syscall => "blocks here",
         _ => "waits here",
     }
 }

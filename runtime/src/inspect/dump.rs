@@ -9,7 +9,7 @@
 //! ```
 //!
 //! (a tab where this page shows four spaces). The form is that of Go's `runtime/traceback.go`. The frame shown is the
-//! task's function at the place where it waits, or where it was made.
+//! task's function at the place where it waits or blocks, or where it was made.
 
 use super::{Kind, Snapshot, Status, TaskInfo, source};
 use std::fmt;
@@ -54,7 +54,7 @@ fn write_task(out: &mut dyn fmt::Write, task: &TaskInfo) -> fmt::Result {
         out.write_str(", locked to thread")?;
     }
     out.write_str("]:\n")?;
-    let at = task.wait.map_or(task.created_at, |wait| wait.site);
+    let at = task.wait.map(|wait| wait.site).or(task.call).unwrap_or(task.created_at);
     writeln!(out, "{}(...)\n\t{}:{} +0x0", task.entry, source::absolute(at), at.line())?;
     if task.kind == Kind::Task {
         write!(out, "created by {}", task.creator)?;

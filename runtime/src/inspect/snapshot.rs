@@ -39,6 +39,8 @@ pub struct TaskInfo {
     pub status: Status,
     /// Why and where it waits; `None` when it is not parked.
     pub wait: Option<Wait>,
+    /// Where the blocking call is that it is in; `None` outside of one.
+    pub call: Option<&'static Location<'static>>,
     /// The name it was given.
     pub name: Option<String>,
     /// The labels it was given.
@@ -88,7 +90,8 @@ pub struct Wait {
 pub struct StackInfo {
     /// Usable bytes.
     pub limit: usize,
-    /// Bytes in use; `None` while the task runs or is on a segment.
+    /// Bytes in use; `None` while the task runs or blocks its thread, or is on a
+    /// segment.
     pub depth: Option<usize>,
     /// Segments that [`stack::grow`] has put it on; at most 511 are counted.
     pub segments: usize,
@@ -153,6 +156,7 @@ fn read(record: &Record) -> Option<TaskInfo> {
             kind,
             status,
             wait: parked.then(|| wait(record)).flatten(),
+            call: if status == Status::Syscall { record.site() } else { None },
             name: None,
             labels: Vec::new(),
             daemon: record.has(flag::DAEMON),
@@ -187,7 +191,8 @@ fn stack_info(record: &Record, status: Status) -> Option<StackInfo> {
     let place = record.place();
     let stack = place.stack()?;
     let sp = record.sp.load(Ordering::Relaxed).addr();
-    let still = status != Status::Running && stack.contains(sp);
+    let runs = matches!(status, Status::Running | Status::Syscall);
+    let still = !runs && stack.contains(sp);
     Some(StackInfo {
         limit: stack.class().usable(),
         depth: still.then(|| stack.top().addr() - sp),

@@ -91,6 +91,9 @@ pub(crate) fn find(w: &'static Worker) -> Option<&'static Record> {
 
 #[inline]
 fn find_bound(w: &Worker) -> Option<&'static Record> {
+    // Not that of the processor: thieves take the next slot of one whose tick
+    // stands still, and this worker leaves it to them.
+    w.tick.store(w.tick.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     w.bound_next.take().or_else(|| w.bound.pop())
 }
 
@@ -296,8 +299,9 @@ fn go_idle(w: &'static Worker, p: &'static Processor) -> bool {
     false
 }
 
-/// After [`hand_over`]: the worker has no processor and says what it wants.
-fn sleep_or_queue(w: &'static Worker, ready: bool) {
+/// After [`hand_over`], or after a blocking call: the worker has no processor and
+/// says what it wants.
+pub(super) fn sleep_or_queue(w: &'static Worker, ready: bool) {
     SCHED.locked(|s| {
         // ORDERING: SeqCst; as in go_idle().
         w.status.store(IDLE, Ordering::SeqCst);
@@ -422,8 +426,8 @@ pub(crate) fn enqueue(task: &'static Record) {
         }
         return;
     }
-    match here {
-        Some(me) => me.processor().put_next(task),
+    match here.and_then(Worker::holding) {
+        Some(p) => p.put_next(task),
         None => SCHED.put_global(&[task]),
     }
     wake_one();

@@ -10,7 +10,9 @@
 //! | `find.rs` | which task runs next, who gets a processor |
 //! | `park.rs` | the two doors: `park` and `ready` |
 //! | `preempt.rs` | when a task that does not park gives way |
-//! | `sysmon.rs` | what is done beside the workers: slices, trimming |
+//! | `call.rs`, `blocking.rs` | who has the processor of a task that blocks its thread |
+//! | `offload.rs` | the threads that block in a task's place |
+//! | `sysmon.rs` | what is done beside the workers: slices, retaking processors, trimming |
 //! | `config.rs` | what a program can set |
 //! | `settings.rs` | which of program and environment wins |
 //! | `debug.rs` | what `GOPARK_DEBUG` can be |
@@ -33,9 +35,11 @@
 //! sleep or is woken, when a ring overflows, and by every 61st decision; never
 //! on the way of a task that runs where its processor found it.
 
+pub(crate) mod blocking;
 pub(crate) mod config;
 mod debug;
 pub(crate) mod find;
+pub(crate) mod offload;
 pub(crate) mod park;
 pub(crate) mod preempt;
 pub(crate) mod processor;
@@ -58,7 +62,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use worker::{Nudge, Worker};
 
-pub(crate) use {super::idle, super::ring};
+pub(crate) use {super::call, super::idle, super::ring};
 
 /// Who wants a processor.
 enum Member {
@@ -204,8 +208,13 @@ impl Sched {
     /// Does anybody wait for this holder's processor?
     #[inline]
     pub(crate) fn is_wanted(&self, w: &Worker, p: &Processor) -> bool {
+        self.has_waiters() || (w.exclusive && (p.has_work() || self.global_len() != 0))
+    }
+
+    /// Does a worker, or the run queues, wait in the FIFO?
+    #[inline]
+    pub(crate) fn has_waiters(&self) -> bool {
         self.counts.fifo.load(Ordering::Relaxed) != 0
-            || (w.exclusive && (p.has_work() || self.global_len() != 0))
     }
 
     #[inline]
@@ -283,12 +292,15 @@ impl Sched {
         self.settings.get().is_some_and(|s| s.shrink)
     }
 
-    /// May sysmon sleep until somebody takes an idle processor? If so, how often
-    /// that has happened.
-    fn sysmon_may_sleep(&self) -> Option<u64> {
+    /// How often an idle processor was taken so far; and whether sysmon may sleep
+    /// until the next time: if all are idle and none was taken since it was
+    /// `before`, or a program that is idle between two messages would wake it
+    /// for each.
+    fn sysmon_may_sleep(&self, before: u64) -> (u64, bool) {
         self.locked(|s| {
-            s.sysmon_sleeps = s.idle_processors.len() == self.processors().len();
-            s.sysmon_sleeps.then_some(s.taken)
+            let idle = s.idle_processors.len() == self.processors().len();
+            s.sysmon_sleeps = idle && s.taken == before;
+            (s.taken, s.sysmon_sleeps)
         })
     }
 

@@ -16,8 +16,8 @@
 //!   perhaps still linked. The task takes the lock and unlinks it before its
 //!   frame goes away.
 
-use super::find;
 use super::worker::{self, After, Worker};
+use super::{blocking, find};
 use crate::sys::lock::RawLock;
 use crate::sys::{clock, futex};
 use crate::task::reason::WaitReason;
@@ -165,6 +165,16 @@ fn park_task<C: Commit>(
 /// may.
 #[inline(always)]
 pub(crate) fn leave(worker: &'static Worker, task: &'static Record, after: After) {
+    // A task that leaves in a blocking call is in it again when it comes back.
+    let call = blocking::call_site(worker);
+    leave_it(worker, task, after);
+    if let Some(site) = call {
+        blocking::lend_again(task, site);
+    }
+}
+
+#[inline(always)]
+fn leave_it(worker: &'static Worker, task: &'static Record, after: After) {
     if !thread_panics() {
         if task.has(flag::UNWINDING) {
             task.clear(flag::UNWINDING);

@@ -1,7 +1,7 @@
 //! Who has run for a whole slice gives way, at a place where it agrees to.
 //!
 //! sysmon looks at every processor about once in a slice. A task that it has seen
-//! run there for [`SLICE`], by the worker's count of started tasks, gets a mark
+//! run there for [`SLICE`], because nothing else was started, gets a mark
 //! ([`flag::PREEMPT`]). The task sees the mark at its next *safepoint*: the
 //! beginning of every call that could park, and of those beside them that never
 //! do ([`arrive`](task::arrive), [`pass`](task::pass)), before any lock is taken
@@ -29,6 +29,7 @@
 use super::SCHED;
 use super::find::{self, SLICE};
 use super::park::{self, Unwinding};
+use super::processor::Processor;
 use super::worker::{self, After, Worker};
 use crate::task::record::{Record, flag};
 use std::time::Duration;
@@ -58,45 +59,49 @@ impl Watch {
     pub(super) fn look(&mut self, now: u64) {
         for (seen, p) in self.0.iter_mut().zip(SCHED.processors()) {
             if let Some(holder) = p.holder() {
-                seen.look(holder, now);
+                seen.look(p, holder, now);
             }
         }
     }
 }
 
 impl Seen {
-    fn look(&mut self, holder: &Worker, now: u64) {
-        let turns = holder.turns();
+    fn look(&mut self, p: &Processor, holder: &Worker, now: u64) {
+        let turns = holder.turns(p);
         if (self.worker, self.turns) != (holder.id, turns) {
             *self = Seen { worker: holder.id, turns, since: now };
         } else if now.saturating_sub(self.since) >= SLICE {
-            mark(holder, turns);
+            mark(p, holder, turns);
         }
     }
 }
 
-fn mark(holder: &Worker, turns: u64) {
+fn mark(p: &Processor, holder: &Worker, turns: u64) {
     if let Some(task) = holder.running_elsewhere() {
         let life = task.life();
-        if holder.turns() == turns {
+        if holder.turns(p) == turns {
             task.set_in(life, flag::PREEMPT);
         }
     }
 }
 
-/// The running task has found its mark: lets those go first who wait.
+/// The running task has found its mark: lets those go first who wait, if it may.
+/// Whether it did.
 #[cold]
 #[inline(never)]
-pub(crate) fn give_way(task: &'static Record) {
+pub(crate) fn give_way(task: &'static Record) -> bool {
     task.clear(flag::PREEMPT);
     // A thread that runs no task is never marked.
-    let Some(worker) = worker::current() else { return };
-    if task.no_park.get() == 0
+    let Some(worker) = worker::current() else { return false };
+    // Without a processor, in a blocking call, there is nothing to give.
+    let leaves = task.no_park.get() == 0
+        && worker.holding().is_some()
         && find::somebody_waits(worker)
-        && park::unwinding_here() != Unwinding::Yes
-    {
+        && park::unwinding_here() != Unwinding::Yes;
+    if leaves {
         park::leave(worker, task, After::GiveWay);
     }
+    leaves
 }
 
 #[cfg(test)]
@@ -111,7 +116,8 @@ mod tests {
     /// started a task meanwhile.
     fn hog() -> u64 {
         let task = worker::current_task().expect("a task");
-        let turns = || worker::current().expect("a task's").turns();
+        let worker = || worker::current().expect("a task's");
+        let turns = || worker().turns(worker().processor());
         let before = turns();
         for _ in 0..3 {
             while !task.has(flag::PREEMPT) {
@@ -127,6 +133,19 @@ mod tests {
     fn alone_it_does_not_leave() {
         let alone = (0..100).any(|_| crate::go(hog).join().unwrap() == 0);
         assert!(alone, "it always left, although nobody waited");
+    }
+
+    #[test]
+    fn who_parks_takes_the_mark_off() {
+        let marked = crate::go(|| {
+            let task = worker::current_task().expect("a task");
+            while !task.has(flag::PREEMPT) {
+                std::hint::spin_loop();
+            }
+            crate::sleep(Duration::from_nanos(1));
+            task.has(flag::PREEMPT)
+        });
+        assert!(!marked.join().unwrap(), "still marked after a park");
     }
 
     #[test]

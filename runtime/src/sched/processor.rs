@@ -1,9 +1,10 @@
 //! A processor: the right to run tasks, and what comes with it. Go's `p`.
 //!
 //! **S1** One worker holds a processor at a time. It passes from one to the next
-//! under the scheduler's lock, or through the new holder's `handoff` word
-//! (Release, Acquire). The fields that are cells belong to the holder.
+//! under the scheduler's lock, or through the new holder's `handoff` word or the
+//! processor's `call` word (Release, Acquire). The fields that are cells belong to the holder.
 
+use super::call::CallWord;
 use super::ring::Ring;
 use super::worker::Worker;
 use super::{SCHED, ring};
@@ -33,6 +34,10 @@ pub(crate) struct Processor {
     pub(crate) tick: AtomicU64,
     /// Null if nobody holds it. Written by the holder, for sysmon.
     holder: AtomicPtr<Worker>,
+    /// Which blocking call it is lent for (`blocking.rs`).
+    pub(crate) call: CallWord,
+    /// Blocking calls so far.
+    calls: Cell<u64>,
     /// Unused records, the warmest last.
     free: UnsafeCell<Vec<&'static Record>>,
     next_id: Cell<u64>,
@@ -55,6 +60,8 @@ impl Processor {
             stacks: pool::Local::new(),
             tick: AtomicU64::new(0),
             holder: AtomicPtr::new(ptr::null_mut()),
+            call: CallWord::new(),
+            calls: Cell::new(0),
             free: UnsafeCell::new(Vec::with_capacity(2 * KEEP)),
             next_id: Cell::new(0),
             end_id: Cell::new(0),
@@ -219,6 +226,14 @@ impl Processor {
         }
         self.next_id.set(id + 1);
         id
+    }
+
+    /// Holder: the number of a new blocking call.
+    #[inline]
+    pub(crate) fn new_call(&self) -> u64 {
+        let n = self.calls.get() + 1;
+        self.calls.set(n);
+        n
     }
 
     /// Holder: a random number (xorshift), to pick victims.

@@ -1,17 +1,19 @@
 //! The thread that looks after what no worker has time for. Go: `sysmon`.
 //!
 //! It runs without a processor and without tasks of its own. It looks for tasks
-//! that have had their slice (`preempt.rs`), and it trims: stacks of tasks that
-//! have been parked for a while, and stacks that nobody uses (`stack/trim.rs`).
-//! It takes no lock but the scheduler's and the stack pool's. Looking allocates
-//! nothing.
+//! that have had their slice (`preempt.rs`), it takes processors out of blocking
+//! calls that last (`blocking.rs`), and it trims: stacks of tasks that have been
+//! parked for a while, and stacks that nobody uses (`stack/trim.rs`). It takes no
+//! lock but the scheduler's and the stack pool's. Looking allocates nothing, except
+//! when a processor that it took needs a new worker.
 //!
 //! # When it sleeps
-//! While somebody holds a processor it looks every [`preempt::EVERY`]. When all
-//! processors are idle there is nothing to look for until somebody takes an idle
-//! one, and whoever does that wakes it: both happen under the scheduler's lock,
-//! so neither can miss the other. Until then it sleeps to the next pass of
-//! trimming, or without end.
+//! While somebody holds a processor it looks every [`preempt::EVERY`], and sooner
+//! while there are blocking calls, one of which wakes it if need be. When all
+//! processors are idle, and none was taken since the look before, there is nothing
+//! to look for until somebody takes one, and whoever does that wakes it: both
+//! happen under the scheduler's lock, so neither can miss the other. Until then it
+//! sleeps to the next pass of trimming, or without end.
 //!
 //! Between two such passes there are at least [`trim::EVERY`], and twenty times
 //! as long as the pass took, so that it never takes more than a twentieth of a
@@ -19,8 +21,7 @@
 //! if no processor has been held since before it began, until one is taken.
 
 use super::SCHED;
-use super::find;
-use super::preempt::{self, Watch};
+use super::{blocking, find, preempt};
 use crate::stack::trim::{self, Scavenger};
 use crate::sys::{clock, futex, thread};
 use crate::task::record::{Record, flag};
@@ -65,30 +66,32 @@ pub(super) fn wake() {
 extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     thread::set_name("gopark-sysmon");
     TID.store(thread::id(), Ordering::Relaxed);
-    let mut watch = Watch::new();
+    let mut slices = preempt::Watch::new();
+    let mut calls = blocking::Watch::new();
     let mut trimmer = Trimmer::new();
-    // If no processor was held when it last looked: how many had been taken.
-    let mut idle = None;
+    // How many processors had been taken when it last looked, and the same again
+    // if none was held then.
+    let (mut taken, mut idle) = (0, None);
     loop {
         let now = clock::now();
-        watch.look(now);
+        slices.look(now);
         if now >= trimmer.next {
             trimmer.pass(now, idle);
         }
-        // Read before the scheduler hears that it sleeps, so no wake() that
-        // follows is missed.
+        // Read before it looks for calls, and before the scheduler hears that it
+        // sleeps, so no wake() that follows is missed.
         let seen = WAKE.load(Ordering::Relaxed);
-        idle = SCHED.sysmon_may_sleep();
-        match idle {
-            Some(taken) => futex::wait(&WAKE, seen, trimmer.left(taken)),
-            None => pause(preempt::EVERY),
-        }
+        let soon = calls.look();
+        let before = taken;
+        let sleeps;
+        (taken, sleeps) = SCHED.sysmon_may_sleep(before);
+        idle = sleeps.then_some(taken);
+        let later = match idle {
+            Some(taken) => trimmer.left(taken),
+            None => Some(preempt::EVERY),
+        };
+        futex::wait(&WAKE, seen, soon.into_iter().chain(later).min());
     }
-}
-
-fn pause(time: Duration) {
-    static NEVER: AtomicU32 = AtomicU32::new(0);
-    futex::wait(&NEVER, 0, Some(time));
 }
 
 /// Trims now and then.

@@ -13,6 +13,9 @@
 //!                   ready, none is idle
 //! ```
 //!
+//! A worker whose task is in a blocking call is `HOLDS` although its processor
+//! is lent, so that nobody gives it one that it could not use (`blocking.rs`).
+//!
 //! - **W1** Fields that are cells belong to the worker's own thread; while it
 //!   is `IDLE` or `WANTS`, to whoever assigns it a processor, under the lock.
 //! - **W2** `status` changes under the scheduler's lock. Whoever changes it to
@@ -21,6 +24,7 @@
 //! - **W4** A task that is bound to a worker is in that worker's queues, or
 //!   running on it, or parked.
 
+use super::blocking::{self, Lent};
 use super::processor::Processor;
 use super::queue::{Fifo, Inbox};
 use super::{SCHED, find};
@@ -80,9 +84,11 @@ pub(crate) struct Worker {
     processor: Cell<Option<&'static Processor>>,
     /// The task that runs; written here, read by sysmon too.
     current: AtomicPtr<Record>,
-    /// Tasks that were started here, to be compared by sysmon: as long as it
-    /// stands still, one task runs.
-    turns: AtomicU64,
+    /// Decisions of an exclusive worker; those of others are counted by their
+    /// processor.
+    pub(crate) tick: AtomicU64,
+    /// The processor that it lends while its task is in a blocking call.
+    pub(crate) lent: Cell<Option<Lent>>,
     loop_sp: Cell<*mut u8>,
     pub(crate) after: Cell<After>,
     pub(crate) spinning: Cell<bool>,
@@ -144,7 +150,8 @@ impl Worker {
             listed: Cell::new(false),
             processor: Cell::new(None),
             current: AtomicPtr::new(ptr::null_mut()),
-            turns: AtomicU64::new(0),
+            tick: AtomicU64::new(0),
+            lent: Cell::new(None),
             loop_sp: Cell::new(ptr::null_mut()),
             after: Cell::new(After::Nothing),
             spinning: Cell::new(false),
@@ -181,6 +188,13 @@ impl Worker {
         }
     }
 
+    /// The processor it holds; `None` while its task is in a blocking call, and
+    /// without a task.
+    #[inline]
+    pub(crate) fn holding(&self) -> Option<&'static Processor> {
+        self.processor.get()
+    }
+
     /// The processor it holds. Only asked where it must hold one.
     #[inline]
     pub(crate) fn processor(&self) -> &'static Processor {
@@ -211,9 +225,11 @@ impl Worker {
         unsafe { current.cast_const().as_ref() }
     }
 
-    /// Changes whenever another task is started, or the same one again.
-    pub(crate) fn turns(&self) -> u64 {
-        self.turns.load(Ordering::Relaxed)
+    /// Changes whenever it starts a task on that processor, which it holds; on any
+    /// thread. Neither part is ever less than before.
+    pub(crate) fn turns(&self, p: &Processor) -> u64 {
+        let (own, others) = (&self.tick, &p.tick);
+        own.load(Ordering::Relaxed).wrapping_add(others.load(Ordering::Relaxed))
     }
 
     /// Has it bound tasks that are ready?
@@ -273,7 +289,6 @@ impl Worker {
         if task.sp.load(Ordering::Relaxed).is_null() {
             self.first_start(task);
         }
-        self.turns.store(self.turns().wrapping_add(1), Ordering::Relaxed);
         // ORDERING: Release; pairs with the Acquire in running_elsewhere().
         self.current.store(ptr::from_ref(task).cast_mut(), Ordering::Release);
         // SAFETY: A1, R2: the task was started by us, so its saved stack
@@ -310,10 +325,12 @@ impl Worker {
             After::Nothing => sys::fatal(format_args!("task {} left without a note", task.id())),
             After::Requeue => {
                 task.state.requeue();
-                if task.worker.load(Ordering::Relaxed).is_null() {
-                    self.processor().put(task);
-                } else {
+                if !task.worker.load(Ordering::Relaxed).is_null() {
                     self.bound.push(task);
+                } else if let Some(p) = self.holding() {
+                    p.put(task);
+                } else {
+                    find::enqueue(task);
                 }
             }
             After::GiveWay => find::end_slice(self, task),
@@ -369,7 +386,7 @@ impl Worker {
         // The task owned it until now (K1).
         p.stacks.put(place.stack().expect("a task that ran has a stack"));
         task.state.finish();
-        home.count_death(p.id);
+        home.count_death(Some(p.id));
         match task.join.done() {
             Done::Nothing => {}
             Done::Free => p.put_record(task),
@@ -429,6 +446,9 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
         worker.await_processor();
         while let Some(task) = find::find(worker) {
             worker.execute(task);
+            if worker.holding().is_none() && !blocking::regain(worker) {
+                break;
+            }
             if worker.exclusive && worker.bound_alive.get() == 0 {
                 find::resign(worker);
                 // The destructors of thread-locals that follow are an ordinary

@@ -64,7 +64,8 @@
 
 use super::class::{Class, SIZES};
 use super::{Stack, exact, pool, usage};
-use crate::sched::{SCHED, worker};
+use crate::sched::SCHED;
+use crate::sched::worker::{self, Worker};
 use crate::sys::mem::{self, PAGE};
 use crate::sys::signal::AlternateStack;
 use crate::sys::thread;
@@ -363,10 +364,10 @@ unsafe fn call(bytes: usize, f: extern "C" fn(*mut ()), data: *mut ()) {
     usage::segment_ended(local);
 }
 
-/// The stacks of the processor that this thread holds.
+/// The stacks of the processor that this thread holds; none in a blocking call.
 #[inline]
 fn local() -> Option<&'static pool::Local> {
-    worker::current().map(|worker| &worker.processor().stacks)
+    worker::current().and_then(Worker::holding).map(|p| &p.stacks)
 }
 
 /// Observers see how many segments a task is on.

@@ -116,7 +116,7 @@ fn in_use(record: &Record) -> usize {
 /// ```
 pub fn scavenge() -> usize {
     sched::start_default();
-    if let Some(p) = worker::current().map(Worker::processor) {
+    if let Some(p) = worker::current().and_then(Worker::holding) {
         p.stacks.flush(0);
     }
     SCHED.flush_idle(0);

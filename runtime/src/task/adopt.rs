@@ -101,6 +101,14 @@ fn take_orphan() -> Option<&'static Record> {
     Some(record)
 }
 
+/// Gives the calling thread's record back, if it was adopted: it does nothing
+/// for tasks any more, until it does.
+pub(crate) fn forget() {
+    if let Some(record) = ADOPTED.take() {
+        give_back(record);
+    }
+}
+
 fn give_back(record: &'static Record) {
     scope::leave_all(record);
     record.state.finish();

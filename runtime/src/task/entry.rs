@@ -3,8 +3,8 @@
 use super::packet::{self, ExitToken};
 use super::record::{Record, flag};
 use super::{registry, running, scope};
-use crate::sched::park;
 use crate::sched::worker::{self, After};
+use crate::sched::{park, preempt};
 
 /// Where every task starts. Never returns and never unwinds (A2): an unwind out
 /// of an `extern "C"` function aborts.
@@ -63,29 +63,32 @@ pub fn goexit() -> ! {
 pub fn yield_now() {
     match worker::current().and_then(|w| Some((w, w.running()?))) {
         Some((worker, task)) => {
-            let mut after = After::Requeue;
-            if task.has(flag::REAP | flag::PREEMPT) {
-                super::check_reap();
-                if task.has(flag::PREEMPT) {
-                    task.clear(flag::PREEMPT);
-                    after = After::GiveWay;
-                }
-            }
-            if task.no_park.get() != 0 {
-                park::on_reaped();
+            let marked = task.has(flag::REAP | flag::PREEMPT);
+            if (marked || task.no_park.get() != 0) && !may_yield(task) {
                 return;
             }
-            park::leave(worker, task, after);
+            park::leave(worker, task, After::Requeue);
         }
         None => std::thread::yield_now(),
     }
+}
+
+/// The rare conditions. `false`: it must not, or has done so and come back.
+#[cold]
+fn may_yield(task: &'static Record) -> bool {
+    super::check_reap();
+    if task.no_park.get() != 0 {
+        park::on_reaped();
+        return false;
+    }
+    !task.has(flag::PREEMPT) || !preempt::give_way(task)
 }
 
 /// Lets other tasks run if the running one has had its slice, ten milliseconds,
 /// and others wait for its processor or its worker; else it returns at once. For
 /// long computations, which would hold the others up.
 ///
-/// It costs about two nanoseconds, so that it can stand in an inner loop; on a
+/// It costs one to two nanoseconds, so that it can stand in an inner loop; on a
 /// thread that is not a task it does nothing. [`yield_now`] is for those who know
 /// that it is the others' turn: it always switches, which costs more and leaves
 /// the cache to somebody else. [`cooperative`](macro@crate::cooperative) puts a

@@ -3,8 +3,8 @@
 /// Why a task is parked.
 ///
 /// The strings are Go's (`runtime/runtime2.go`, `waitReasonStrings`), so that
-/// Go's tools group them; `join`, `sync.Once.Do`, `sync.Semaphore.Acquire` and
-/// `block_on` have no counterpart there.
+/// Go's tools group them; `join`, `offload`, `sync.Once.Do`,
+/// `sync.Semaphore.Acquire` and `block_on` have no counterpart there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -25,10 +25,12 @@ pub enum WaitReason {
     Join,
     /// A timer.
     Sleep,
+    /// A call that another thread makes for it ([`offload`](crate::offload)).
+    Offload,
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 8] = [
+    const ALL: [WaitReason; 9] = [
         WaitReason::ChanReceiveNil,
         WaitReason::ChanSendNil,
         WaitReason::ChanReceive,
@@ -37,6 +39,7 @@ impl WaitReason {
         WaitReason::WaitGroupWait,
         WaitReason::Join,
         WaitReason::Sleep,
+        WaitReason::Offload,
     ];
 
     /// The words that dumps print.
@@ -54,13 +57,15 @@ impl WaitReason {
             WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
             WaitReason::Join => "join",
             WaitReason::Sleep => "sleep",
+            WaitReason::Offload => "offload",
         }
     }
 
     /// Whether only another task or thread can end the wait. A sleeping task
-    /// wakes by itself; one that waits on a channel does not.
+    /// wakes by itself, and so does one whose call returns; one that waits on a
+    /// channel does not.
     pub const fn durable(self) -> bool {
-        !matches!(self, WaitReason::Sleep)
+        !matches!(self, WaitReason::Sleep | WaitReason::Offload)
     }
 
     pub(crate) fn from_u8(n: u8) -> WaitReason {

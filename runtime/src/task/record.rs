@@ -17,7 +17,7 @@
 //! | `id` … `home` | the spawner, before `birth` | observers, checked by the stamp or the life (**R3**) |
 //! | `scope` | the task itself, entering and leaving scopes | the task |
 //! | `extra` | the spawner; taken at the end under the registry's lock | observers under that lock; the task |
-//! | `reason`, `site`, `since`, `until` | the task, before it parks | observers, checked by the stamp (**R3**) |
+//! | `reason`, `site`, `since`, `until` | the task, before it parks; `site` before a blocking call, too | observers, checked by the stamp (**R3**) |
 //!
 //! **R3**: what observers read are atomics, read between two equal stamps of
 //! the state word, or between two equal numbers of the life; a writer changes
@@ -266,6 +266,14 @@ impl Record {
         self.until.store(until, Ordering::Relaxed);
     }
 
+    /// Writes where the task is about to block its thread.
+    #[inline]
+    pub(crate) fn describe_call(&self, site: &'static Location<'static>) {
+        // ORDERING: Release; as in describe_wait().
+        fence(Ordering::Release);
+        self.site.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+    }
+
     /// Reads what `f` wants in one uninterrupted state (R3). `None` when the
     /// task never stood still long enough.
     pub(crate) fn observe<R>(&self, f: impl Fn(&Record) -> R) -> Option<(u64, R)> {
@@ -362,7 +370,7 @@ impl Record {
         WaitReason::from_u8(self.reason.load(Ordering::Relaxed))
     }
 
-    /// Where the task waits; `None` if it never parked.
+    /// Where the task waits or blocks; `None` if it never did.
     pub(crate) fn site(&self) -> Option<&'static Location<'static>> {
         // SAFETY: null or from a `&'static Location`.
         unsafe { self.site.load(Ordering::Relaxed).as_ref() }

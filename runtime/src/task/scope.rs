@@ -19,6 +19,7 @@
 use super::record::{Record, TaskId};
 use super::{TaskRef, registry};
 use crate::inspect::Member;
+use crate::sched::worker::Worker;
 use crate::sched::{self, worker};
 use crate::sys::{barrier, futex};
 use core::marker::PhantomData;
@@ -198,8 +199,12 @@ impl ScopeInner {
 
     /// Counts a death on the processor `shard`, which the caller holds.
     #[inline]
-    pub(crate) fn count_death(&self, shard: u32) {
-        bump(&self.shards[shard as usize].died);
+    pub(crate) fn count_death(&self, shard: Option<u32>) {
+        match shard {
+            Some(n) => bump(&self.shards[n as usize].died),
+            // ORDERING: Release; pairs with the Acquire in live().
+            None => drop(self.shards[self.shards.len() - 1].died.fetch_add(1, Ordering::Release)),
+        }
     }
 
     /// Tasks alive (C1).
@@ -312,7 +317,7 @@ impl Scope {
         Scope::handle(super::current().record().scope())
     }
 
-    fn handle(inner: &'static ScopeInner) -> Scope {
+    pub(crate) fn handle(inner: &'static ScopeInner) -> Scope {
         inner.handles.fetch_add(1, Ordering::Relaxed);
         Scope { inner }
     }
@@ -497,9 +502,9 @@ pub(crate) fn leave_all(record: &'static Record) {
 /// The running task moves to another home: it dies in the one and is born in
 /// the other, which first.
 fn rehome(task: TaskRef, to: &'static ScopeInner) {
-    let shard = worker::current().expect("a running task has a worker").processor().id;
+    let shard = worker::current().and_then(Worker::holding).map(|p| p.id);
     let from = task.record().home();
-    to.count_birth(Some(shard));
+    to.count_birth(shard);
     let at = task.record().scope();
     // What counts as a handle of the record depends on its home.
     let kept = Scope::handle(at);

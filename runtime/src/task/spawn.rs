@@ -169,7 +169,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let here = worker::current().map(Worker::processor);
+    let here = worker::current().and_then(Worker::holding);
     let class = Class::chosen(wish.limit);
     count(here, class)?;
     let own = match wish.own_thread {
@@ -366,8 +366,8 @@ impl Drop for DetachAfter {
 
 /// J2 appoints the caller to free the record.
 fn free(record: &'static Record) {
-    match worker::current() {
-        Some(worker) => worker.processor().put_record(record),
+    match worker::current().and_then(Worker::holding) {
+        Some(p) => p.put_record(record),
         None => SCHED.put_free(std::slice::from_ref(&record)),
     }
 }

@@ -13,8 +13,8 @@
 //! more trimming in this park. *Scan* means that an observer holds the parked
 //! task: it may be made runnable, but it may not start.
 //!
-//! A task that is runnable and not held is in a queue, and only the worker that
-//! takes it from there changes its word; observers hold parked tasks only. So
+//! A task that is runnable and not held is in a queue, or its worker is in the
+//! FIFO with it, and only the worker that takes it from there changes its word; observers hold parked tasks only. So
 //! the way of a task from ready to running to parked is plain stores, and the
 //! one atomic read-modify-write of its cycle is the claim.
 //!
@@ -24,8 +24,10 @@
 //! |---|---|---|
 //! | `birth` | idle, dead => runnable | the spawner, who owns the record |
 //! | `start` | runnable => running | the worker that took it from a queue |
-//! | `requeue` | running => runnable | the worker, for the task that yields |
-//! | `wait`, `wait_held` | running => waiting [+ scan] | the worker, after the switch |
+//! | `requeue` | running, syscall => runnable | the worker, for the task that yields |
+//! | `begin_call`, `end_call` | running => syscall => running | the task, in a blocking call |
+//! | `queue_after_call` | syscall => runnable | the task, before it waits for a processor |
+//! | `wait`, `wait_held` | running, syscall => waiting [+ scan] | the worker, after the switch |
 //! | `claim` | waiting, copystack, leaked => runnable | whoever ends the park; one wins |
 //! | `condemn` | waiting => leaked | the verifier |
 //! | `finish` | running => dead | the worker, after the last switch |
@@ -38,8 +40,8 @@
 //! both states named.
 //!
 //! Rules, modelled with loom in `models.rs`:
-//! - **T1** While a task is running, or runnable and not held, only one thread
-//!   changes the word: its worker, or whoever took it from a queue. So those
+//! - **T1** While a task is running or in a call, or runnable and not held, only
+//!   one thread changes the word: its worker, or whoever took it from a queue. So those
 //!   transitions are plain stores.
 //! - **T2** For one park exactly one `claim` succeeds.
 //! - **T3** A claim never waits for an observer. If the scan bit is set it
@@ -110,6 +112,9 @@ impl Status {
         }
     }
 }
+
+/// The states of a task whose code runs.
+const UNDER_WAY: &[Status] = &[Status::Running, Status::Syscall];
 
 const STATUS: u64 = 0x0FFF;
 const SCAN: u64 = 0x1000;
@@ -263,34 +268,61 @@ impl StateWord {
         Reading(old).cause()
     }
 
-    /// running => runnable.
+    /// running => syscall: the task blocks its thread.
+    #[inline]
+    pub(crate) fn begin_call(&self) {
+        self.change(&[Status::Running], Status::Syscall);
+    }
+
+    /// syscall => running: it has a processor again.
+    #[inline]
+    pub(crate) fn end_call(&self) {
+        self.change(&[Status::Syscall], Status::Running);
+    }
+
+    /// syscall => runnable: it waits for a processor.
+    pub(crate) fn queue_after_call(&self) {
+        self.change(&[Status::Syscall], Status::Runnable);
+    }
+
+    #[inline]
+    fn change(&self, from: &[Status], to: Status) {
+        let old = self.0.load(Ordering::Relaxed);
+        check(old, from, to);
+        // A plain store is enough: T1. The cause stays: a task that resumes in a
+        // call is in it again before it asks who ended its park.
+        // ORDERING: Release; pairs with the Acquire in read(), for observers.
+        self.0.store((old & !STATUS) | to as u64, Ordering::Release);
+    }
+
+    /// running, syscall => runnable.
     #[inline]
     pub(crate) fn requeue(&self) {
-        self.leave(Status::Runnable, 0, 0);
+        self.leave(UNDER_WAY, Status::Runnable, 0, 0);
     }
 
-    /// running => waiting, under a new ticket.
+    /// running, syscall => waiting, under a new ticket.
     #[inline]
     pub(crate) fn wait(&self) {
-        self.leave(Status::Waiting, 0, TICKET_ONE);
+        self.leave(UNDER_WAY, Status::Waiting, 0, TICKET_ONE);
     }
 
-    /// running => waiting + scan: the caller is its first observer.
+    /// running, syscall => waiting + scan: the caller is its first observer.
     #[inline]
     pub(crate) fn wait_held(&self) {
-        self.leave(Status::Waiting, SCAN, TICKET_ONE);
+        self.leave(UNDER_WAY, Status::Waiting, SCAN, TICKET_ONE);
     }
 
     /// running => dead. Ends every reading that was taken before.
     #[inline]
     pub(crate) fn finish(&self) {
-        self.leave(Status::Dead, 0, TICKET_ONE);
+        self.leave(&[Status::Running], Status::Dead, 0, TICKET_ONE);
     }
 
     #[inline]
-    fn leave(&self, to: Status, scan: u64, ticket: u64) {
+    fn leave(&self, from: &[Status], to: Status, scan: u64, ticket: u64) {
         let old = self.0.load(Ordering::Relaxed);
-        check(old, &[Status::Running], to);
+        check(old, from, to);
         let new = (old.wrapping_add(ticket) & !(STATUS | CAUSE)) | to as u64 | scan;
         // A plain store is enough: T1.
         // ORDERING: Release; pairs with the Acquire in read(), claim() and
@@ -485,6 +517,23 @@ mod tests {
         assert_eq!(s.claim(Cause::Reaper, Some(seen.ticket())), Claim::Won);
         assert!(!s.read().settled(), "of that park only");
         assert_eq!(s.start(), Cause::Reaper);
+    }
+
+    #[test]
+    fn a_call_keeps_the_cause_of_the_park_before() {
+        let s = parked();
+        assert_eq!(s.claim(Cause::Timer, None), Claim::Won);
+        assert_eq!(s.start(), Cause::Timer);
+        s.begin_call();
+        assert_eq!((s.read().status(), s.read().cause()), (Status::Syscall, Cause::Timer));
+        s.queue_after_call();
+        assert_eq!(s.start(), Cause::Timer);
+        s.begin_call();
+        s.end_call();
+        assert_eq!((s.read().status(), s.read().cause()), (Status::Running, Cause::Timer));
+        s.begin_call();
+        s.wait();
+        assert_eq!(s.claim(Cause::Ready, None), Claim::Won);
     }
 
     #[test]

@@ -293,6 +293,7 @@ fn words_are_gos() {
         (WaitReason::WaitGroupWait, "sync.WaitGroup.Wait", true),
         (WaitReason::Join, "join", true),
         (WaitReason::Sleep, "sleep", false),
+        (WaitReason::Offload, "offload", false),
     ];
     for (reason, words, durable) in reasons {
         assert_eq!((reason.as_str(), reason.durable()), (words, durable));
