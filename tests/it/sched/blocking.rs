@@ -253,6 +253,8 @@ fn everything() {
     let group = WaitGroup::new();
     group.go(gopark::yield_now);
     group.wait();
+    // It is done a moment before it has ended.
+    until("the task of the group is gone", || me.live() == 1);
     check("a wait for a group");
     assert!(chan::never::<()>().recv_timeout(Duration::from_micros(10)).is_err());
     check("a timeout");
@@ -266,6 +268,7 @@ fn everything() {
     check("a scope");
 }
 
+/// In no way part of what [`whose`] finds.
 fn daemon<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     Builder::new().daemon().go(f).unwrap()
 }
