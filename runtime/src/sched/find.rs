@@ -288,7 +288,13 @@ fn go_idle(w: &'static Worker, p: &'static Processor) -> bool {
     }
     SCHED.idle.before_last_look();
     if !w.inbox.is_empty() {
-        return reclaim(w, true);
+        let got = reclaim(w, true);
+        // Its submitter may have relied on our spinning, and we go on with
+        // something else.
+        if SCHED.has_work() {
+            wake_one();
+        }
+        return got;
     }
     if SCHED.has_work() {
         if !w.exclusive {
