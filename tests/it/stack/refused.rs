@@ -212,8 +212,7 @@ fn whoever_was_counted_gets_a_stack() {
         let (started, together) = (Tally::new(), Tally::new());
         let (open, gate) = chan::rendezvous::<()>();
         let (begun, gathered) = (started.clone(), together.clone());
-        // Nothing else runs as long as this keeps the processor.
-        let first = go(move || {
+        let crowd = move || {
             let (tasks, _) = until_refused(|| {
                 let (begun, gathered, gate) = (begun.clone(), gathered.clone(), gate.clone());
                 Builder::new().stack_limit(64 * KIB).go(move || {
@@ -228,7 +227,10 @@ fn whoever_was_counted_gets_a_stack() {
             let usage = usage();
             assert_eq!((usage.counted, usage.tasks), (tasks.len() + 1, 1));
             tasks
-        });
+        };
+        // Nothing else runs as long as this keeps the processor, and here it does
+        // not give way after its slice.
+        let first = go(|| gopark::no_park(crowd));
         let tasks = first.join().unwrap();
         assert!(tasks.len() > 100, "only {}", tasks.len());
         until("all are at their deepest", || together.count() == tasks.len());
