@@ -82,10 +82,12 @@ fn members_are_told_apart_by_what_they_do() {
         let limited = gopark::go(move || rx.recv_timeout(Duration::from_secs(3600)));
         parked(limited.id(), WaitReason::ChanReceive);
         let inside = scope.clone();
-        let running = gopark::go(move || {
+        let take = move || {
             let fresh = gopark::go(|| ());
             (fresh.id(), Census::take(&inside))
-        });
+        };
+        // It keeps the processor, after its slice too.
+        let running = gopark::go(|| gopark::no_park(take));
         let id = running.id();
         let (fresh, census) = running.join().unwrap();
         let kind = |id| {

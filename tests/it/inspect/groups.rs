@@ -112,7 +112,7 @@ fn tasks_that_do_not_wait_are_grouped_by_what_they_do() {
         // Adopts this thread.
         let gate = Gate::new();
         let held = gate.clone();
-        let found = go(move || {
+        let first = move || {
             let tasks: Vec<_> = (0..4)
                 .map(|_| {
                     let held = held.clone();
@@ -120,8 +120,9 @@ fn tasks_that_do_not_wait_are_grouped_by_what_they_do() {
                 })
                 .collect();
             (groups(), tasks)
-        });
-        let (found, tasks) = found.join().unwrap();
+        };
+        // It keeps the processor, after its slice too.
+        let (found, tasks) = go(|| gopark::no_park(first)).join().unwrap();
         let of: Vec<_> = found.iter().map(|g| (g.count, g.status, g.reason, g.site)).collect();
         assert_eq!(of, [(4, Status::Runnable, None, None), (1, Status::Running, None, None)]);
         assert!(found.iter().all(|group| group.oldest.is_none()));

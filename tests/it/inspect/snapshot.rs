@@ -152,11 +152,13 @@ fn what_is_not_parked() {
         let held = gate.clone();
         let woken = gopark::go(move || held.pass());
         parked(woken.id(), WaitReason::ChanReceive);
-        let running = gopark::go(move || {
+        let hog = move || {
             gate.open();
             tx.send(gopark::go(|| ())).unwrap();
             spin_until("seen", || released.load(Ordering::SeqCst));
-        });
+        };
+        // It keeps the processor, after its slice too.
+        let running = gopark::go(|| gopark::no_park(hog));
         let fresh = rx.recv().unwrap();
         let status = |task: &JoinHandle<()>| {
             let seen = info(task.id()).expect("alive");

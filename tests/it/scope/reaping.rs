@@ -105,11 +105,12 @@ fn a_task_that_has_not_started_never_does() {
         let scope = Scope::new("unborn");
         let (drops, started) = (Tally::new(), Tally::new());
         let release = Arc::new(AtomicBool::new(false));
-        // Keeps the only processor, so that none of its children can start.
+        // Keeps the only processor, after its slice too, so that none of its
+        // children can start.
         let (inside, released) = (scope.clone(), release.clone());
         let (marks, starts) = (drops.clone(), started.clone());
         let (tx, rx) = mpsc::channel();
-        let hog = gopark::go(move || {
+        let hog = move || {
             for _ in 0..100 {
                 let (mark, starts) = (marks.mark(), starts.clone());
                 let child = move || {
@@ -120,7 +121,8 @@ fn a_task_that_has_not_started_never_does() {
             }
             drop(tx);
             spin_until("released", || released.load(Ordering::SeqCst));
-        });
+        };
+        let hog = gopark::go(|| gopark::no_park(hog));
         let tasks: Vec<_> = rx.iter().collect();
         assert_eq!(reap(&scope), (0, 100), "they stand behind a hog");
         release.store(true, Ordering::SeqCst);

@@ -47,7 +47,7 @@ fn a_task_is_counted_by_go_and_owns_a_stack_when_it_has_started() {
     alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
         let gate = Gate::new();
         let held = gate.clone();
-        let first = go(move || {
+        let first = move || {
             let tasks: Vec<_> = (0..100)
                 .map(|_| {
                     let held = held.clone();
@@ -59,8 +59,9 @@ fn a_task_is_counted_by_go_and_owns_a_stack_when_it_has_started() {
             // Who has not started has no stack to be seen.
             assert!(tasks.iter().all(|task| info(task.id()).unwrap().stack.is_none()));
             tasks
-        });
-        let tasks = first.join().unwrap();
+        };
+        // It keeps the processor, after its slice too.
+        let tasks = go(|| gopark::no_park(first)).join().unwrap();
         all_parked(100);
         let late = usage();
         assert_eq!((late.counted, late.tasks), (100, 100));
