@@ -51,11 +51,11 @@
 //! that a suspended task holds stay on their thread. What that means:
 //!
 //! - Tasks on one worker share its thread-locals and interleave at every call
-//!   that parks, and at those of the calls below that need not park. A library that keeps a pointer into a stack in a thread-local
-//!   for the length of a closure (`scoped-tls` does) breaks when two tasks park
-//!   inside it out of order, as with every stackful coroutine. Against that,
-//!   [`no_park`] turns a park inside into a panic, and [`Builder::own_thread`]
-//!   gives a task a worker to itself.
+//!   that parks, and at those [below](#giving-way) that need not. A library that
+//!   keeps a pointer into a stack in a thread-local for the length of a closure
+//!   (`scoped-tls` does) breaks when two tasks park inside it out of order, as with
+//!   every stackful coroutine. Against that, [`no_park`] turns a park inside into a
+//!   panic, and [`Builder::own_thread`] gives a task a worker to itself.
 //! - The initialiser of a `thread_local!` must not park, for the same reason: a
 //!   sibling would initialise the same variable meanwhile, and the first one
 //!   then replaces, under the sibling's borrow, what it holds. This is undefined

@@ -5,8 +5,8 @@
 //! ([`flag::PREEMPT`]). The task sees the mark at its next *safepoint*: the
 //! beginning of every call that could park, and of those beside them that never
 //! do ([`arrive`](task::arrive), [`pass`](task::pass)), before any lock is taken
-//! there; [`safepoint`](crate::safepoint) and [`yield_now`](crate::yield_now) are
-//! nothing but that. Such a call reads the flags for the reaper anyway.
+//! there; [`safepoint`](crate::safepoint) is nothing but that. A call that could
+//! park reads the flags for the reaper anyway.
 //!
 //! The marked task then looks whether anybody waits for its processor or its
 //! worker. If so it goes behind them; else it goes on, and hears of the next look.

@@ -4,8 +4,9 @@
 //! that have had their slice (`preempt.rs`), it takes processors out of blocking
 //! calls that last (`blocking.rs`), and it trims: stacks of tasks that have been
 //! parked for a while, and stacks that nobody uses (`stack/trim.rs`). It takes no
-//! lock but the scheduler's and the stack pool's. Looking allocates nothing, except
-//! when a processor that it took needs a new worker.
+//! lock but the scheduler's, the stack pool's and, for a moment at a time, that of
+//! the list of records. Looking allocates nothing, except when a processor that it
+//! took needs a new worker.
 //!
 //! # When it sleeps
 //! While somebody holds a processor it looks every [`preempt::EVERY`], and sooner
@@ -57,7 +58,7 @@ pub(super) fn start() -> io::Result<()> {
     started
 }
 
-/// Under the scheduler's lock: a processor is idle no more.
+/// Ends its sleep: a processor is idle no more, or a blocking call has begun.
 pub(super) fn wake() {
     WAKE.fetch_add(1, Ordering::Relaxed);
     futex::wake(&WAKE, 1);

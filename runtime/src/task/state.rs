@@ -14,9 +14,10 @@
 //! task: it may be made runnable, but it may not start.
 //!
 //! A task that is runnable and not held is in a queue, or its worker is in the
-//! FIFO with it, and only the worker that takes it from there changes its word; observers hold parked tasks only. So
-//! the way of a task from ready to running to parked is plain stores, and the
-//! one atomic read-modify-write of its cycle is the claim.
+//! FIFO with it, and only the worker that takes it from there changes its word;
+//! observers hold parked tasks only. So the way of a task from ready to running to
+//! parked is plain stores, and the one atomic read-modify-write of its cycle is the
+//! claim.
 //!
 //! Every change goes through one method here:
 //!
@@ -34,15 +35,15 @@
 //! | `begin_trim` | waiting => copystack + scan | sysmon |
 //! | `end_trim` | copystack + scan => waiting, runnable + scan => runnable | sysmon |
 //! | `settle` | + settled on waiting | sysmon |
-//! | `release` | − scan | the worker after `wait_held` |
+//! | `release` | − scan | the worker after `wait_held`; `end_trim` after a claim |
 //!
 //! A transition from any other state is a bug of the runtime and aborts with
 //! both states named.
 //!
 //! Rules, modelled with loom in `models.rs`:
 //! - **T1** While a task is running or in a call, or runnable and not held, only
-//!   one thread changes the word: its worker, or whoever took it from a queue. So those
-//!   transitions are plain stores.
+//!   one thread changes the word: its worker, or whoever took it from a queue.
+//!   So those transitions are plain stores.
 //! - **T2** For one park exactly one `claim` succeeds.
 //! - **T3** A claim never waits for an observer. If the scan bit is set it
 //!   returns [`Claim::Held`], and the `release` that clears the bit returns

@@ -137,6 +137,7 @@ fn main() {
     assert_eq!(nested(), (16, 12));
     let pile = Box::new(Pile(vec![1, 2]));
     assert_eq!(pile.shown::<3>(), ["1", "2", ""]);
+    // SAFETY: it asks nothing of its caller.
     let emptied: Vec<_> = unsafe { pile.emptied() }.collect();
     assert_eq!(emptied, [2, 1]);
     assert_eq!(().count(), 10);
