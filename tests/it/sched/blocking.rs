@@ -1,8 +1,9 @@
 //! Blocking calls that the program declares: who goes on meanwhile, and how the
 //! task comes back.
 
+use super::{ONE, TWO, Turns};
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, info, parked, spin_until, thread_id, until};
+use crate::support::{Gate, info, parked, spin_until, thread_id, until};
 use gopark::inspect::{Snapshot, Status, WaitReason};
 use gopark::runtime::Config;
 use gopark::sync::{Mutex, WaitGroup};
@@ -12,9 +13,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
-
-const ONE: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1")];
-const TWO: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "2")];
 
 #[expect(unsafe_code, reason = "the promise of migrating mode")]
 fn migrate(maxprocs: usize) {
@@ -50,35 +48,6 @@ impl Blocked {
     fn end(self) {
         assert_eq!(status(self.task.id()), Some(Status::Syscall));
         self.go_on.send(()).unwrap();
-        self.task.join().unwrap();
-    }
-}
-
-/// Counts its turns until it is told to stop.
-struct Turns {
-    count: Tally,
-    over: Arc<AtomicBool>,
-    task: JoinHandle<()>,
-}
-
-impl Turns {
-    fn new() -> Turns {
-        let (count, over) = (Tally::new(), Arc::new(AtomicBool::new(false)));
-        let task = {
-            let (count, over) = (count.clone(), over.clone());
-            gopark::go(move || {
-                while !over.load(Ordering::SeqCst) {
-                    count.add();
-                    gopark::yield_now();
-                }
-            })
-        };
-        until("it runs", || count.count() > 10);
-        Turns { count, over, task }
-    }
-
-    fn end(self) {
-        self.over.store(true, Ordering::SeqCst);
         self.task.join().unwrap();
     }
 }

@@ -1,14 +1,13 @@
 //! On one processor everybody gets a turn, whatever the others do, as long as
 //! they park or yield now and then.
 
+use super::ONE;
 use crate::child::{alone, here};
 use crate::support::{Gate, Tally, parked};
 use gopark::inspect::WaitReason;
 use gopark::{Builder, JoinHandle, chan};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-const ONE: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1")];
 
 /// What goes on until somebody has had his turns.
 #[derive(Clone, Default)]

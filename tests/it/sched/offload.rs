@@ -1,15 +1,13 @@
 //! Blocking calls on other threads: the task is parked, its siblings go on.
 
+use super::{ONE, Turns};
 use crate::child::{alone, here};
 use crate::support::{Gate, Tally, parked, thread_id, until};
 use gopark::inspect::{Census, WaitReason, foreign_threads};
 use gopark::{JoinHandle, Scope, blocking, chan, offload};
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex};
-
-const ONE: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1")];
 
 /// A task whose call blocks until it is told to go on.
 struct Away {
@@ -60,23 +58,12 @@ fn it_returns_what_the_function_returned_and_lends_it_what_it_needs() {
 #[test]
 fn bound_siblings_go_on() {
     alone(here!(), ONE, || {
-        let (count, over) = (Tally::new(), Arc::new(AtomicBool::new(false)));
-        let sibling = {
-            let (count, over) = (count.clone(), over.clone());
-            gopark::go(move || {
-                while !over.load(Ordering::SeqCst) {
-                    count.add();
-                    gopark::yield_now();
-                }
-            })
-        };
-        until("it runs", || count.count() > 10);
+        let siblings = Turns::new();
         let away = Away::new();
-        let before = count.count();
-        until("it goes on", || count.count() > before + 100);
+        let before = siblings.count.count();
+        until("it goes on", || siblings.count.count() > before + 100);
         away.end();
-        over.store(true, Ordering::SeqCst);
-        sibling.join().unwrap();
+        siblings.end();
     });
 }
 

@@ -1,6 +1,7 @@
 //! A task that neither parks nor yields gives way all the same, in every call of
 //! ours, if somebody waits, and where it may.
 
+use super::ONE;
 use crate::child::{alone, here};
 use crate::support::{Gate, Tally, parked, spin_until};
 use gopark::inspect::WaitReason;
@@ -12,8 +13,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-const ONE: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1")];
 
 /// Several slices.
 const LONG: Duration = Duration::from_millis(60);

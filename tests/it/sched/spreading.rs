@@ -1,14 +1,12 @@
 //! No task is lost, and what one processor has too much of others take.
 
+use super::{ONE, TWO};
 use crate::child::{alone, here};
 use crate::support::{Gate, Tally, spin_until, thread_id, until};
 use gopark::{Scope, chan};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-
-const TWO: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "2")];
-const ONE: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1")];
 
 /// The spawner never lets go of its processor: another one takes all of it, the
 /// one in the next slot included.
