@@ -139,13 +139,14 @@
 // tasks runnable in `sched`, `sched` arms timers in `time`, the fault handler
 // of `stack` names the running task, and its public functions ask the scheduler
 // what there is.
+#[cfg(runtime)]
+#[expect(unsafe_code, reason = "the switch, the thread's words")]
+pub(crate) mod arch;
+
 #[cfg(any(runtime, loom))]
 #[cfg_attr(runtime, expect(unsafe_code, reason = "the door to the operating system"))]
 pub(crate) mod sys;
 
-#[cfg(runtime)]
-#[expect(unsafe_code, reason = "the context switch")]
-pub(crate) mod arch;
 #[cfg(runtime)]
 #[expect(unsafe_code, reason = "memory for stacks")]
 pub mod stack;
@@ -220,6 +221,7 @@ pub use crate::{
     sched::blocking::blocking,
     sched::maxprocs,
     sched::offload::offload,
+    sys::section::may_allocate,
     task::entry::{goexit, safepoint, yield_now},
     task::no_park,
     task::reap::Reaped,

@@ -1,6 +1,6 @@
 //! The switch for AArch64, AAPCS64 calling convention.
 
-use core::arch::{asm, naked_asm};
+use core::arch::{asm, global_asm, naked_asm};
 
 /// Bytes that `switch` keeps: x19–x30 and d8–d15.
 const SAVED: usize = 160;
@@ -137,4 +137,107 @@ pub(crate) fn prefetch(address: *const u8) {
             options(nostack, preserves_flags, readonly),
         );
     }
+}
+
+// The thread's words; see x86_64.rs.
+global_asm!(
+    ".pushsection .tbss.gopark_thread,\"awT\",@nobits",
+    ".balign 16",
+    ".globl gopark_thread",
+    ".type gopark_thread,@object",
+    ".size gopark_thread,16",
+    "gopark_thread:",
+    ".zero 16",
+    ".popsection",
+);
+
+/// Assembles a loads-and-stores snippet that finds the thread's words in `{at}`.
+macro_rules! on_thread {
+    ($($line:literal),+; $($rest:tt)*) => {
+        asm!(
+            "adrp {at}, :gottprel:gopark_thread",
+            "ldr {at}, [{at}, :gottprel_lo12:gopark_thread]",
+            "mrs {tp}, tpidr_el0",
+            "add {at}, {at}, {tp}",
+            $($line,)+
+            at = out(reg) _,
+            tp = out(reg) _,
+            $($rest)*
+        )
+    };
+}
+
+/// The scheduler's word of this thread; null at first.
+#[inline(always)]
+pub(crate) fn thread_word() -> *mut () {
+    let word;
+    // SAFETY: reads a word of this thread. Not `pure`, so that two reads, with a
+    // switch between them, are not made one.
+    unsafe {
+        on_thread!(
+            "ldr {word}, [{at}]";
+            word = lateout(reg) word,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    word
+}
+
+/// Sets the scheduler's word of this thread.
+#[inline]
+pub(crate) fn set_thread_word(word: *mut ()) {
+    // SAFETY: writes a word of this thread that nothing but this room knows.
+    unsafe {
+        on_thread!(
+            "str {word}, [{at}]";
+            word = in(reg) word,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Counts one more section of this thread. No access to memory moves across. A
+/// signal between the load and the store leaves the count as it found it.
+#[inline(always)]
+pub(crate) fn enter_section() {
+    // SAFETY: as in set_thread_word().
+    unsafe {
+        on_thread!(
+            "ldr {n:w}, [{at}, #8]",
+            "add {n:w}, {n:w}, #1",
+            "str {n:w}, [{at}, #8]";
+            n = out(reg) _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Counts one section less. No access to memory moves across.
+#[inline(always)]
+pub(crate) fn leave_section() {
+    // SAFETY: as in set_thread_word().
+    unsafe {
+        on_thread!(
+            "ldr {n:w}, [{at}, #8]",
+            "sub {n:w}, {n:w}, #1",
+            "str {n:w}, [{at}, #8]";
+            n = out(reg) _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// How many sections this thread is in.
+#[inline]
+pub(crate) fn sections() -> u32 {
+    let count;
+    // SAFETY: reads a word of this thread.
+    unsafe {
+        on_thread!(
+            "ldr {count:w}, [{at}, #8]";
+            count = out(reg) count,
+            options(nostack, preserves_flags),
+        );
+    }
+    count
 }

@@ -1,4 +1,4 @@
-//! The switch: the one thing that cannot be written in Rust.
+//! What cannot be written in Rust: the switch, and the thread's own words.
 //!
 //! A stack that is not running is described by one word, its saved stack
 //! pointer; everything else that must survive lies on the stack itself, just
@@ -54,6 +54,12 @@
 //! one; for it there is `*left`, where the caller's frame pointer, the address in
 //! the caller and, behind them, its stack pointer are.
 //!
+//! The thread's words are thread-locals in all but name: LLVM would take the
+//! address of one for constant and keep it across a switch, after which the code
+//! may run on another thread, and a signal handler must not be the first to touch
+//! one. These two are in the block that exists as long as the thread does, and
+//! each access finds them anew, in two instructions (the initial-exec model).
+//!
 //! Invariants:
 //! - **A1** A saved stack pointer was stored by `switch` or made by `prepare`
 //!   and is used by exactly one later `switch`.
@@ -67,6 +73,12 @@ mod aarch64;
 mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
-pub(crate) use aarch64::{call_on, prefetch, prepare, stack_pointer, switch};
+pub(crate) use aarch64::{
+    call_on, enter_section, leave_section, prefetch, prepare, sections, set_thread_word,
+    stack_pointer, switch, thread_word,
+};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86_64::{call_on, prefetch, prepare, stack_pointer, switch};
+pub(crate) use x86_64::{
+    call_on, enter_section, leave_section, prefetch, prepare, sections, set_thread_word,
+    stack_pointer, switch, thread_word,
+};

@@ -7,7 +7,7 @@
 //! that are in use: the assembly declares all of them as overwritten, except
 //! rbx and rbp, which it may not name and which are pushed by hand.
 
-use core::arch::{asm, naked_asm};
+use core::arch::{asm, global_asm, naked_asm};
 
 /// Leaves this stack at `*save` and continues the one saved at `to`.
 ///
@@ -134,4 +134,95 @@ pub(crate) fn prefetch(address: *const u8) {
     use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     // SAFETY: a hint; it never faults. SSE is part of x86-64.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+}
+
+// The thread's words: a pointer that belongs to the scheduler, and the count of
+// sections. 16 bytes of the thread's static block, so that a signal handler may
+// use them and no compiler can keep their address across a switch.
+global_asm!(
+    ".pushsection .tbss.gopark_thread,\"awT\",@nobits",
+    ".balign 16",
+    ".globl gopark_thread",
+    ".type gopark_thread,@object",
+    ".size gopark_thread,16",
+    "gopark_thread:",
+    ".zero 16",
+    ".popsection",
+);
+
+/// The scheduler's word of this thread; null at first.
+#[inline(always)]
+pub(crate) fn thread_word() -> *mut () {
+    let word;
+    // SAFETY: reads a word of this thread. Not `pure`, so that two reads, with a
+    // switch between them, are not made one.
+    unsafe {
+        asm!(
+            "mov {word}, qword ptr [rip + gopark_thread@gottpoff]",
+            "mov {word}, qword ptr fs:[{word}]",
+            word = out(reg) word,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    word
+}
+
+/// Sets the scheduler's word of this thread.
+#[inline]
+pub(crate) fn set_thread_word(word: *mut ()) {
+    // SAFETY: writes a word of this thread that nothing but this room knows.
+    unsafe {
+        asm!(
+            "mov {at}, qword ptr [rip + gopark_thread@gottpoff]",
+            "mov qword ptr fs:[{at}], {word}",
+            at = out(reg) _,
+            word = in(reg) word,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Counts one more section of this thread. No access to memory moves across.
+#[inline(always)]
+pub(crate) fn enter_section() {
+    // SAFETY: as in set_thread_word().
+    unsafe {
+        asm!(
+            "mov {at}, qword ptr [rip + gopark_thread@gottpoff]",
+            "inc dword ptr fs:[{at} + 8]",
+            at = out(reg) _,
+            options(nostack),
+        );
+    }
+}
+
+/// Counts one section less. No access to memory moves across.
+#[inline(always)]
+pub(crate) fn leave_section() {
+    // SAFETY: as in set_thread_word().
+    unsafe {
+        asm!(
+            "mov {at}, qword ptr [rip + gopark_thread@gottpoff]",
+            "dec dword ptr fs:[{at} + 8]",
+            at = out(reg) _,
+            options(nostack),
+        );
+    }
+}
+
+/// How many sections this thread is in.
+#[inline]
+pub(crate) fn sections() -> u32 {
+    let count;
+    // SAFETY: reads a word of this thread.
+    unsafe {
+        asm!(
+            "mov {at}, qword ptr [rip + gopark_thread@gottpoff]",
+            "mov {count:e}, dword ptr fs:[{at} + 8]",
+            at = out(reg) _,
+            count = out(reg) count,
+            options(nostack, preserves_flags),
+        );
+    }
+    count
 }

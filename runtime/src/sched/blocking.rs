@@ -63,6 +63,7 @@ use super::processor::Processor;
 use super::worker::{self, Worker};
 use super::{SCHED, find, sysmon};
 use crate::sys::clock;
+use crate::sys::section::Section;
 use crate::task;
 use crate::task::record::{Record, flag};
 use core::panic::Location;
@@ -134,15 +135,11 @@ struct Call {
 
 impl Call {
     fn begin(site: &'static Location<'static>) -> Call {
-        let Some(worker) = worker::current() else { return Call { outermost: false } };
-        let (Some(task), Some(p)) = (worker.running(), worker.holding()) else {
-            return Call { outermost: false };
-        };
+        let Some(task) = worker::current_task() else { return Call { outermost: false } };
         if task.has(flag::REAP) {
             task::check_reap();
         }
-        lend(worker, p, task, site);
-        Call { outermost: true }
+        Call { outermost: lend(task, site) }
     }
 }
 
@@ -163,14 +160,12 @@ pub(crate) struct Lent {
     site: &'static Location<'static>,
 }
 
-/// b1 to b3.
+/// b1 to b3. `false`: there is no processor to lend, in a call already.
 #[inline]
-fn lend(
-    w: &'static Worker,
-    p: &'static Processor,
-    task: &'static Record,
-    site: &'static Location<'static>,
-) {
+fn lend(task: &'static Record, site: &'static Location<'static>) -> bool {
+    let _section = Section::new();
+    let w = worker::current().expect("a task runs on a worker");
+    let Some(p) = w.holding() else { return false };
     task.describe_call(site);
     task.state.begin_call();
     let n = p.new_call();
@@ -182,6 +177,7 @@ fn lend(
     if nap != AWAKE {
         wake_sysmon(p, nap);
     }
+    true
 }
 
 #[cold]
@@ -194,6 +190,7 @@ fn wake_sysmon(p: &Processor, nap: u32) {
 
 /// b4: the task, which is in a call, goes on with a processor.
 fn take_back() {
+    let _section = Section::new();
     let w = worker::current().expect("a task runs on a worker");
     let task = w.running().expect("a task ends its call");
     let lent = w.lent.take().expect("the call of this task");
@@ -250,8 +247,7 @@ pub(super) fn call_site(w: &Worker) -> Option<&'static Location<'static>> {
 /// A task that had left in a call has resumed, perhaps on another worker.
 #[cold]
 pub(super) fn lend_again(task: &'static Record, site: &'static Location<'static>) {
-    let w = worker::current().expect("a task resumes on a worker");
-    lend(w, w.processor(), task, site);
+    lend(task, site);
 }
 
 /// sysmon's side.

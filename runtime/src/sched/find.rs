@@ -34,6 +34,7 @@ use super::SCHED;
 use super::processor::Processor;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
 use crate::sys::clock;
+use crate::sys::section::Section;
 use crate::task::record::Record;
 use crate::task::state::{Cause, Claim};
 use std::sync::atomic::Ordering;
@@ -227,9 +228,10 @@ fn used_up(w: &Worker) -> bool {
 }
 
 /// Is there a task that could run on this worker, or in its place, if the running
-/// one left?
+/// one left? Without a processor, in a blocking call, there is nothing to give.
 pub(crate) fn somebody_waits(w: &Worker) -> bool {
-    let p = w.processor();
+    let _section = Section::new();
+    let Some(p) = w.holding() else { return false };
     w.has_bound_work() || p.has_work() || SCHED.global_len() != 0 || SCHED.is_wanted(w, p)
 }
 
@@ -414,6 +416,7 @@ fn start_spinner() {
 /// Puts a claimed task where it will run. Called by whoever won the claim.
 #[inline]
 pub(crate) fn enqueue(task: &'static Record) {
+    let _section = Section::new();
     let here = worker::current();
     // ORDERING: Acquire; pairs with the Release in first_start().
     let bound = task.worker.load(Ordering::Acquire);

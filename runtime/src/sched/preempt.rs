@@ -95,7 +95,6 @@ pub(crate) fn give_way(task: &'static Record) -> bool {
     let Some(worker) = worker::current() else { return false };
     // Without a processor, in a blocking call, there is nothing to give.
     let leaves = task.no_park.get() == 0
-        && worker.holding().is_some()
         && find::somebody_waits(worker)
         && park::unwinding_here() != Unwinding::Yes;
     if leaves {

@@ -30,6 +30,7 @@ use super::queue::{Fifo, Inbox};
 use super::{SCHED, find};
 use crate::arch;
 use crate::stack::Place;
+use crate::sys::section::Section;
 use crate::sys::signal::AlternateStack;
 use crate::sys::{futex, thread};
 use crate::task::TaskRef;
@@ -116,20 +117,20 @@ pub(crate) struct Worker {
 // lock; the rest is atomic.
 unsafe impl Sync for Worker {}
 
-thread_local! {
-    static WORKER: Cell<Option<&'static Worker>> = const { Cell::new(None) };
+/// The worker whose thread this is. After a park the task may be on another one
+/// (migrating mode).
+#[inline]
+pub(crate) fn current() -> Option<&'static Worker> {
+    // SAFETY: null, or set by main() to a worker, and those are never freed (W3).
+    unsafe { arch::thread_word().cast::<Worker>().cast_const().as_ref() }
 }
 
-/// The worker whose thread this is.
-///
-/// Not inlined, and opaque to the optimiser: otherwise it would take the
-/// address of the thread-local for constant and keep it across a park, after
-/// which the task may be on another thread (migrating mode).
-#[inline(never)]
-pub(crate) fn current() -> Option<&'static Worker> {
-    // SAFETY: no instruction. Not `pure`, so calls are neither merged nor moved.
-    unsafe { core::arch::asm!("", options(nomem, nostack, preserves_flags)) };
-    WORKER.with(Cell::get)
+/// Calls `f` with the processor that this thread holds, which it keeps until `f`
+/// returns. In a section (N1).
+#[inline]
+pub(crate) fn with_processor<R>(f: impl FnOnce(Option<&'static Processor>) -> R) -> R {
+    let _section = Section::new();
+    f(current().and_then(Worker::holding))
 }
 
 /// The task that runs on this thread, if it is one of ours.
@@ -276,6 +277,8 @@ impl Worker {
     /// the task is started again, perhaps on another worker.
     #[inline(always)]
     pub(crate) fn leave(&self, task: &'static Record, after: After) {
+        // Ends on the thread where the task goes on, or in its first function.
+        let _section = Section::new();
         self.after.set(after);
         // SAFETY: A1: the loop's stack pointer was saved by the switch that
         // started this task; the task's is used by its next start only.
@@ -441,7 +444,8 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
     worker.tid.store(thread::id(), Ordering::Relaxed);
     thread::set_name(&format!("gopark-{}", worker.id));
     let _alternate_stack = AlternateStack::install();
-    WORKER.with(|w| w.set(Some(worker)));
+    arch::set_thread_word(arg.cast());
+    arch::enter_section();
     loop {
         worker.await_processor();
         while let Some(task) = find::find(worker) {
@@ -453,7 +457,8 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
                 find::resign(worker);
                 // The destructors of thread-locals that follow are an ordinary
                 // thread's: they may use channels and be adopted for it.
-                WORKER.with(|w| w.set(None));
+                arch::set_thread_word(ptr::null_mut());
+                arch::leave_section();
                 worker.tid.store(thread::ENDED, Ordering::Relaxed);
                 return ptr::null_mut();
             }

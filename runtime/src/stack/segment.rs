@@ -65,7 +65,7 @@
 use super::class::{Class, SIZES};
 use super::{Stack, exact, pool, usage};
 use crate::sched::SCHED;
-use crate::sched::worker::{self, Worker};
+use crate::sched::worker;
 use crate::sys::mem::{self, PAGE};
 use crate::sys::signal::AlternateStack;
 use crate::sys::thread;
@@ -336,10 +336,12 @@ unsafe fn call(bytes: usize, f: extern "C" fn(*mut ()), data: *mut ()) {
             thread_head()
         }
     };
-    let local = local();
-    let stack = SCHED.or_from_idle(|| pool::borrow(local, class));
+    let stack = with_local(|local| {
+        let stack = SCHED.or_from_idle(|| pool::borrow(local, class))?;
+        usage::segment_began(local);
+        Ok(stack)
+    });
     let stack = stack.unwrap_or_else(|error| refused(bytes, &error));
-    usage::segment_began(local);
     // SAFETY: G1, and the task or thread itself reads it (G2).
     let outer = unsafe { head.read() };
     // SAFETY: as above.
@@ -359,15 +361,17 @@ unsafe fn call(bytes: usize, f: extern "C" fn(*mut ()), data: *mut ()) {
     count(task, outside);
     // Of the processor that we are on now. Nothing refers to the segment any
     // more (K1).
-    let local = self::local();
-    pool::give_back(local, stack);
-    usage::segment_ended(local);
+    with_local(|local| {
+        pool::give_back(local, stack);
+        usage::segment_ended(local);
+    });
 }
 
-/// The stacks of the processor that this thread holds; none in a blocking call.
+/// Calls `f` with the stacks of the processor that this thread holds; none in a
+/// blocking call. In a section (N1).
 #[inline]
-fn local() -> Option<&'static pool::Local> {
-    worker::current().and_then(Worker::holding).map(|p| &p.stacks)
+fn with_local<R>(f: impl FnOnce(Option<&'static pool::Local>) -> R) -> R {
+    worker::with_processor(|here| f(here.map(|p| &p.stacks)))
 }
 
 /// Observers see how many segments a task is on.

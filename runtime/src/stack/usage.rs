@@ -5,7 +5,7 @@ use super::arena;
 use super::class::Class;
 use super::pool::{Local, POOLS};
 use super::trim::{self, Scavenger};
-use crate::sched::worker::{self, Worker};
+use crate::sched::worker;
 use crate::sched::{self, SCHED};
 use crate::sys::mem::{self, PAGE};
 use crate::task::record::Record;
@@ -116,9 +116,7 @@ fn in_use(record: &Record) -> usize {
 /// ```
 pub fn scavenge() -> usize {
     sched::start_default();
-    if let Some(p) = worker::current().and_then(Worker::holding) {
-        p.stacks.flush(0);
-    }
+    worker::with_processor(|here| here.into_iter().for_each(|p| p.stacks.flush(0)));
     SCHED.flush_idle(0);
     Scavenger::new().give_back_all()
 }

@@ -1,7 +1,8 @@
 //! The lock of the runtime's own short sections: one word, a futex behind it.
 //!
 //! It guards queues and lists for tens of nanoseconds, never user code, never
-//! across a park. A task never loses its processor while it holds one.
+//! across a park. Who holds one is in a section (`section.rs`), from before it is
+//! taken until after it is released.
 //!
 //! Every operation on a channel takes one, so what it costs matters. Taking it
 //! is one atomic read-modify-write. Releasing it is a plain store, not a second
@@ -20,6 +21,7 @@
 //! no harm.
 
 use super::{barrier, futex};
+use crate::arch;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 const FREE: u32 = 0;
@@ -54,6 +56,7 @@ impl RawLock {
 
     #[inline]
     pub(crate) fn lock(&self) {
+        arch::enter_section();
         if !self.try_lock() {
             self.lock_slow();
         }
@@ -99,6 +102,7 @@ impl RawLock {
         if sleepers(word).load(Ordering::Relaxed) != 0 {
             wake(word);
         }
+        arch::leave_section();
     }
 
     /// Runs `f` under the lock. `f` must not panic, park or run user code.

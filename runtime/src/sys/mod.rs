@@ -9,6 +9,7 @@
 //! | [`barrier`] | asymmetric fence: free for tasks, dear for the verifier |
 //! | [`futex`] | wait on a word, wake a word |
 //! | [`lock`] | the futex lock of the runtime's own short sections |
+//! | [`section`] | where a thread must not be suspended |
 //! | [`mem`] | reserve, guard and give back address space; what backs it |
 //! | [`limits`] | what the system allows |
 //! | [`clock`] | monotonic time in nanoseconds |
@@ -33,6 +34,8 @@ pub(crate) mod lock;
 pub(crate) mod mem;
 #[cfg(runtime)]
 pub(crate) mod program;
+#[cfg(runtime)]
+pub(crate) mod section;
 #[cfg(runtime)]
 pub(crate) mod signal;
 #[cfg(runtime)]

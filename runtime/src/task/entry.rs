@@ -3,6 +3,7 @@
 use super::packet::{self, ExitToken};
 use super::record::{Record, flag};
 use super::{registry, running, scope};
+use crate::arch;
 use crate::sched::worker::{self, After};
 use crate::sched::{park, preempt};
 
@@ -10,6 +11,8 @@ use crate::sched::{park, preempt};
 /// of an `extern "C"` function aborts.
 pub(crate) extern "C" fn main() -> ! {
     let record = running().expect("a task runs").record();
+    // That of the worker's loop, which has switched to here.
+    arch::leave_section();
     end(record);
     let worker = worker::current().expect("a task runs on a worker");
     worker.leave(record, After::Exit);

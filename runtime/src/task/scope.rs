@@ -19,7 +19,6 @@
 use super::record::{Record, TaskId};
 use super::{TaskRef, registry};
 use crate::inspect::Member;
-use crate::sched::worker::Worker;
 use crate::sched::{self, worker};
 use crate::sys::{barrier, futex};
 use core::marker::PhantomData;
@@ -502,9 +501,8 @@ pub(crate) fn leave_all(record: &'static Record) {
 /// The running task moves to another home: it dies in the one and is born in
 /// the other, which first.
 fn rehome(task: TaskRef, to: &'static ScopeInner) {
-    let shard = worker::current().and_then(Worker::holding).map(|p| p.id);
     let from = task.record().home();
-    to.count_birth(shard);
+    worker::with_processor(|here| to.count_birth(here.map(|p| p.id)));
     let at = task.record().scope();
     // What counts as a handle of the record depends on its home.
     let kept = Scope::handle(at);
@@ -512,7 +510,7 @@ fn rehome(task: TaskRef, to: &'static ScopeInner) {
     task.record().set_home(to);
     hold(task.record(), at);
     drop(kept);
-    from.count_death(shard);
+    worker::with_processor(|here| from.count_death(here.map(|p| p.id)));
     from.notify();
 }
 

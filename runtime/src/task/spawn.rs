@@ -6,7 +6,6 @@ use super::record::{Birth, Extra, Record, TaskId, flag};
 use super::{TaskRef, scope};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Commit, Park, Wake};
-use crate::sched::processor::Processor;
 use crate::sched::worker::{self, IDLE, Worker};
 use crate::sched::{self, SCHED, find};
 use crate::stack::class::Class;
@@ -169,17 +168,13 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let here = worker::current().and_then(Worker::holding);
     let class = Class::chosen(wish.limit);
-    count(here, class)?;
+    count(class)?;
     let own = match wish.own_thread {
-        true => Some(own_worker().inspect_err(|_| uncount(here, class))?),
+        true => Some(own_worker().inspect_err(|_| uncount(class))?),
         false => None,
     };
-    let (record, id) = match here {
-        Some(p) => (p.take_record(), p.new_id()),
-        None => (super::adopt::take_record(), SCHED.take_ids(1)),
-    };
+    let (record, id) = take_record();
     let scope = parent.map_or_else(scope::root, |p| p.record().scope());
     // A scope that is being reaped takes no new life.
     let marked = if scope.is_reaping() { flag::REAP } else { 0 };
@@ -195,33 +190,46 @@ where
         extra: wish.extra,
         flags: wish.flags | marked,
     });
-    scope.count_birth(here.map(|p| p.id));
     if let Some(worker) = own {
         // ORDERING: Release; pairs with the Acquire in enqueue().
         record.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
     }
-    record.state.birth();
-    // From here on any worker may run it.
-    find::enqueue(record);
+    worker::with_processor(|here| {
+        scope.count_birth(here.map(|p| p.id));
+        record.state.birth();
+        // From here on any worker may run it.
+        find::enqueue(record);
+    });
     let id = TaskId::new(id).expect("numbers start at 1");
     Ok(JoinHandle { record, id, _result: PhantomData })
 }
 
 /// Counts a task of the class.
 #[inline]
-fn count(here: Option<&Processor>, class: Class) -> io::Result<()> {
-    SCHED.or_from_idle(|| match here {
-        Some(p) => p.stacks.count(class),
-        None => pool::count(class),
+fn count(class: Class) -> io::Result<()> {
+    worker::with_processor(|here| {
+        SCHED.or_from_idle(|| match here {
+            Some(p) => p.stacks.count(class),
+            None => pool::count(class),
+        })
     })
 }
 
 #[cold]
-fn uncount(here: Option<&Processor>, class: Class) {
-    match here {
+fn uncount(class: Class) {
+    worker::with_processor(|here| match here {
         Some(p) => p.stacks.uncount(class),
         None => pool::uncount(class),
-    }
+    });
+}
+
+/// A record and a number for a new task.
+#[inline]
+fn take_record() -> (&'static Record, u64) {
+    worker::with_processor(|here| match here {
+        Some(p) => (p.take_record(), p.new_id()),
+        None => (super::adopt::take_record(), SCHED.take_ids(1)),
+    })
 }
 
 /// A worker for one task.
@@ -366,10 +374,10 @@ impl Drop for DetachAfter {
 
 /// J2 appoints the caller to free the record.
 fn free(record: &'static Record) {
-    match worker::current().and_then(Worker::holding) {
+    worker::with_processor(|here| match here {
         Some(p) => p.put_record(record),
         None => SCHED.put_free(std::slice::from_ref(&record)),
-    }
+    });
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {
