@@ -1,7 +1,7 @@
 //! What a leak check counts: who is blocked, and who might still wake somebody.
 
 use super::Status;
-use crate::sched::{SCHED, offload, sysmon};
+use crate::sched::{SCHED, offload, spare, sysmon};
 use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::scope::{self, Scope, ScopeId};
@@ -174,7 +174,7 @@ fn list_with_ours() -> (Vec<thread::ThreadKey>, Vec<u32>) {
         let alive = thread::list();
         let mut ours: Vec<u32> =
             SCHED.workers().iter().map(|w| w.tid.load(Ordering::Relaxed)).collect();
-        ours.extend([time::thread_id(), sysmon::thread_id()]);
+        ours.extend([time::thread_id(), sysmon::thread_id(), spare::thread_id()]);
         ours.extend(offload::thread_ids());
         if !ours.contains(&0) {
             return (alive, ours);

@@ -407,7 +407,12 @@ fn start_spinner() {
                 w.spinning.set(true);
                 w.assign(p)
             }
-            None => Nudge::Spare { p, spinning: true },
+            None => {
+                // The maker of the next worker looks at the queues.
+                SCHED.idle.end_spin();
+                s.put_idle(p, &SCHED.idle);
+                Nudge::Nobody
+            }
         }
     });
     nudge.send();

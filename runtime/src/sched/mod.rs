@@ -12,6 +12,7 @@
 //! | `preempt.rs` | when a task that does not park gives way |
 //! | `call.rs`, `blocking.rs` | who has the processor of a task that blocks its thread |
 //! | `offload.rs` | the threads that block in a task's place |
+//! | `spare.rs` | who makes the threads of workers |
 //! | `sysmon.rs` | what is done beside the workers: slices, retaking processors, trimming |
 //! | `config.rs` | what a program can set |
 //! | `settings.rs` | which of program and environment wins |
@@ -45,6 +46,7 @@ pub(crate) mod preempt;
 pub(crate) mod processor;
 pub(crate) mod queue;
 pub(crate) mod settings;
+pub(crate) mod spare;
 pub(crate) mod sysmon;
 pub(crate) mod worker;
 
@@ -153,6 +155,12 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
         (0..settings.maxprocs).map(|id| Processor::new(id, settings.maxprocs)).collect()
     });
     if first {
+        if let Err(error) = spare::start() {
+            crate::sys::fatal(format_args!(
+                "cannot start a thread: {error}; lower the number of threads of this process or \
+                 raise its limit (ulimit -u)"
+            ));
+        }
         // Others may have submitted tasks since the processors became known:
         // they found none idle and woke nobody.
         for p in SCHED.processors().iter().rev() {
@@ -330,23 +338,54 @@ impl Sched {
 impl Shared {
     /// Passes a processor on: to the first of the FIFO, else to the idle ones.
     pub(crate) fn give(&mut self, p: &'static Processor, idle: &IdleWord) -> Nudge {
-        let first = self.fifo.pop_front();
-        SCHED.fifo_changed(self);
-        match first {
-            Some(Member::Worker(w)) => w.assign(p),
-            Some(Member::Anyone) => {
-                self.anyone_queued = false;
-                match self.pop_idle_worker() {
-                    Some(w) => w.assign(p),
-                    None => Nudge::Spare { p, spinning: false },
-                }
-            }
+        match self.next_in_fifo() {
+            Some(w) => w.assign(p),
             None => {
-                self.idle_processors.push(p);
-                idle.add_idle();
+                self.put_idle(p, idle);
                 Nudge::Nobody
             }
         }
+    }
+
+    pub(crate) fn put_idle(&mut self, p: &'static Processor, idle: &IdleWord) {
+        self.idle_processors.push(p);
+        idle.add_idle();
+    }
+
+    /// The run queues wait in the FIFO for a worker, and perhaps a processor is
+    /// idle for the lack of one.
+    fn serve(&mut self, idle: &IdleWord) -> Nudge {
+        if !self.anyone_queued {
+            return Nudge::Nobody;
+        }
+        match self.take_idle(idle) {
+            Some(p) => self.give(p, idle),
+            None => Nudge::Nobody,
+        }
+    }
+
+    /// Whose turn it is. The run queues keep theirs while no worker is idle.
+    fn next_in_fifo(&mut self) -> Option<&'static Worker> {
+        let first = match self.fifo.pop_front()? {
+            Member::Worker(w) => Some(w),
+            Member::Anyone => match self.pop_idle_worker() {
+                Some(w) => {
+                    self.anyone_queued = false;
+                    Some(w)
+                }
+                None => {
+                    let next = self.fifo.pop_front();
+                    self.fifo.push_front(Member::Anyone);
+                    match next {
+                        Some(Member::Worker(w)) => Some(w),
+                        // Queued once only.
+                        Some(Member::Anyone) | None => None,
+                    }
+                }
+            },
+        };
+        SCHED.fifo_changed(self);
+        first
     }
 
     pub(crate) fn take_idle(&mut self, idle: &IdleWord) -> Option<&'static Processor> {
@@ -382,13 +421,28 @@ impl Shared {
         }
     }
 
+    /// An idle worker that may run anything. Who takes the last one asks for
+    /// another; so does who finds none.
     pub(crate) fn pop_idle_worker(&mut self) -> Option<&'static Worker> {
-        while let Some(w) = self.idle_workers.pop() {
+        let found = self.has_idle_worker().then(|| self.idle_workers.pop()).flatten();
+        if let Some(w) = found {
             w.listed.set(false);
-            if w.status.load(Ordering::Relaxed) == worker::IDLE {
-                return Some(w);
-            }
         }
-        None
+        if !self.has_idle_worker() {
+            spare::ask();
+        }
+        found
+    }
+
+    /// Is the last of the list idle? Forgets those that are not any more.
+    pub(crate) fn has_idle_worker(&mut self) -> bool {
+        while let Some(w) = self.idle_workers.last() {
+            if w.status.load(Ordering::Relaxed) == worker::IDLE {
+                return true;
+            }
+            w.listed.set(false);
+            self.idle_workers.pop();
+        }
+        false
     }
 }

@@ -178,17 +178,6 @@ impl Worker {
         started
     }
 
-    /// Starts the thread where nobody can be given an error.
-    pub(crate) fn launch(&'static self) {
-        if let Err(error) = self.try_launch() {
-            sys::fatal(format_args!(
-                "cannot start worker thread {}: {error}; lower the number of threads of this \
-                 process or raise its limit (ulimit -u)",
-                self.id
-            ));
-        }
-    }
-
     /// The processor it holds; `None` while its task is in a blocking call, and
     /// without a task.
     #[inline]
@@ -411,11 +400,6 @@ pub(crate) enum Nudge {
     Nobody,
     /// The worker sleeps: wake it.
     Wake(&'static Worker),
-    /// There was no idle worker: make one for this processor.
-    Spare {
-        p: &'static Processor,
-        spinning: bool,
-    },
 }
 
 impl Nudge {
@@ -423,16 +407,10 @@ impl Nudge {
         match self {
             Nudge::Nobody => {}
             Nudge::Wake(worker) => futex::wake(&worker.handoff, 1),
-            Nudge::Spare { p, spinning } => {
-                let worker = SCHED.new_worker(false, HOLDS);
-                worker.spinning.set(spinning);
-                worker.assign(p).expect_awake();
-                worker.launch();
-            }
         }
     }
 
-    /// The worker does not sleep: it is the caller, or its thread does not run yet.
+    /// The worker does not sleep: it is the caller.
     pub(crate) fn expect_awake(&self) {
         debug_assert!(matches!(self, Nudge::Nobody));
     }
