@@ -191,7 +191,7 @@ fn stack_info(record: &Record, status: Status) -> Option<StackInfo> {
     let place = record.place();
     let stack = place.stack()?;
     let sp = record.sp.load(Ordering::Relaxed).addr();
-    let runs = matches!(status, Status::Running | Status::Syscall);
+    let runs = matches!(status, Status::Running | Status::Syscall | Status::Preempted);
     let still = !runs && stack.contains(sp);
     Some(StackInfo {
         limit: stack.class().usable(),

@@ -61,7 +61,7 @@
 use super::call::{AWAKE, Nap, SLEEPS};
 use super::processor::Processor;
 use super::worker::{self, Worker};
-use super::{SCHED, find, sysmon};
+use super::{SCHED, find, signal, sysmon};
 use crate::sys::clock;
 use crate::sys::section::Section;
 use crate::task;
@@ -152,7 +152,16 @@ impl Drop for Call {
     }
 }
 
-/// What a worker knows of the call that its task is in.
+/// Why a worker whose task runs holds no processor.
+#[derive(Clone, Copy)]
+pub(crate) enum Away {
+    /// The task is in a call that it has declared.
+    Lent(Lent),
+    /// It is in a system call, or has been in one, that it has not declared.
+    Detached,
+}
+
+/// A declared call.
 #[derive(Clone, Copy)]
 pub(crate) struct Lent {
     p: &'static Processor,
@@ -166,11 +175,11 @@ fn lend(task: &'static Record, site: &'static Location<'static>) -> bool {
     let _section = Section::new();
     let w = worker::current().expect("a task runs on a worker");
     let Some(p) = w.holding() else { return false };
-    task.describe_call(site);
+    task.describe_call(Some(site));
     task.state.begin_call();
     let n = p.new_call();
     w.set_processor(None);
-    w.lent.set(Some(Lent { p, n, site }));
+    w.away.set(Some(Away::Lent(Lent { p, n, site })));
     p.call.lend(n);
     // From here on the processor may be another worker's.
     let nap = NAP.after_lending();
@@ -193,55 +202,111 @@ fn take_back() {
     let _section = Section::new();
     let w = worker::current().expect("a task runs on a worker");
     let task = w.running().expect("a task ends its call");
-    let lent = w.lent.take().expect("the call of this task");
+    let Some(Away::Lent(lent)) = w.away.take() else { unreachable!("a call that has begun ends") };
     if lent.p.call.take(lent.n) {
         w.set_processor(Some(lent.p));
         task.state.end_call();
     } else {
-        take_another(w, task);
+        take_another(w, task, Waits::Queued);
     }
+}
+
+/// How a task waits for a processor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    /// It has come to the end of a call: `runnable`.
+    Queued,
+    /// In the signal handler: `preempted`.
+    Suspended,
 }
 
 /// b5.
 #[cold]
-fn take_another(w: &'static Worker, task: &'static Record) {
-    let waits = SCHED.locked(|s| match s.take_idle(&SCHED.idle) {
+fn take_another(w: &'static Worker, task: &'static Record, waits: Waits) {
+    let nudge = SCHED.locked(|s| match s.take_idle(&SCHED.idle) {
         Some(p) => {
             w.set_processor(Some(p));
             w.wanted_since.set(0);
-            false
+            None
         }
         None => {
-            task.state.queue_after_call();
-            s.want(w);
-            true
+            match waits {
+                Waits::Queued => task.state.queue_after_call(),
+                Waits::Suspended => task.state.suspend(),
+            }
+            Some(s.want(w))
         }
     });
-    if waits {
-        w.await_processor();
-        let _ = task.state.start();
-    } else {
-        task.state.end_call();
+    let Some(nudge) = nudge else { return task.state.end_call() };
+    nudge.send();
+    w.await_processor();
+    match waits {
+        Waits::Queued => drop(task.state.start()),
+        Waits::Suspended => task.state.resume(),
     }
+}
+
+/// The signal has found the task in a system call: its processor goes to others.
+pub(super) fn detach(w: &'static Worker, task: &'static Record) {
+    let p = w.processor();
+    task.describe_call(None);
+    task.state.begin_call();
+    w.away.set(Some(Away::Detached));
+    w.set_processor(None);
+    w.slices.count_computing();
+    // Its next safepoint is the end of the call.
+    task.set(flag::PREEMPT);
+    pass_on(p);
+}
+
+/// The signal has found a detached task computing.
+pub(super) fn suspend_detached(w: &'static Worker, task: &'static Record) {
+    attach(w, task, Waits::Suspended);
+}
+
+/// The running task has a processor again, if it was detached. Whether it was.
+pub(crate) fn reattach(task: &'static Record) -> bool {
+    let _section = Section::new();
+    let w = worker::current().expect("a task runs on a worker");
+    let detached = w.is_detached();
+    if detached {
+        attach(w, task, Waits::Queued);
+    }
+    detached
+}
+
+fn attach(w: &'static Worker, task: &'static Record, waits: Waits) {
+    w.away.set(None);
+    w.slices.stop_counting();
+    take_another(w, task, waits);
+    signal::go_on(w, task);
 }
 
 /// A task that was in a call has left the worker. `true`: the worker has its
 /// processor back; else it waits for one, if it has ready tasks, or is idle.
 #[cold]
 pub(super) fn regain(w: &'static Worker) -> bool {
-    let lent = w.lent.take().expect("the call of the task that left");
-    if lent.p.call.take(lent.n) {
-        w.set_processor(Some(lent.p));
-        return true;
+    match w.away.take() {
+        Some(Away::Lent(lent)) if lent.p.call.take(lent.n) => {
+            w.set_processor(Some(lent.p));
+            return true;
+        }
+        Some(Away::Lent(_)) => {}
+        Some(Away::Detached) => w.slices.stop_counting(),
+        None => unreachable!("the task that left was in a call"),
     }
     find::sleep_or_queue(w, w.has_bound_work());
     false
 }
 
-/// Where the call of the worker's task is; `None` if it is in none.
+/// Where the call of the worker's task is; `None` if it is in none that it has
+/// declared.
 #[inline]
 pub(super) fn call_site(w: &Worker) -> Option<&'static Location<'static>> {
-    if w.holding().is_some() { None } else { w.lent.get().map(|lent| lent.site) }
+    match w.away.get() {
+        Some(Away::Lent(lent)) => Some(lent.site),
+        Some(Away::Detached) | None => None,
+    }
 }
 
 /// A task that had left in a call has resumed, perhaps on another worker.

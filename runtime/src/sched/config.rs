@@ -3,6 +3,7 @@
 use super::settings::{MOST_PROCESSORS, Settings};
 use super::{SCHED, debug};
 use std::fmt;
+use std::time::Duration;
 
 /// Starts the runtime with other settings than its defaults.
 ///
@@ -19,6 +20,7 @@ pub struct Config {
     pub(super) maxprocs: Option<usize>,
     pub(super) migrating: bool,
     pub(super) stack_limit: Option<usize>,
+    pub(super) slice: Option<Duration>,
 }
 
 /// Why the runtime did not start.
@@ -37,6 +39,13 @@ pub enum StartError {
     },
     /// The size of a stack is no size, or more than 1 GiB.
     StackLimit {
+        /// What was asked for.
+        value: String,
+        /// Where: the builder's method or the environment variable.
+        source: &'static str,
+    },
+    /// The length of a slice is no time, or not between a millisecond and a second.
+    Slice {
         /// What was asked for.
         value: String,
         /// Where: the builder's method or the environment variable.
@@ -65,6 +74,11 @@ impl fmt::Display for StartError {
                 f,
                 "{source} is {value:?}, but the size of a stack is a number of bytes such as 512K, \
                  1M or 64M, at most 1G"
+            ),
+            StartError::Slice { value, source } => write!(
+                f,
+                "{source} is {value:?}, but a slice is between 1ms and 1s, such as 1500us, 10ms \
+                 or 1s"
             ),
             StartError::Debug { setting } => {
                 write!(f, "GOPARK_DEBUG has {setting:?}, which is none of\n{}", debug::List)
@@ -105,6 +119,24 @@ impl Config {
     /// ```
     pub fn stack_limit(mut self, bytes: usize) -> Config {
         self.stack_limit = Some(bytes);
+        self
+    }
+
+    /// How long a task may keep a processor that others wait for, before it is
+    /// preempted: between a millisecond and a second; default 10 ms, as in Go.
+    /// Overrides the environment variable `GOPARK_SLICE`.
+    ///
+    /// A shorter slice makes others wait less behind a task that computes, and
+    /// interrupts it more often: each time costs it some microseconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// gopark::runtime::Config::new().slice(Duration::from_millis(1)).start()?;
+    /// # Ok::<(), gopark::runtime::StartError>(())
+    /// ```
+    pub fn slice(mut self, slice: Duration) -> Config {
+        self.slice = Some(slice);
         self
     }
 

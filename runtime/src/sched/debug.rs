@@ -14,7 +14,13 @@ struct Setting {
     set: fn(&mut Settings, u32),
 }
 
-const SETTINGS: [Setting; 2] = [
+const SETTINGS: [Setting; 3] = [
+    Setting {
+        name: "asyncpreemptoff",
+        most: 1,
+        meaning: "1: tasks give their processors up at calls of the runtime only; default 0",
+        set: |settings, n| settings.preempt = n == 0,
+    },
     Setting {
         name: "guardpages",
         most: 1,

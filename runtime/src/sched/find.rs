@@ -30,17 +30,14 @@
 //! when one hands over while such tasks wait, the run queues enter the FIFO as
 //! one more member, standing for a spare worker.
 
-use super::SCHED;
 use super::processor::Processor;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
+use super::{SCHED, signal};
 use crate::sys::clock;
 use crate::sys::section::Section;
 use crate::task::record::Record;
 use crate::task::state::{Cause, Claim};
 use std::sync::atomic::Ordering;
-
-/// How long a holder keeps its processor when others want it, in nanoseconds.
-pub(crate) const SLICE: u64 = 10_000_000;
 
 /// Wanted for more than a slice; 0 means that it is not.
 const LONG_AGO: u64 = 1;
@@ -139,7 +136,7 @@ fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
 /// Step 3 in the slice after that of a bound task.
 #[cold]
 fn find_after_slice(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
-    if clock::coarse() < w.ring_until.get()
+    if clock::now() < w.ring_until.get()
         && let Some(task) = p.take().or_else(|| take_batch(p))
     {
         return Some(task);
@@ -217,13 +214,13 @@ fn end_search(w: &Worker) {
 /// Has the holder had its slice since somebody wanted the processor?
 #[cold]
 fn used_up(w: &Worker) -> bool {
-    let now = clock::coarse();
+    let now = clock::now();
     match w.wanted_since.get() {
         0 => {
             w.wanted_since.set(now);
             false
         }
-        since => now.saturating_sub(since) >= SLICE,
+        since => now.saturating_sub(since) >= SCHED.slice(),
     }
 }
 
@@ -233,6 +230,34 @@ pub(crate) fn somebody_waits(w: &Worker) -> bool {
     let _section = Section::new();
     let Some(p) = w.holding() else { return false };
     w.has_bound_work() || p.has_work() || SCHED.global_len() != 0 || SCHED.is_wanted(w, p)
+}
+
+/// Does anybody wait for the processor whom its holder does not serve while its
+/// task runs on?
+pub(super) fn others_wait(p: &Processor) -> bool {
+    SCHED.has_waiters() || p.has_work() || SCHED.global_len() != 0
+}
+
+/// Passes the processor to the first of those, and puts the worker behind them.
+/// `None`: it keeps it, for nobody could use it now.
+pub(super) fn pass_to_others(w: &'static Worker, leaves: impl FnOnce()) -> Option<Nudge> {
+    if !SCHED.has_waiters() && SCHED.idle.any() {
+        wake_one();
+        return None;
+    }
+    let p = w.processor();
+    SCHED.locked(|s| {
+        if p.has_work() || !s.global.is_empty() {
+            s.queue_anyone();
+        }
+        let first = s.next_in_fifo()?;
+        leaves();
+        w.set_processor(None);
+        let nudge = first.assign(p);
+        // Who has had its slice comes last, and hurries nobody.
+        let _ = s.want(w);
+        Some(nudge)
+    })
 }
 
 /// Puts the task, which has left after a whole slice, behind all that are ready.
@@ -251,7 +276,7 @@ pub(crate) fn end_slice(w: &'static Worker, task: &'static Record) {
     w.inbox.take_into(&w.bound);
     w.bound.push(task);
     if w.ring_until.get() == 0 {
-        w.ring_until.set(clock::coarse() + SLICE);
+        w.ring_until.set(clock::now() + SCHED.slice());
     }
 }
 
@@ -310,11 +335,13 @@ fn go_idle(w: &'static Worker, p: &'static Processor) -> bool {
 /// After [`hand_over`], or after a blocking call: the worker has no processor and
 /// says what it wants.
 pub(super) fn sleep_or_queue(w: &'static Worker, ready: bool) {
-    SCHED.locked(|s| {
+    let nudge = SCHED.locked(|s| {
         // ORDERING: SeqCst; as in go_idle().
         w.status.store(IDLE, Ordering::SeqCst);
         s.list_idle(w);
+        s.serve(&SCHED.idle)
     });
+    nudge.send();
     SCHED.idle.before_last_look();
     if ready || !w.inbox.is_empty() {
         reclaim_or_want(w);
@@ -328,25 +355,22 @@ pub(super) fn sleep_or_queue(w: &'static Worker, ready: bool) {
 /// Takes an idle processor back for work seen in the last look. `false`:
 /// somebody else gave us one already, or there is none.
 fn reclaim(w: &'static Worker, bound: bool) -> bool {
-    let got = SCHED.locked(|s| {
+    let (got, nudge) = SCHED.locked(|s| {
         if w.status.load(Ordering::Relaxed) != IDLE {
-            return false;
+            return (false, Nudge::Nobody);
         }
         match s.take_idle(&SCHED.idle) {
             Some(p) => {
                 w.status.store(HOLDS, Ordering::SeqCst);
                 w.set_processor(Some(p));
                 w.wanted_since.set(0);
-                true
+                (true, Nudge::Nobody)
             }
-            None => {
-                if bound {
-                    s.want(w);
-                }
-                false
-            }
+            None if bound => (false, s.want(w)),
+            None => (false, Nudge::Nobody),
         }
     });
+    nudge.send();
     if got && !bound {
         SCHED.idle.begin_spin();
         w.spinning.set(true);
@@ -357,15 +381,16 @@ fn reclaim(w: &'static Worker, bound: bool) -> bool {
 /// Like [`reclaim`], for a worker that goes to wait in either case: an idle
 /// processor reaches it through its hand-off word.
 fn reclaim_or_want(w: &'static Worker) {
-    SCHED.locked(|s| {
+    let nudge = SCHED.locked(|s| {
         if w.status.load(Ordering::Relaxed) != IDLE {
-            return;
+            return Nudge::Nobody;
         }
         match s.take_idle(&SCHED.idle) {
-            Some(p) => w.assign(p).expect_awake(),
+            Some(p) => w.assign(p),
             None => s.want(w),
         }
     });
+    nudge.send();
 }
 
 /// A worker ends: its processor goes on without it.
@@ -442,7 +467,12 @@ pub(crate) fn enqueue(task: &'static Record) {
     }
     match here.and_then(Worker::holding) {
         Some(p) => p.put_next(task),
-        None => SCHED.put_global(&[task]),
+        None => {
+            SCHED.put_global(&[task]);
+            if !SCHED.idle.any() {
+                return signal::hurry();
+            }
+        }
     }
     wake_one();
 }
@@ -466,10 +496,7 @@ fn kick_idle(w: &'static Worker) {
         }
         match s.take_idle(&SCHED.idle) {
             Some(p) => w.assign(p),
-            None => {
-                s.want(w);
-                Nudge::Nobody
-            }
+            None => s.want(w),
         }
     });
     nudge.send();

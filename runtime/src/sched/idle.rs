@@ -99,6 +99,12 @@ impl IdleWord {
         }
     }
 
+    /// Is there an idle processor? A guess, without a barrier.
+    #[cfg(not(loom))]
+    pub(crate) fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & IDLE != 0
+    }
+
     /// Whether one more worker should search: not more than half of the busy ones.
     pub(crate) fn may_spin(&self, processors: u32) -> bool {
         let word = self.0.load(Ordering::Relaxed);

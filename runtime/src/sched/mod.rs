@@ -10,6 +10,7 @@
 //! | `find.rs` | which task runs next, who gets a processor |
 //! | `park.rs` | the two doors: `park` and `ready` |
 //! | `preempt.rs` | when a task that does not park gives way |
+//! | `signal.rs` | when its thread is suspended, because it does not |
 //! | `call.rs`, `blocking.rs` | who has the processor of a task that blocks its thread |
 //! | `offload.rs` | the threads that block in a task's place |
 //! | `spare.rs` | who makes the threads of workers |
@@ -46,6 +47,7 @@ pub(crate) mod preempt;
 pub(crate) mod processor;
 pub(crate) mod queue;
 pub(crate) mod settings;
+pub(crate) mod signal;
 pub(crate) mod spare;
 pub(crate) mod sysmon;
 pub(crate) mod worker;
@@ -152,6 +154,9 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
         settings.apply();
         barrier::init();
         overflow::install();
+        if settings.preempt {
+            signal::install();
+        }
         (0..settings.maxprocs).map(|id| Processor::new(id, settings.maxprocs)).collect()
     });
     if first {
@@ -295,6 +300,17 @@ impl Sched {
         self.locked(|s| s.workers.clone())
     }
 
+    /// How long a task may keep a processor that others want, in nanoseconds.
+    #[inline]
+    pub(crate) fn slice(&self) -> u64 {
+        self.settings.get().map_or(settings::SLICE, |s| s.slice)
+    }
+
+    /// Are tasks suspended that do not give way?
+    fn preempts(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.preempt)
+    }
+
     /// Are the stacks of parked tasks trimmed?
     fn shrinks(&self) -> bool {
         self.settings.get().is_some_and(|s| s.shrink)
@@ -399,10 +415,12 @@ impl Shared {
     }
 
     /// A worker joins the FIFO.
-    pub(crate) fn want(&mut self, w: &'static Worker) {
+    pub(crate) fn want(&mut self, w: &'static Worker) -> Nudge {
         find::set_wants(w);
+        let first = self.fifo.is_empty();
         self.fifo.push_back(Member::Worker(w));
         SCHED.fifo_changed(self);
+        if first { Nudge::Hurry } else { Nudge::Nobody }
     }
 
     /// The run queues join the FIFO, once.

@@ -26,16 +26,18 @@
 //! one. A task that parks takes its mark off; one that is marked a moment after
 //! that gives way once too early, at worst.
 
-use super::SCHED;
-use super::find::{self, SLICE};
 use super::park::{self, Unwinding};
 use super::processor::Processor;
 use super::worker::{self, After, Worker};
+use super::{SCHED, blocking, find, signal};
+use crate::sys::clock;
 use crate::task::record::{Record, flag};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How often sysmon looks, while somebody runs.
-pub(super) const EVERY: Duration = Duration::from_nanos(SLICE);
+/// How often sysmon looks, while somebody runs: a system call that takes a processor
+/// with it is found within two such times.
+const EVERY: Duration = Duration::from_millis(1);
 
 /// sysmon's memory of the processors.
 pub(super) struct Watch(Box<[Seen]>);
@@ -46,16 +48,18 @@ struct Seen {
     worker: u32,
     turns: u64,
     since: u64,
+    /// What the thread had computed when it was last looked at.
+    computed: u64,
 }
 
 impl Watch {
     /// All that it will ever need.
     pub(super) fn new() -> Watch {
-        let nothing = Seen { worker: u32::MAX, turns: 0, since: 0 };
+        let nothing = Seen { worker: u32::MAX, turns: 0, since: 0, computed: 0 };
         Watch(vec![nothing; SCHED.processors().len()].into())
     }
 
-    /// Marks the tasks that have had their slice.
+    /// Looks for tasks that have had their slice, and for threads that stand still.
     pub(super) fn look(&mut self, now: u64) {
         for (seen, p) in self.0.iter_mut().zip(SCHED.processors()) {
             if let Some(holder) = p.holder() {
@@ -63,19 +67,41 @@ impl Watch {
             }
         }
     }
+
+    /// How long it may sleep while somebody runs.
+    pub(super) fn every() -> Duration {
+        if SCHED.preempts() { EVERY } else { Duration::from_nanos(SCHED.slice()) }
+    }
 }
 
 impl Seen {
     fn look(&mut self, p: &Processor, holder: &Worker, now: u64) {
         let turns = holder.turns(p);
+        let told = holder.slices.is_told();
         if (self.worker, self.turns) != (holder.id, turns) {
-            *self = Seen { worker: holder.id, turns, since: now };
-        } else if now.saturating_sub(self.since) >= SLICE {
+            *self = Seen { worker: holder.id, turns, since: now, computed: NEVER };
+        } else if !told && now.saturating_sub(self.since) >= SCHED.slice() {
             mark(p, holder, turns);
         }
+        if told {
+            self.look_at_thread(holder);
+        }
+    }
+
+    /// A thread that neither switches nor computes is in a system call, perhaps.
+    fn look_at_thread(&mut self, holder: &Worker) {
+        let computed = clock::cpu_of(holder.tid.load(Ordering::Relaxed));
+        if computed == Some(self.computed) {
+            signal::poke(holder);
+        }
+        self.computed = computed.unwrap_or(NEVER);
     }
 }
 
+/// More than a thread ever computes.
+const NEVER: u64 = u64::MAX;
+
+/// For a thread that has no timer.
 fn mark(p: &Processor, holder: &Worker, turns: u64) {
     if let Some(task) = holder.running_elsewhere() {
         let life = task.life();
@@ -91,6 +117,9 @@ fn mark(p: &Processor, holder: &Worker, turns: u64) {
 #[inline(never)]
 pub(crate) fn give_way(task: &'static Record) -> bool {
     task.clear(flag::PREEMPT);
+    if worker::current().is_some_and(Worker::is_detached) {
+        return blocking::reattach(task);
+    }
     // A thread that runs no task is never marked.
     let Some(worker) = worker::current() else { return false };
     // Without a processor, in a blocking call, there is nothing to give.

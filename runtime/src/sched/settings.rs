@@ -5,13 +5,22 @@ use super::debug;
 use crate::stack::class::{Class, USUAL};
 use crate::sys::mem;
 use std::ffi::OsString;
+use std::time::Duration;
 
 /// More processors than any machine has.
 pub(super) const MOST_PROCESSORS: usize = 4096;
 
+/// How long a task may keep a processor that others want, unless somebody says
+/// otherwise. Go: `forcePreemptNS`.
+pub(super) const SLICE: u64 = 10_000_000;
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) maxprocs: u32,
+    /// In nanoseconds.
+    pub(crate) slice: u64,
+    /// Are tasks suspended that do not give way?
+    pub(crate) preempt: bool,
     pub(crate) migrating: bool,
     /// Of tasks that ask for nothing.
     pub(crate) stack: Class,
@@ -56,6 +65,13 @@ impl Settings {
                 None => all_cpus(),
             },
         };
+        let slice = match config.slice {
+            Some(time) => slice(Some(time), format!("{time:?}"), "Config::slice")?,
+            None => match env("GOPARK_SLICE") {
+                Some(text) => slice(duration(text.trim()), text, "GOPARK_SLICE")?,
+                None => SLICE,
+            },
+        };
         let program = match config.stack_limit {
             Some(n) => Some(stack(Some(n), n.to_string(), "Config::stack_limit")?),
             None => None,
@@ -66,6 +82,8 @@ impl Settings {
         };
         let mut settings = Settings {
             maxprocs,
+            slice,
+            preempt: true,
             migrating: config.migrating,
             stack: user.or(program).unwrap_or(USUAL),
             least_stack: user,
@@ -96,6 +114,27 @@ fn processors(n: usize, value: String, source: &'static str) -> Result<u32, Star
         Ok(n as u32)
     } else {
         Err(StartError::MaxProcs { value, source })
+    }
+}
+
+fn slice(time: Option<Duration>, value: String, source: &'static str) -> Result<u64, StartError> {
+    let limits = Duration::from_millis(1)..=Duration::from_secs(1);
+    match time.filter(|time| limits.contains(time)) {
+        Some(time) => Ok(time.as_nanos() as u64),
+        None => Err(StartError::Slice { value, source }),
+    }
+}
+
+/// `10ms`, `1500us` or `1s`: a whole number and its unit.
+fn duration(text: &str) -> Option<Duration> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(end);
+    let number = number.parse().ok()?;
+    match unit {
+        "us" => Some(Duration::from_micros(number)),
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        _ => None,
     }
 }
 
@@ -145,8 +184,9 @@ mod tests {
         assert_eq!(settings.stack, USUAL);
         assert_eq!(settings.least_stack, None);
         assert!(settings.shrink && settings.guard_pages && !settings.help && !settings.migrating);
+        assert!(settings.preempt && settings.slice == 10_000_000);
         let empty = OsStr::new("");
-        let names = ["GOPARK_MAXPROCS", "GOPARK_STACK", "GOPARK_DEBUG"];
+        let names = ["GOPARK_MAXPROCS", "GOPARK_STACK", "GOPARK_SLICE", "GOPARK_DEBUG"];
         let unset = read(Config::new(), &names.map(|name| (name, empty))).unwrap();
         assert_eq!(format!("{settings:?}"), format!("{unset:?}"));
     }
@@ -246,6 +286,40 @@ mod tests {
     }
 
     #[test]
+    fn every_form_of_a_slice() {
+        for (text, nanoseconds) in [
+            ("1ms", 1_000_000),
+            ("1000us", 1_000_000),
+            (" 10ms ", 10_000_000),
+            ("1s", 1_000_000_000),
+            ("1000000us", 1_000_000_000),
+        ] {
+            assert_eq!(with("GOPARK_SLICE", text).unwrap().slice, nanoseconds, "{text:?}");
+        }
+        for text in ["", " ", "10", "ms", "0ms", "999us", "1001ms", "2s", "1.5ms", "10 ms", "10MS"]
+        {
+            if !text.is_empty() {
+                let error = with("GOPARK_SLICE", text).unwrap_err();
+                let value = text.to_owned();
+                assert_eq!(error, StartError::Slice { value, source: "GOPARK_SLICE" });
+            }
+        }
+        let env = [("GOPARK_SLICE", OsStr::new("20ms"))];
+        let program = |ms| read(Config::new().slice(Duration::from_millis(ms)), &env);
+        assert_eq!(program(3).unwrap().slice, 3_000_000, "the program wins");
+        let error = program(1001).unwrap_err();
+        let text = "Config::slice is \"1.001s\", but a slice is between 1ms and 1s, such as \
+                    1500us, 10ms or 1s";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn preemption_can_be_off() {
+        assert!(!with("GOPARK_DEBUG", "asyncpreemptoff=1").unwrap().preempt);
+        assert!(with("GOPARK_DEBUG", "asyncpreemptoff=0").unwrap().preempt);
+    }
+
+    #[test]
     fn every_debug_setting() {
         // shrink, guard_pages, help
         let lists = [
@@ -318,6 +392,8 @@ mod tests {
             (
                 with("GOPARK_DEBUG", "guardpages=0,shrinkstack=1").unwrap_err(),
                 "GOPARK_DEBUG has \"shrinkstack=1\", which is none of\
+                 \n  asyncpreemptoff=0|1  1: tasks give their processors up at calls of the runtime \
+                 only; default 0\
                  \n  guardpages=0|1       0: guards of stacks are made by mprotect, as on Linux before \
                  6.13; default 1\
                  \n  shrinkstackoff=0|1   1: stacks of parked tasks keep the memory they do not need; \

@@ -89,7 +89,7 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
         idle = sleeps.then_some(taken);
         let later = match idle {
             Some(taken) => trimmer.left(taken),
-            None => Some(preempt::EVERY),
+            None => Some(preempt::Watch::every()),
         };
         futex::wait(&WAKE, seen, soon.into_iter().chain(later).min());
     }

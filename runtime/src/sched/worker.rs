@@ -14,7 +14,7 @@
 //! ```
 //!
 //! A worker whose task is in a blocking call is `HOLDS` although its processor
-//! is lent, so that nobody gives it one that it could not use (`blocking.rs`).
+//! is lent or gone, so that nobody gives it one that it could not use (`blocking.rs`).
 //!
 //! - **W1** Fields that are cells belong to the worker's own thread; while it
 //!   is `IDLE` or `WANTS`, to whoever assigns it a processor, under the lock.
@@ -24,9 +24,10 @@
 //! - **W4** A task that is bound to a worker is in that worker's queues, or
 //!   running on it, or parked.
 
-use super::blocking::{self, Lent};
+use super::blocking::{self, Away};
 use super::processor::Processor;
 use super::queue::{Fifo, Inbox};
+use super::signal::{self, Slices};
 use super::{SCHED, find};
 use crate::arch;
 use crate::stack::Place;
@@ -82,14 +83,16 @@ pub(crate) struct Worker {
     /// In the scheduler's list of idle workers; under its lock.
     pub(crate) listed: Cell<bool>,
 
-    processor: Cell<Option<&'static Processor>>,
+    /// Read by the signal handler in the middle of anything.
+    processor: AtomicPtr<Processor>,
+    pub(crate) slices: Slices,
     /// The task that runs; written here, read by sysmon too.
     current: AtomicPtr<Record>,
     /// Decisions of an exclusive worker; those of others are counted by their
     /// processor.
     pub(crate) tick: AtomicU64,
-    /// The processor that it lends while its task is in a blocking call.
-    pub(crate) lent: Cell<Option<Lent>>,
+    /// Why it holds none although its task runs.
+    pub(crate) away: Cell<Option<Away>>,
     loop_sp: Cell<*mut u8>,
     pub(crate) after: Cell<After>,
     pub(crate) spinning: Cell<bool>,
@@ -149,10 +152,11 @@ impl Worker {
             handoff: AtomicU32::new(0),
             inbox: Inbox::new(),
             listed: Cell::new(false),
-            processor: Cell::new(None),
+            processor: AtomicPtr::new(ptr::null_mut()),
+            slices: Slices::new(),
             current: AtomicPtr::new(ptr::null_mut()),
             tick: AtomicU64::new(0),
-            lent: Cell::new(None),
+            away: Cell::new(None),
             loop_sp: Cell::new(ptr::null_mut()),
             after: Cell::new(After::Nothing),
             spinning: Cell::new(false),
@@ -182,21 +186,34 @@ impl Worker {
     /// without a task.
     #[inline]
     pub(crate) fn holding(&self) -> Option<&'static Processor> {
-        self.processor.get()
+        // SAFETY: null, or from set_processor(); processors are never freed.
+        unsafe { self.processor.load(Ordering::Relaxed).cast_const().as_ref() }
     }
 
     /// The processor it holds. Only asked where it must hold one.
     #[inline]
     pub(crate) fn processor(&self) -> &'static Processor {
-        self.processor.get().expect("a worker that runs holds a processor")
+        self.holding().expect("a worker that runs holds a processor")
     }
 
+    /// On its own thread.
     pub(crate) fn set_processor(&self, p: Option<&'static Processor>) {
         match p {
-            Some(p) => p.set_holder(self),
-            None => self.processor().no_holder(),
+            Some(p) => {
+                p.set_holder(self);
+                self.processor.store(ptr::from_ref(p).cast_mut(), Ordering::Relaxed);
+                self.slices.on();
+            }
+            None => {
+                self.processor().no_holder();
+                self.processor.store(ptr::null_mut(), Ordering::Relaxed);
+            }
         }
-        self.processor.set(p);
+    }
+
+    /// Was its processor taken in the middle of a system call?
+    pub(crate) fn is_detached(&self) -> bool {
+        matches!(self.away.get(), Some(Away::Detached))
     }
 
     /// The task that runs; on the worker's own thread.
@@ -400,6 +417,8 @@ pub(crate) enum Nudge {
     Nobody,
     /// The worker sleeps: wake it.
     Wake(&'static Worker),
+    /// It waits in the FIFO now: a holder that has had its slice should know.
+    Hurry,
 }
 
 impl Nudge {
@@ -407,12 +426,8 @@ impl Nudge {
         match self {
             Nudge::Nobody => {}
             Nudge::Wake(worker) => futex::wake(&worker.handoff, 1),
+            Nudge::Hurry => signal::hurry(),
         }
-    }
-
-    /// The worker does not sleep: it is the caller.
-    pub(crate) fn expect_awake(&self) {
-        debug_assert!(matches!(self, Nudge::Nobody));
     }
 }
 
@@ -424,6 +439,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
     let _alternate_stack = AlternateStack::install();
     arch::set_thread_word(arg.cast());
     arch::enter_section();
+    worker.slices.make(arg.cast());
     loop {
         worker.await_processor();
         while let Some(task) = find::find(worker) {
@@ -433,6 +449,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
             }
             if worker.exclusive && worker.bound_alive.get() == 0 {
                 find::resign(worker);
+                worker.slices.unmake();
                 // The destructors of thread-locals that follow are an ordinary
                 // thread's: they may use channels and be adopted for it.
                 arch::set_thread_word(ptr::null_mut());

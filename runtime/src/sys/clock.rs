@@ -24,6 +24,18 @@ pub(crate) fn thread_cpu() -> u64 {
     read(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// Processor time that the thread `tid` of this process has used; `None` if there is
+/// none of that number.
+#[cfg(target_os = "linux")]
+pub(crate) fn cpu_of(tid: u32) -> Option<u64> {
+    // As pthread_getcpuclockid(3) makes it; `CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED`.
+    let clock = (!tid << 3 | 4 | 2) as libc::clockid_t;
+    let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `ts` is a valid place for one timespec.
+    let rc = unsafe { libc::clock_gettime(clock, &raw mut ts) };
+    (rc == 0).then(|| ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64)
+}
+
 /// `now() + d`, saturating.
 pub(crate) fn after(d: Duration) -> u64 {
     now().saturating_add(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))

@@ -17,6 +17,7 @@
 //! | [`program`] | where the program is loaded |
 //! | [`last_words`] | what is said before the process dies of a fault |
 //! | [`signal`] | fault handler and alternate stacks |
+//! | [`tick`] | signals to one thread, by timers and by others |
 
 pub(crate) mod atomic;
 pub(crate) mod barrier;
@@ -40,6 +41,8 @@ pub(crate) mod section;
 pub(crate) mod signal;
 #[cfg(runtime)]
 pub(crate) mod thread;
+#[cfg(runtime)]
+pub(crate) mod tick;
 
 /// Prints a message and ends the process: for states that must not exist.
 ///

@@ -5,7 +5,7 @@ use super::record::{Record, flag};
 use super::{registry, running, scope};
 use crate::arch;
 use crate::sched::worker::{self, After};
-use crate::sched::{park, preempt};
+use crate::sched::{blocking, park, preempt};
 
 /// Where every task starts. Never returns and never unwinds (A2): an unwind out
 /// of an `extern "C"` function aborts.
@@ -14,6 +14,8 @@ pub(crate) extern "C" fn main() -> ! {
     // That of the worker's loop, which has switched to here.
     arch::leave_section();
     end(record);
+    // The worker needs a processor to bury the task.
+    blocking::reattach(record);
     let worker = worker::current().expect("a task runs on a worker");
     worker.leave(record, After::Exit);
     crate::sys::fatal(format_args!("task {} was started after its end", record.id()))

@@ -268,10 +268,11 @@ impl Record {
 
     /// Writes where the task is about to block its thread.
     #[inline]
-    pub(crate) fn describe_call(&self, site: &'static Location<'static>) {
+    pub(crate) fn describe_call(&self, site: Option<&'static Location<'static>>) {
         // ORDERING: Release; as in describe_wait().
         fence(Ordering::Release);
-        self.site.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+        let site = site.map_or(ptr::null(), ptr::from_ref);
+        self.site.store(site.cast_mut(), Ordering::Relaxed);
     }
 
     /// Reads what `f` wants in one uninterrupted state (R3). `None` when the

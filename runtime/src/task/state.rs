@@ -28,6 +28,7 @@
 //! | `requeue` | running, syscall => runnable | the worker, for the task that yields |
 //! | `begin_call`, `end_call` | running => syscall => running | the task, in a blocking call |
 //! | `queue_after_call` | syscall => runnable | the task, before it waits for a processor |
+//! | `suspend`, `resume` | running, syscall => preempted => running | the signal handler, on the task's thread |
 //! | `wait`, `wait_held` | running, syscall => waiting [+ scan] | the worker, after the switch |
 //! | `claim` | waiting, copystack, leaked => runnable | whoever ends the park; one wins |
 //! | `condemn` | waiting => leaked | the verifier |
@@ -284,6 +285,17 @@ impl StateWord {
     /// syscall => runnable: it waits for a processor.
     pub(crate) fn queue_after_call(&self) {
         self.change(&[Status::Syscall], Status::Runnable);
+    }
+
+    /// running, syscall => preempted: it waits for a processor in the middle of its
+    /// code.
+    pub(crate) fn suspend(&self) {
+        self.change(UNDER_WAY, Status::Preempted);
+    }
+
+    /// preempted => running.
+    pub(crate) fn resume(&self) {
+        self.change(&[Status::Preempted], Status::Running);
     }
 
     #[inline]

@@ -1,0 +1,261 @@
+//! Signals to one thread: by a timer, by another thread; and what one interrupted.
+
+use core::cell::UnsafeCell;
+use core::ptr;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Which time a timer counts.
+#[derive(Clone, Copy)]
+pub(crate) enum Clock {
+    /// The wall's.
+    Monotonic,
+    /// What the thread computes. The kernel looks at it by its own tick, so a timer
+    /// can be some milliseconds late.
+    ThreadCpu,
+}
+
+/// A timer that sends the thread that made it a signal.
+pub(crate) struct Timer(libc::timer_t);
+
+// SAFETY: a number of the kernel's, in the shape of a pointer.
+unsafe impl Send for Timer {}
+// SAFETY: as above.
+unsafe impl Sync for Timer {}
+
+impl Timer {
+    /// A timer that is off. The handler finds `value` with the signal.
+    pub(crate) fn new(clock: Clock, signal: libc::c_int, value: *mut ()) -> io::Result<Timer> {
+        let clock = match clock {
+            Clock::Monotonic => libc::CLOCK_MONOTONIC,
+            Clock::ThreadCpu => libc::CLOCK_THREAD_CPUTIME_ID,
+        };
+        let mut timer = ptr::null_mut();
+        // SAFETY: a zeroed sigevent is valid; all pointers are to local places.
+        let rc = unsafe {
+            let mut event: libc::sigevent = core::mem::zeroed();
+            event.sigev_notify = libc::SIGEV_THREAD_ID;
+            event.sigev_signo = signal;
+            event.sigev_value.sival_ptr = value.cast();
+            event.sigev_notify_thread_id = super::thread::id() as libc::c_int;
+            libc::timer_create(clock, &raw mut event, &raw mut timer)
+        };
+        if rc == 0 { Ok(Timer(timer)) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// From now on a signal in every `period`; none if that is zero. For handlers
+    /// too.
+    pub(crate) fn set(&self, period: Duration) {
+        let period = libc::timespec {
+            tv_sec: period.as_secs() as libc::time_t,
+            tv_nsec: period.subsec_nanos().into(),
+        };
+        let period = libc::itimerspec { it_interval: period, it_value: period };
+        // SAFETY: a timer that was made and is deleted by drop() only.
+        unsafe { libc::timer_settime(self.0, 0, &raw const period, ptr::null_mut()) };
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // SAFETY: made by new(), deleted once.
+        unsafe { libc::timer_delete(self.0) };
+    }
+}
+
+/// The head of the kernel's `siginfo_t` for a signal with a value.
+#[repr(C)]
+struct Queued {
+    signal: libc::c_int,
+    errno: libc::c_int,
+    code: libc::c_int,
+    _align: libc::c_int,
+    pid: libc::pid_t,
+    uid: libc::uid_t,
+    value: *mut (),
+    rest: [usize; 12],
+}
+
+/// Sends one thread of this process a signal with a value; if it has ended, nobody.
+/// Allocates nothing.
+pub(crate) fn queue(tid: u32, signal: libc::c_int, value: *mut ()) {
+    let pid = std::process::id() as libc::pid_t;
+    let info = Queued {
+        signal,
+        errno: 0,
+        code: libc::SI_QUEUE,
+        _align: 0,
+        pid,
+        uid: 0,
+        value,
+        rest: [0; 12],
+    };
+    // SAFETY: the kernel reads 128 bytes of a siginfo.
+    unsafe {
+        libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, tid, signal, &raw const info);
+    }
+}
+
+/// A signal that has arrived.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrived {
+    pub(crate) value: *mut (),
+    /// It has interrupted a system call, or the thread was just about to make one.
+    pub(crate) in_system_call: bool,
+}
+
+/// Asked for every signal that has a value. `false`: it is somebody else's.
+type OnSignal = fn(&Arrived) -> bool;
+
+struct Handler {
+    on_signal: UnsafeCell<Option<OnSignal>>,
+    previous: UnsafeCell<libc::sigaction>,
+    ready: AtomicBool,
+}
+
+// SAFETY: written once by install(), before `ready`; read after it.
+unsafe impl Sync for Handler {}
+
+static HANDLER: Handler = Handler {
+    on_signal: UnsafeCell::new(None),
+    // SAFETY: all-zero is a valid sigaction (SIG_DFL, no flags).
+    previous: UnsafeCell::new(unsafe { core::mem::zeroed() }),
+    ready: AtomicBool::new(false),
+};
+
+/// Calls `on_signal` for each `signal` that has a value; others, and those that it
+/// does not know, go to the handler that was there before. Called once.
+///
+/// `on_signal` must be fit for a handler: it may have interrupted anything.
+pub(crate) fn install(signal: libc::c_int, on_signal: OnSignal) {
+    // SAFETY: called once, before `ready`, so nobody else touches the cells.
+    unsafe {
+        *HANDLER.on_signal.get() = Some(on_signal);
+        libc::sigaction(signal, ptr::null(), HANDLER.previous.get());
+    }
+    // ORDERING: Release; pairs with the Acquire in handler(). Publishes the cells.
+    HANDLER.ready.store(true, Ordering::Release);
+    // SAFETY: a zeroed sigaction is valid; `handler` has the SA_SIGINFO signature.
+    unsafe {
+        let mut action: libc::sigaction = core::mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        // Calls that can be restarted are; the frame is not put on a task's stack,
+        // which may have no room for it.
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(signal, &raw const action, ptr::null_mut());
+    }
+}
+
+/// Lets the calling thread receive the signal, whatever it has inherited.
+pub(crate) fn unblock(signal: libc::c_int) {
+    // SAFETY: a local set, initialised by the first call.
+    unsafe {
+        let mut set: libc::sigset_t = core::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut());
+    }
+}
+
+extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // ORDERING: Acquire; pairs with the Release in install().
+    if !HANDLER.ready.load(Ordering::Acquire) {
+        return;
+    }
+    // SAFETY: the place of this thread; the kernel passes a valid siginfo and
+    // context; the cells are not written any more.
+    let (errno, code, on_signal, previous) = unsafe {
+        let errno = libc::__errno_location();
+        (errno, (*info).si_code, *HANDLER.on_signal.get(), *HANDLER.previous.get())
+    };
+    // SAFETY: as above.
+    let saved = unsafe { *errno };
+    let ours = (code == libc::SI_TIMER || code == libc::SI_QUEUE)
+        && on_signal.is_some_and(|on_signal| {
+            // SAFETY: both kinds have a value; the context is this handler's.
+            let (value, in_system_call) = unsafe {
+                (
+                    (*info).si_value().sival_ptr,
+                    in_system_call(&(*context.cast::<libc::ucontext_t>()).uc_mcontext),
+                )
+            };
+            on_signal(&Arrived { value: value.cast(), in_system_call })
+        });
+    // SAFETY: as above. What follows is the other handler's business.
+    unsafe { *errno = saved };
+    if !ours {
+        pass_on(&previous, signal, info, context);
+    }
+}
+
+/// Calls the handler that was installed before ours.
+fn pass_on(
+    previous: &libc::sigaction,
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    match previous.sa_sigaction {
+        // The default of SIGURG is to ignore it.
+        libc::SIG_DFL | libc::SIG_IGN => {}
+        address if previous.sa_flags & libc::SA_SIGINFO != 0 => {
+            // SAFETY: with SA_SIGINFO the previous handler has this signature;
+            // it gets the arguments that the kernel gave us.
+            unsafe {
+                let f: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                    core::mem::transmute(address);
+                f(signal, info, context);
+            }
+        }
+        address => {
+            // SAFETY: without SA_SIGINFO the previous handler takes the number only.
+            unsafe {
+                let f: extern "C" fn(libc::c_int) = core::mem::transmute(address);
+                f(signal);
+            }
+        }
+    }
+}
+
+/// Whether the interrupted code is in a system call that goes on when the handler
+/// returns, or has just been given `EINTR` by one.
+///
+/// For the first the kernel sets the program counter back to the instruction, so
+/// a thread that was just about to execute it looks the same.
+#[cfg(target_arch = "x86_64")]
+fn in_system_call(context: &libc::mcontext_t) -> bool {
+    /// `syscall`.
+    const INSTRUCTION: [u8; 2] = [0x0F, 0x05];
+    const PAGE: usize = super::mem::PAGE;
+    let pc = context.gregs[libc::REG_RIP as usize] as usize;
+    let result = context.gregs[libc::REG_RAX as usize];
+    // SAFETY: this byte is about to be executed, so it can be read; so can the next
+    // one, which is on the same page or, after this first byte, belongs to the same
+    // instruction.
+    let restarts = unsafe {
+        let code = pc as *const u8;
+        code.read() == INSTRUCTION[0] && code.add(1).read() == INSTRUCTION[1]
+    };
+    // SAFETY: both bytes are on the page of the one that is about to be executed.
+    let ended = || unsafe {
+        let code = (pc - 2) as *const u8;
+        [code.read(), code.add(1).read()] == INSTRUCTION
+    };
+    restarts || (result == -i64::from(libc::EINTR) && pc % PAGE >= 2 && ended())
+}
+
+/// See above.
+#[cfg(target_arch = "aarch64")]
+fn in_system_call(context: &libc::mcontext_t) -> bool {
+    /// `svc #0`.
+    const INSTRUCTION: u32 = 0xD400_0001;
+    const PAGE: usize = super::mem::PAGE;
+    let pc = context.pc as usize;
+    // SAFETY: this word is about to be executed, so it can be read.
+    let restarts = unsafe { (pc as *const u32).read() } == INSTRUCTION;
+    // SAFETY: on the page of the one that is about to be executed.
+    let ended = || unsafe { ((pc - 4) as *const u32).read() } == INSTRUCTION;
+    restarts || (context.regs[0] as i64 == -i64::from(libc::EINTR) && pc % PAGE >= 4 && ended())
+}
