@@ -1,11 +1,13 @@
 //! What happens on the main thread, where libtest runs nothing: its stack is the
-//! kernel's, grows as it is touched, and ends at a limit.
+//! kernel's, grows as it is touched, and ends at a limit; and what happens in a
+//! program without other threads (`deadlock.rs`).
 //!
 //! A harness of its own, which understands what nextest and `cargo test` ask.
 
 #[path = "../it/child.rs"]
 #[expect(dead_code, unused_imports, unused_macros, reason = "not all of it is used here")]
 mod child;
+mod deadlock;
 
 use child::{Child, inside};
 use gopark::stack::{ensure, grow, high_water, remaining};
@@ -17,7 +19,7 @@ const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 const SIGABRT: i32 = 6;
 
-const TESTS: [(&str, fn()); 6] = [
+const STACK: &[(&str, fn())] = &[
     ("a_closure_runs_on_a_segment", a_closure_runs_on_a_segment),
     ("what_remains_is_there", what_remains_is_there),
     ("a_stack_without_limit_is_large", a_stack_without_limit_is_large),
@@ -29,14 +31,15 @@ const TESTS: [(&str, fn()); 6] = [
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    let tests = STACK.iter().chain(deadlock::TESTS);
     if has("--list") {
         if !has("--ignored") {
-            TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
+            tests.for_each(|(name, _)| println!("{name}: test"));
         }
         return;
     }
     let wanted = args.iter().find(|arg| !arg.starts_with('-'));
-    for (name, test) in TESTS {
+    for (name, test) in tests {
         if wanted.is_none_or(|wanted| name.contains(wanted.as_str())) {
             println!("running 1 test: {name}");
             test();

@@ -1,7 +1,7 @@
 //! What a leak check counts: who is blocked, and who might still wake somebody.
 
 use super::Status;
-use crate::sched::{SCHED, offload, spare, sysmon};
+use crate::sched::{SCHED, errands, offload, sysmon};
 use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::scope::{self, Scope, ScopeId};
@@ -99,13 +99,11 @@ impl Census {
 type Look = (TaskId, ScopeId, bool, bool, bool);
 
 fn look(record: &Record) -> Option<Look> {
-    let reading = record.state.read();
-    let status = reading.status();
+    let status = record.state.read().status();
     if matches!(status, Status::Idle | Status::Dead) {
         return None;
     }
-    let parked = reading.parked();
-    let blocked = parked && record.reason().durable() && record.until() == u64::MAX;
+    let blocked = record.is_blocked();
     let scope = if record.has(flag::THREAD) { record.scope() } else { record.home() };
     Some((record.id(), scope.id(), scope.is_open(), blocked, status == Status::Runnable))
 }
@@ -174,7 +172,7 @@ fn list_with_ours() -> (Vec<thread::ThreadKey>, Vec<u32>) {
         let alive = thread::list();
         let mut ours: Vec<u32> =
             SCHED.workers().iter().map(|w| w.tid.load(Ordering::Relaxed)).collect();
-        ours.extend([time::thread_id(), sysmon::thread_id(), spare::thread_id()]);
+        ours.extend([time::thread_id(), sysmon::thread_id(), errands::thread_id()]);
         ours.extend(offload::thread_ids());
         if !ours.contains(&0) {
             return (alive, ours);

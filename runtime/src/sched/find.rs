@@ -32,7 +32,7 @@
 
 use super::processor::Processor;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
-use super::{SCHED, signal};
+use super::{SCHED, settings, signal};
 use crate::sys::clock;
 use crate::sys::section::Section;
 use crate::task::record::Record;
@@ -136,7 +136,7 @@ fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
 /// Step 3 in the slice after that of a bound task.
 #[cold]
 fn find_after_slice(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
-    if clock::now() < w.ring_until.get()
+    if slice_clock() < w.ring_until.get()
         && let Some(task) = p.take().or_else(|| take_batch(p))
     {
         return Some(task);
@@ -211,10 +211,15 @@ fn end_search(w: &Worker) {
     wake_one();
 }
 
+/// Cheap where slices are long: asked at every switch while somebody waits.
+fn slice_clock() -> u64 {
+    if SCHED.slice() < settings::SLICE { clock::now() } else { clock::coarse() }
+}
+
 /// Has the holder had its slice since somebody wanted the processor?
 #[cold]
 fn used_up(w: &Worker) -> bool {
-    let now = clock::now();
+    let now = slice_clock();
     match w.wanted_since.get() {
         0 => {
             w.wanted_since.set(now);
@@ -276,7 +281,7 @@ pub(crate) fn end_slice(w: &'static Worker, task: &'static Record) {
     w.inbox.take_into(&w.bound);
     w.bound.push(task);
     if w.ring_until.get() == 0 {
-        w.ring_until.set(clock::now() + SCHED.slice());
+        w.ring_until.set(slice_clock() + SCHED.slice());
     }
 }
 

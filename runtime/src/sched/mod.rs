@@ -13,7 +13,9 @@
 //! | `signal.rs` | when its thread is suspended, because it does not |
 //! | `call.rs`, `blocking.rs` | who has the processor of a task that blocks its thread |
 //! | `offload.rs` | the threads that block in a task's place |
-//! | `spare.rs` | who makes the threads of workers |
+//! | `spare.rs` | why there is a worker when one is needed |
+//! | `errands.rs` | who makes threads, and prints |
+//! | `deadlock.rs` | when nobody can go on |
 //! | `sysmon.rs` | what is done beside the workers: slices, retaking processors, trimming |
 //! | `config.rs` | what a program can set |
 //! | `settings.rs` | which of program and environment wins |
@@ -39,7 +41,9 @@
 
 pub(crate) mod blocking;
 pub(crate) mod config;
+pub(crate) mod deadlock;
 mod debug;
+pub(crate) mod errands;
 pub(crate) mod find;
 pub(crate) mod offload;
 pub(crate) mod park;
@@ -48,7 +52,7 @@ pub(crate) mod processor;
 pub(crate) mod queue;
 pub(crate) mod settings;
 pub(crate) mod signal;
-pub(crate) mod spare;
+mod spare;
 pub(crate) mod sysmon;
 pub(crate) mod worker;
 
@@ -160,7 +164,7 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
         (0..settings.maxprocs).map(|id| Processor::new(id, settings.maxprocs)).collect()
     });
     if first {
-        if let Err(error) = spare::start() {
+        if let Err(error) = spare::start().and_then(|()| errands::start()) {
             crate::sys::fatal(format_args!(
                 "cannot start a thread: {error}; lower the number of threads of this process or \
                  raise its limit (ulimit -u)"
@@ -314,6 +318,11 @@ impl Sched {
     /// Are the stacks of parked tasks trimmed?
     fn shrinks(&self) -> bool {
         self.settings.get().is_some_and(|s| s.shrink)
+    }
+
+    /// Are all processors idle?
+    fn all_idle(&self) -> bool {
+        self.locked(|s| s.idle_processors.len() == self.processors().len())
     }
 
     /// How often an idle processor was taken so far; and whether sysmon may sleep

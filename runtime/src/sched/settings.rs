@@ -12,7 +12,7 @@ pub(super) const MOST_PROCESSORS: usize = 4096;
 
 /// How long a task may keep a processor that others want, unless somebody says
 /// otherwise. Go: `forcePreemptNS`.
-pub(super) const SLICE: u64 = 10_000_000;
+pub(crate) const SLICE: u64 = 10_000_000;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {

@@ -1,8 +1,9 @@
-//! The thread that makes workers. Go: `templateThread`.
+//! Workers are made ahead. Go: `templateThread`, `startm`.
 //!
-//! Making a thread allocates, which nobody may do who passes a processor on (N1 of
-//! `section.rs`). So a *spare*, an idle worker that may run anything, is made ahead:
-//! whoever takes the last one from the list of idle workers asks for another.
+//! Making a thread allocates, which nobody may do who passes a processor on. So a
+//! *spare*, an idle worker that may run anything, is there before it is needed:
+//! whoever takes the last one from the list of idle workers asks for another
+//! (`errands.rs`).
 //!
 //! A processor that finds no worker in spite of that goes to the idle ones, with
 //! its queues; the run queues keep their place in the FIFO, and whoever comes
@@ -10,61 +11,46 @@
 //! after it has listed a worker or found one listed, so nothing is left waiting:
 //! it sees what was submitted before; who submits later finds a worker (`idle.rs`).
 
+use super::errands::{self, Errand};
 use super::worker::{IDLE, Worker};
 use super::{SCHED, find};
-use crate::sys::{futex, thread};
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// How long the maker waits after the system has refused a thread.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Counts who asked; the thread's futex.
-static ASKED: AtomicU32 = AtomicU32::new(0);
-/// Kernel id of the thread; 0 until it runs.
-static TID: AtomicU32 = AtomicU32::new(thread::ENDED);
-
-/// Kernel id of the thread, 0 if it has just been made.
-pub(crate) fn thread_id() -> u32 {
-    TID.load(Ordering::Relaxed)
-}
-
-/// Makes the first spare, and starts the thread that makes the others.
+/// Makes the first one.
 pub(super) fn start() -> io::Result<()> {
-    launch(SCHED.new_worker(false, IDLE))?;
-    TID.store(0, Ordering::Relaxed);
-    // SAFETY: `main` takes no argument and does not unwind.
-    let started = unsafe { thread::spawn(main, core::ptr::null_mut()) };
-    if started.is_err() {
-        TID.store(thread::ENDED, Ordering::Relaxed);
-    }
-    started
+    launch(SCHED.new_worker(false, IDLE))
 }
 
-/// There is no spare any more. Under the scheduler's lock.
+/// There is none any more.
 pub(super) fn ask() {
-    // ORDERING: Relaxed; the maker looks at the list under the scheduler's lock.
-    ASKED.fetch_add(1, Ordering::Relaxed);
-    futex::wake(&ASKED, 1);
+    errands::ask(Errand::Spare);
 }
 
-extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
-    thread::set_name("gopark-spare");
-    TID.store(thread::id(), Ordering::Relaxed);
-    let mut refused = None;
-    loop {
-        let seen = ASKED.load(Ordering::Relaxed);
-        let mut rest = None;
+/// Makes the others.
+pub(super) struct Maker {
+    /// The one whose thread was refused.
+    refused: Option<&'static Worker>,
+}
+
+impl Maker {
+    pub(super) fn new() -> Maker {
+        Maker { refused: None }
+    }
+
+    /// Makes one if there is none. When to try again, if the system refuses.
+    pub(super) fn make(&mut self) -> Option<Duration> {
         if SCHED.locked(|s| !s.has_idle_worker()) {
-            let worker = refused.take().unwrap_or_else(|| SCHED.new_worker(false, IDLE));
+            let worker = self.refused.take().unwrap_or_else(|| SCHED.new_worker(false, IDLE));
             if launch(worker).is_err() {
-                refused = Some(worker);
-                rest = Some(AGAIN);
+                self.refused = Some(worker);
             }
         }
         look();
-        futex::wait(&ASKED, seen, rest);
+        self.refused.map(|_| AGAIN)
     }
 }
 

@@ -22,7 +22,8 @@
 //! if no processor has been held since before it began, until one is taken.
 
 use super::SCHED;
-use super::{blocking, find, preempt};
+use super::errands::{self, Errand};
+use super::{blocking, deadlock, find, preempt};
 use crate::stack::trim::{self, Scavenger};
 use crate::sys::{clock, futex, thread};
 use crate::task::record::{Record, flag};
@@ -73,6 +74,8 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     // How many processors had been taken when it last looked, and the same again
     // if none was held then.
     let (mut taken, mut idle) = (0, None);
+    // When it asked for the last check for a deadlock.
+    let mut checked = None;
     loop {
         let now = clock::now();
         slices.look(now);
@@ -87,6 +90,10 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
         let sleeps;
         (taken, sleeps) = SCHED.sysmon_may_sleep(before);
         idle = sleeps.then_some(taken);
+        if idle.is_some() && idle != checked && deadlock::is_asked() {
+            checked = idle;
+            errands::ask(Errand::Deadlock);
+        }
         let later = match idle {
             Some(taken) => trimmer.left(taken),
             None => Some(preempt::Watch::every()),

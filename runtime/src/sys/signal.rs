@@ -7,6 +7,7 @@
 //! [`last_words`](super::last_words).
 
 use super::mem;
+use super::section::Section;
 use core::cell::{OnceCell, UnsafeCell};
 use core::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -80,6 +81,8 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         (Fault::new(info, context), *PREVIOUS.on_fault.get(), *cell.get())
     };
     if let (Some(fault), Some(ask)) = (&fault, on_fault) {
+        // What it says is not interrupted, and nobody goes on beside it for long.
+        let _section = Section::new();
         ask(fault);
     }
     match previous.sa_sigaction {

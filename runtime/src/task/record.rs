@@ -275,6 +275,18 @@ impl Record {
         self.site.store(site.cast_mut(), Ordering::Relaxed);
     }
 
+    /// Is it parked where only another task or thread can end it? To be asked within
+    /// [`observe`](Self::observe).
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.state.read().parked() && self.reason().durable() && self.until() == u64::MAX
+    }
+
+    /// Number and stamp, and whether it [is blocked](Self::is_blocked).
+    pub(crate) fn blocked(&self) -> Option<(TaskId, u64, bool)> {
+        let (stamp, (id, blocked)) = self.observe(|record| (record.id(), record.is_blocked()))?;
+        Some((id, stamp, blocked))
+    }
+
     /// Reads what `f` wants in one uninterrupted state (R3). `None` when the
     /// task never stood still long enough.
     pub(crate) fn observe<R>(&self, f: impl Fn(&Record) -> R) -> Option<(u64, R)> {

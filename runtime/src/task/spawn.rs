@@ -5,6 +5,7 @@ use super::packet::{self, Ended};
 use super::record::{Birth, Extra, Record, TaskId, flag};
 use super::{TaskRef, scope};
 use crate::inspect::WaitReason;
+use crate::sched::deadlock::Run;
 use crate::sched::park::{self, Commit, Park, Wake};
 use crate::sched::worker::{self, IDLE, Worker};
 use crate::sched::{self, SCHED, find};
@@ -266,7 +267,11 @@ where
     // 1; but if it was, it may be in a scope.
     let parent = super::running().or_else(|| super::adopt::existing().map(TaskRef::from));
     let Ok(first) = launch(parent, f, Wish::default(), Location::caller()).map_err(refused);
-    match first.join() {
+    let outcome = {
+        let _run = Run::begin();
+        first.join()
+    };
+    match outcome {
         Ok(value) => value,
         Err(JoinError::Panicked(payload)) => resume_unwind(payload),
         Err(error) => panic!("the first task ended without a value: {error}"),

@@ -1,0 +1,80 @@
+//! The thread that does what the scheduler must not: make threads, look at all
+//! tasks, print.
+//!
+//! Nobody in a section may allocate (N1 of `section.rs`), so the scheduler and
+//! sysmon [`ask`] for what needs it. What is asked twice before it is done is done
+//! once.
+
+use super::{deadlock, spare};
+use crate::sys::{futex, thread};
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// What can be asked for; bits.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(super) enum Errand {
+    /// An idle worker.
+    Spare = 1,
+    /// All processors are idle: will one ever be needed again?
+    Deadlock = 2,
+}
+
+/// What is asked for; the thread's futex.
+static ASKED: AtomicU32 = AtomicU32::new(0);
+/// Kernel id of the thread; 0 until it runs.
+static TID: AtomicU32 = AtomicU32::new(thread::ENDED);
+
+/// Kernel id of the thread, 0 if it has just been made.
+pub(crate) fn thread_id() -> u32 {
+    TID.load(Ordering::Relaxed)
+}
+
+/// Starts the thread.
+pub(super) fn start() -> io::Result<()> {
+    TID.store(0, Ordering::Relaxed);
+    // SAFETY: `main` takes no argument and does not unwind.
+    let started = unsafe { thread::spawn(main, core::ptr::null_mut()) };
+    if started.is_err() {
+        TID.store(thread::ENDED, Ordering::Relaxed);
+    }
+    started
+}
+
+/// Allowed in sections.
+pub(super) fn ask(errand: Errand) {
+    // ORDERING: Release; pairs with the Acquire in main(): the thread sees what the
+    // caller has seen.
+    let before = ASKED.fetch_or(errand as u32, Ordering::Release);
+    if before == 0 {
+        futex::wake(&ASKED, 1);
+    }
+}
+
+extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
+    thread::set_name("gopark-errands");
+    TID.store(thread::id(), Ordering::Relaxed);
+    let mut maker = spare::Maker::new();
+    let mut left = 0;
+    loop {
+        // ORDERING: Acquire; pairs with the Release in ask().
+        let asked = ASKED.swap(0, Ordering::Acquire) | left;
+        let is = |errand| asked & errand as u32 != 0;
+        let mut again: Option<Duration> = None;
+        left = 0;
+        let mut put_off = |errand, rest: Option<Duration>| {
+            if let Some(rest) = rest {
+                left |= errand as u32;
+                again = Some(again.map_or(rest, |other| other.min(rest)));
+            }
+        };
+        if is(Errand::Spare) {
+            put_off(Errand::Spare, maker.make());
+        }
+        if is(Errand::Deadlock) {
+            put_off(Errand::Deadlock, deadlock::check());
+        }
+        futex::wait(&ASKED, 0, again);
+    }
+}
