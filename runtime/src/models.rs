@@ -9,7 +9,7 @@
 //! |---|---|---|---|
 //! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
 //! | `parking` | park against claim, hold, condemn | `state` | `settle`, `settle_held`, `park_thread` |
-//! | `workers` | who sleeps and who searches; inboxes; hand-over | `idle`, `barrier` | `find.rs` |
+//! | `workers` | who sleeps and who searches; inboxes; hand-over; suspension; spares | `idle`, `barrier` | `find.rs`, `signal.rs`, `spare.rs` |
 //! | `calling` | a lent processor: take back, retake, wait; sysmon's sleep | `call`, `barrier` | `blocking.rs` |
 //! | `joining` | the end of a task against its handle | `join`, `state` | `bury`, `JoinHandle` |
 //! | `sleeping` | release of a lock, hand-over of a processor, against sleep | `barrier` | `RawLock`, `Worker::{assign, await_processor}` |

@@ -42,6 +42,12 @@ enum Flaw {
     DoesNotQueue,
     /// An exclusive worker leaves tasks for others behind.
     ExclusiveLeavesWork,
+    /// Who finds no idle worker asks for none.
+    AsksForNoSpare,
+    /// The maker of a spare does not look at what is waiting for one.
+    MakerDoesNotLook,
+    /// A processor for which there is no worker is not put among the idle ones.
+    DropsProcessor,
 }
 
 /// What a task does.
@@ -50,6 +56,8 @@ enum Task {
     Ends,
     /// Ends when another has ended; its worker does nothing else until then.
     After(usize),
+    /// The same, but the signal suspends its worker while others wait.
+    Hog(usize),
     Submits(usize),
 }
 
@@ -58,12 +66,18 @@ enum Task {
 struct Start {
     holds: bool,
     exclusive: bool,
+    /// Not made yet.
+    spare: bool,
     /// Its ready bound tasks, as bits.
     bound: u32,
 }
 
-const ASLEEP: Start = Start { holds: false, exclusive: false, bound: 0 };
-const HOLDER: Start = Start { holds: true, exclusive: false, bound: 0 };
+const ASLEEP: Start = Start { holds: false, exclusive: false, spare: false, bound: 0 };
+const HOLDER: Start = Start { holds: true, ..ASLEEP };
+const SPARE: Start = Start { spare: true, ..ASLEEP };
+
+/// In the FIFO: the run queues.
+const ANYONE: usize = usize::MAX;
 
 struct Worker {
     start: Start,
@@ -81,6 +95,9 @@ struct Shared {
     idle_workers: Vec<usize>,
     listed: Vec<bool>,
     fifo: VecDeque<usize>,
+    anyone_queued: bool,
+    /// Workers that are still to be made.
+    spares: Vec<usize>,
 }
 
 struct Sched {
@@ -95,6 +112,11 @@ struct Sched {
     /// Tasks that have ended, as bits.
     ended: Mutex<u32>,
     ends: Condvar,
+    /// Who wants a spare, or the end of the program.
+    asked: Mutex<bool>,
+    asks: Condvar,
+    /// Counts what the timers of hogs would find changed.
+    changes: AtomicU32,
     /// All have ended. Not loom's: nothing that follows is of interest.
     over: AtomicBool,
     flaw: Option<Flaw>,
@@ -103,7 +125,8 @@ struct Sched {
 impl Sched {
     fn new(processors: u32, starts: &[Start], tasks: &[Task], flaw: Option<Flaw>) -> Arc<Sched> {
         let holders = starts.iter().filter(|start| start.holds).count() as u32;
-        let listed: Vec<bool> = starts.iter().map(|s| !s.holds && !s.exclusive).collect();
+        let listed: Vec<bool> =
+            starts.iter().map(|s| !s.holds && !s.exclusive && !s.spare).collect();
         let sched = Sched {
             tasks: tasks.to_vec(),
             queued: tasks.iter().map(|_| AtomicU32::new(0)).collect(),
@@ -125,10 +148,15 @@ impl Sched {
                 idle_workers: (0..starts.len()).filter(|n| listed[*n]).collect(),
                 listed,
                 fifo: VecDeque::new(),
+                anyone_queued: false,
+                spares: (0..starts.len()).filter(|n| starts[*n].spare).collect(),
             }),
             fifo_len: AtomicU32::new(0),
             ended: Mutex::new(0),
             ends: Condvar::new(),
+            asked: Mutex::new(false),
+            asks: Condvar::new(),
+            changes: AtomicU32::new(0),
             over: AtomicBool::new(false),
             flaw,
         };
@@ -158,13 +186,18 @@ impl Sched {
             holds = false;
             let mut ran = false;
             while let Some(task) = self.find(w, &mut bound, ran) {
-                self.run(task);
+                self.run(w, task);
                 ran = true;
             }
         }
     }
 
-    fn run(&self, task: usize) {
+    fn run(&self, w: usize, task: usize) {
+        if let Task::Hog(other) = self.tasks[task]
+            && !self.hog(w, other)
+        {
+            return;
+        }
         if let Task::Submits(other) = self.tasks[task] {
             self.submit(other);
         }
@@ -183,6 +216,8 @@ impl Sched {
                 let _handoff = worker.handoff.lock().unwrap();
                 worker.wakes.notify_one();
             }
+            *self.asked.lock().unwrap() = true;
+            self.asks.notify_one();
         }
     }
 
@@ -206,15 +241,48 @@ impl Sched {
 /// `sched/mod.rs`
 impl Sched {
     fn give(&self, s: &mut Shared) {
-        match s.fifo.pop_front() {
-            Some(w) => {
-                self.fifo_len.store(s.fifo.len() as u32, Ordering::Relaxed);
-                self.assign(w);
+        match self.next_in_fifo(s) {
+            Some(w) => self.assign(w),
+            None => self.put_idle(s),
+        }
+    }
+
+    fn put_idle(&self, s: &mut Shared) {
+        if self.is(Flaw::DropsProcessor) {
+            return;
+        }
+        s.idle_processors += 1;
+        self.idle.add_idle();
+    }
+
+    fn serve(&self, s: &mut Shared) {
+        if s.anyone_queued && self.take_idle(s) {
+            self.give(s);
+        }
+    }
+
+    fn next_in_fifo(&self, s: &mut Shared) -> Option<usize> {
+        let mut next = s.fifo.pop_front()?;
+        if next == ANYONE {
+            match self.pop_idle_worker(s) {
+                Some(w) => {
+                    s.anyone_queued = false;
+                    next = w;
+                }
+                None => {
+                    next = s.fifo.pop_front().unwrap_or(ANYONE);
+                    s.fifo.push_front(ANYONE);
+                }
             }
-            None => {
-                s.idle_processors += 1;
-                self.idle.add_idle();
-            }
+        }
+        self.fifo_len.store(s.fifo.len() as u32, Ordering::Relaxed);
+        (next != ANYONE).then_some(next)
+    }
+
+    fn queue_anyone(&self, s: &mut Shared) {
+        if !std::mem::replace(&mut s.anyone_queued, true) {
+            s.fifo.push_back(ANYONE);
+            self.fifo_len.store(s.fifo.len() as u32, Ordering::Relaxed);
         }
     }
 
@@ -243,13 +311,27 @@ impl Sched {
     }
 
     fn pop_idle_worker(&self, s: &mut Shared) -> Option<usize> {
-        while let Some(w) = s.idle_workers.pop() {
+        let found = self.has_idle_worker(s).then(|| s.idle_workers.pop()).flatten();
+        if let Some(w) = found {
             s.listed[w] = false;
-            if self.workers[w].status.load(Ordering::Relaxed) == IDLE {
-                return Some(w);
-            }
         }
-        None
+        // The real one asks for the next too; nothing here needs a second.
+        if found.is_none() && !self.is(Flaw::AsksForNoSpare) {
+            *self.asked.lock().unwrap() = true;
+            self.asks.notify_one();
+        }
+        found
+    }
+
+    fn has_idle_worker(&self, s: &mut Shared) -> bool {
+        while let Some(w) = s.idle_workers.last() {
+            if self.workers[*w].status.load(Ordering::Relaxed) == IDLE {
+                return true;
+            }
+            s.listed[*w] = false;
+            s.idle_workers.pop();
+        }
+        false
     }
 
     fn has_work(&self) -> bool {
@@ -332,6 +414,7 @@ impl Sched {
         self.locked(|s| {
             self.workers[w].status.store(IDLE, Ordering::Relaxed);
             self.list_idle(s, w);
+            self.serve(s);
         });
         self.idle.before_last_look();
         if ready || self.workers[w].inbox.load(Ordering::Relaxed) != 0 {
@@ -424,9 +507,16 @@ impl Sched {
                 }
                 return false;
             }
-            let w = self.pop_idle_worker(s).expect("no model needs a spare worker");
-            self.workers[w].spinning.set(true);
-            self.assign(w);
+            match self.pop_idle_worker(s) {
+                Some(w) => {
+                    self.workers[w].spinning.set(true);
+                    self.assign(w);
+                }
+                None => {
+                    self.idle.end_spin();
+                    self.put_idle(s);
+                }
+            }
             true
         });
         if !started && self.is(Flaw::EndsPhantomLate) {
@@ -450,6 +540,87 @@ impl Sched {
     }
 }
 
+/// `signal.rs`
+impl Sched {
+    /// A task that ends when another has. `false`: all is over.
+    fn hog(&self, w: usize, other: usize) -> bool {
+        loop {
+            let seen = self.changes.load(Ordering::Relaxed);
+            if *self.ended.lock().unwrap() & 1 << other != 0 {
+                return true;
+            }
+            let waits = self.fifo_len.load(Ordering::Relaxed) != 0 || self.has_work();
+            if waits && self.pass_to_others(w) {
+                if !self.await_processor(w) {
+                    return false;
+                }
+                continue;
+            }
+            // Until its timer would find something else.
+            let mut ended = self.ended.lock().unwrap();
+            while *ended & 1 << other == 0 && self.changes.load(Ordering::Relaxed) == seen {
+                ended = self.ends.wait(ended).unwrap();
+            }
+        }
+    }
+
+    fn pass_to_others(&self, w: usize) -> bool {
+        if self.fifo_len.load(Ordering::Relaxed) == 0 && self.idle.any() {
+            self.wake_one();
+            return false;
+        }
+        self.locked(|s| {
+            if self.has_work() {
+                self.queue_anyone(s);
+            }
+            let Some(first) = self.next_in_fifo(s) else { return false };
+            self.assign(first);
+            self.want(s, w);
+            true
+        })
+    }
+
+    /// The timers of hogs.
+    fn change(&self) {
+        let _ended = self.ended.lock().unwrap();
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.ends.notify_all();
+    }
+}
+
+/// `spare.rs`
+impl Sched {
+    fn make_spares(&self) {
+        loop {
+            {
+                let mut asked = self.asked.lock().unwrap();
+                while !*asked {
+                    asked = self.asks.wait(asked).unwrap();
+                }
+                *asked = false;
+            }
+            if self.over() {
+                return;
+            }
+            self.locked(|s| {
+                if !self.has_idle_worker(s)
+                    && let Some(w) = s.spares.pop()
+                {
+                    self.list_idle(s, w);
+                }
+            });
+            if !self.is(Flaw::MakerDoesNotLook) {
+                self.locked(|s| self.serve(s));
+                self.idle.before_last_look();
+                if self.has_work() {
+                    self.wake_one();
+                }
+            }
+            self.change();
+        }
+    }
+}
+
 /// What the rest of the program does.
 impl Sched {
     fn submit(&self, task: usize) {
@@ -457,9 +628,20 @@ impl Sched {
         self.wake_one();
     }
 
+    /// Beside a hog.
+    fn submit_late(&self, task: usize) {
+        self.submit(task);
+        self.change();
+    }
+
     fn ready(&self, w: usize, task: usize) {
         self.workers[w].inbox.fetch_or(1 << task, Ordering::Release);
         self.kick(w);
+    }
+
+    fn ready_late(&self, w: usize, task: usize) {
+        self.ready(w, task);
+        self.change();
     }
 }
 
@@ -484,6 +666,9 @@ fn run(
         if let Some((first, others)) = submitters.split_first() {
             threads.extend(others.iter().map(|f| spawn(Box::new(f))));
             first(&sched);
+        }
+        if starts.iter().any(|start| start.spare) {
+            sched.make_spares();
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
@@ -661,4 +846,64 @@ fn broken_a_spinner_with_bound_work_wakes_nobody() {
 #[should_panic(expected = "deadlock")]
 fn broken_an_exclusive_worker_forgets_others() {
     an_exclusive_worker(Some(Flaw::ExclusiveLeavesWork));
+}
+
+// Hogs, and workers that are still to be made.
+
+/// There is a processor, and no worker for it.
+fn no_worker_yet(flaw: Option<Flaw>) {
+    run(Some(3), flaw, 1, &[SPARE], &[Task::Ends], &[|s| s.submit(0)]);
+}
+
+/// A task computes until another has run, which needs a worker that does not exist.
+fn a_hog_and_a_spare(flaw: Option<Flaw>) {
+    let tasks = &[Task::Hog(1), Task::Ends];
+    let busy = &[Start { bound: 0b01, ..HOLDER }, SPARE];
+    run(Some(3), flaw, 1, busy, tasks, &[|s| s.submit_late(1)]);
+}
+
+/// The same, and the other is bound to a worker that sleeps.
+fn a_hog_and_a_bound_task(flaw: Option<Flaw>) {
+    let tasks = &[Task::Hog(1), Task::Ends];
+    let busy = &[Start { bound: 0b01, ..HOLDER }, ASLEEP];
+    run(Some(3), flaw, 1, busy, tasks, &[|s| s.ready_late(1, 1)]);
+}
+
+#[test]
+fn a_processor_waits_for_a_worker() {
+    no_worker_yet(None);
+}
+
+#[test]
+fn a_hog_is_suspended_for_a_task_of_any_worker() {
+    a_hog_and_a_spare(None);
+}
+
+#[test]
+fn a_hog_is_suspended_for_a_bound_task() {
+    a_hog_and_a_bound_task(None);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn broken_nobody_asks_for_a_spare() {
+    no_worker_yet(Some(Flaw::AsksForNoSpare));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn broken_a_spare_that_looks_at_nothing() {
+    no_worker_yet(Some(Flaw::MakerDoesNotLook));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn broken_a_processor_without_worker_is_lost() {
+    no_worker_yet(Some(Flaw::DropsProcessor));
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn broken_who_is_suspended_does_not_queue() {
+    a_hog_and_a_bound_task(Some(Flaw::DoesNotQueue));
 }

@@ -100,7 +100,6 @@ impl IdleWord {
     }
 
     /// Is there an idle processor? A guess, without a barrier.
-    #[cfg(not(loom))]
     pub(crate) fn any(&self) -> bool {
         self.0.load(Ordering::Relaxed) & IDLE != 0
     }
