@@ -221,7 +221,7 @@ pub use crate::{
     sched::blocking::blocking,
     sched::maxprocs,
     sched::offload::offload,
-    sys::section::may_allocate,
+    sys::section::{in_section, may_allocate},
     task::entry::{goexit, safepoint, yield_now},
     task::no_park,
     task::reap::Reaped,

@@ -1,7 +1,8 @@
-//! The allocator of this binary: one lock, and a trap that a test can set for
-//! the next allocation of its thread.
+//! The allocator of this binary: one lock, a trap that a test can set for the next
+//! allocation of its thread, and the check that all test binaries have.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use crate::no_alloc::{Checked, check};
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -24,20 +25,22 @@ pub(crate) fn set_trap(trap: fn()) {
     TRAP.set(Some(trap));
 }
 
-// SAFETY: all is left to the system's allocator.
+// SAFETY: all is left to another allocator.
 unsafe impl GlobalAlloc for Locked {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if let Some(trap) = TRAP.take() {
             trap();
         }
+        check("allocates");
         let _guard = lock();
         // SAFETY: by the caller's contract.
-        unsafe { System.alloc(layout) }
+        unsafe { Checked.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        check("frees");
         let _guard = lock();
         // SAFETY: by the caller's contract.
-        unsafe { System.dealloc(ptr, layout) }
+        unsafe { Checked.dealloc(ptr, layout) }
     }
 }

@@ -11,3 +11,5 @@ mod exit;
 mod fault;
 mod frames;
 mod guards;
+#[path = "../no_alloc.rs"]
+mod no_alloc;

@@ -6,6 +6,8 @@
 #[path = "../it/child.rs"]
 mod child;
 mod grammar;
+#[path = "../no_alloc.rs"]
+mod no_alloc;
 mod set;
 
 use child::{alone, here, inside};
@@ -14,6 +16,9 @@ use grammar::Block;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+
+#[global_allocator]
+static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;
 
 fn golden() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/dump.txt")

@@ -7,6 +7,7 @@
 //! | `sched` | settings, spreading of work, fairness, bound and migrating tasks |
 //! | `stack` | sizes, guards, refusals; growing beyond a stack; trimming, accounting |
 //! | `time` | sleeping |
+//! | `sections` | a breach of the rule about allocation is found |
 //! | `inspect` | what observers see |
 //! | `chan`, `sync` | channels, locks, wait groups |
 //!
@@ -19,10 +20,16 @@
 mod chan;
 mod child;
 mod inspect;
+#[path = "../no_alloc.rs"]
+mod no_alloc;
 mod sched;
 mod scope;
+mod sections;
 mod stack;
 mod support;
 mod sync;
 mod task;
 mod time;
+
+#[global_allocator]
+static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;

@@ -24,6 +24,8 @@ mod examples;
 mod fixtures;
 mod many;
 mod matrix;
+#[path = "../no_alloc.rs"]
+mod no_alloc;
 mod parallel;
 mod readme;
 mod reaping;
@@ -31,3 +33,6 @@ mod report;
 mod support;
 mod unchecked;
 mod verdict;
+
+#[global_allocator]
+static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;

@@ -8,12 +8,17 @@
 #[expect(dead_code, unused_imports, unused_macros, reason = "not all of it is used here")]
 mod child;
 mod deadlock;
+#[path = "../no_alloc.rs"]
+mod no_alloc;
 
 use child::{Child, inside};
 use gopark::stack::{ensure, grow, high_water, remaining};
 use std::env;
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt;
+
+#[global_allocator]
+static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;

@@ -37,8 +37,7 @@
 //!   its thread holds `lock`.
 //! - **C2** No user code runs and nothing is allocated or freed while a `Held`
 //!   exists: values are moved, never dropped, compared or cloned under the
-//!   lock. The ring has its full capacity from the start. (One exception: the
-//!   affinity may note that another scope uses the channel too.)
+//!   lock. The ring has its full capacity from the start.
 //! - **C3** A queued link is the first field of a [`Waiter`] of this channel's
 //!   `T`, and the pointer in the queue is derived from the whole node.
 //! - **C4** Slot and outcome of a queued node are touched under the lock only.
@@ -65,6 +64,7 @@ pub(super) struct Chan<T> {
     lock: RawLock,
     core: UnsafeCell<Core<T>>,
     capacity: usize,
+    affinity: Affinity,
     /// Living handles of either kind; the last one of a kind closes.
     pub(super) senders: Handles,
     pub(super) receivers: Handles,
@@ -75,7 +75,6 @@ struct Core<T> {
     ring: VecDeque<T>,
     receivers: Queue,
     senders: Queue,
-    affinity: Affinity,
 }
 
 // SAFETY: the handles move values of T between threads and never share one;
@@ -235,9 +234,9 @@ impl<T> Chan<T> {
                 ring: VecDeque::with_capacity(capacity),
                 receivers: Queue::new(),
                 senders: Queue::new(),
-                affinity: Affinity::new(),
             }),
             capacity,
+            affinity: Affinity::new(),
             senders: Handles::one(),
             receivers: Handles::one(),
         }
@@ -265,9 +264,19 @@ impl<T> Chan<T> {
     /// [`Chan::hold`] for an operation that may wake others or be woken.
     #[inline]
     fn hold_by(&self, me: TaskRef) -> Held<'_, T> {
-        let mut held = self.hold();
-        held.core().affinity.touch_by(me.record());
+        let held = self.hold();
+        // Under the lock, which has the cache line with it; the note is not (C2).
+        if self.affinity.is_new_to(me.record()) {
+            return self.hold_by_another(held, me);
+        }
         held
+    }
+
+    #[cold]
+    fn hold_by_another<'a>(&'a self, held: Held<'a, T>, me: TaskRef) -> Held<'a, T> {
+        drop(held);
+        self.affinity.note(me.record());
+        self.hold()
     }
 
     #[inline]

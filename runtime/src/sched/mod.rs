@@ -38,6 +38,14 @@
 //! the global queue and the free records. It is taken when a worker goes to
 //! sleep or is woken, when a ring overflows, and by every 61st decision; never
 //! on the way of a task that runs where its processor found it.
+//!
+//! **L1** Under the lock nothing is allocated (N1), so each list has room for all
+//! that could ever be in it: for every record that was made, every worker, every
+//! processor. Who makes one more of them first counts it and then sees to the room
+//! for as many as were counted: makes a larger list without the lock, moves the
+//! entries under it, and frees the old one after. Only then does he put the new
+//! one anywhere. So whichever of several comes first, there is room for all those
+//! that are about.
 
 pub(crate) mod blocking;
 pub(crate) mod config;
@@ -56,10 +64,12 @@ mod spare;
 pub(crate) mod sysmon;
 pub(crate) mod worker;
 
-use crate::stack::overflow;
+use crate::stack::class::Class;
+use crate::stack::{overflow, pool};
 use crate::sys::barrier;
 use crate::sys::lock::RawLock;
 use crate::task::record::Record;
+use crate::task::registry;
 use core::cell::UnsafeCell;
 use idle::IdleWord;
 use processor::Processor;
@@ -158,6 +168,8 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
         settings.apply();
         barrier::init();
         overflow::install();
+        SCHED.make_room(settings.maxprocs as usize, |s| &mut s.idle_processors);
+        SCHED.make_room(1, |s| &mut s.fifo);
         if settings.preempt {
             signal::install();
         }
@@ -266,7 +278,7 @@ impl Sched {
         })
     }
 
-    /// Moves up to `count` unused records to `into`.
+    /// Moves up to `count` unused records to `into`, which has room for them.
     pub(crate) fn take_free(&self, into: &mut Vec<&'static Record>, count: usize) {
         self.locked(|s| {
             let keep = s.free.len().saturating_sub(count);
@@ -282,6 +294,43 @@ impl Sched {
         self.locked(|s| s.free.extend_from_slice(records));
     }
 
+    /// Makes unused records. Not in a section (N1).
+    #[cold]
+    pub(crate) fn make_records(&self) {
+        let count = registry::promise();
+        self.make_room(count, |s| &mut s.global);
+        self.make_room(count, |s| &mut s.free);
+        let fresh: Vec<_> = registry::grow().iter().collect();
+        self.put_free(&fresh);
+    }
+
+    /// An unused record, for callers without a processor. Not in a section (N1).
+    pub(crate) fn free_record(&self) -> &'static Record {
+        loop {
+            if let Some(record) = self.take_free_one() {
+                return record;
+            }
+            self.make_records();
+        }
+    }
+
+    /// Gives a list room for `count` entries (L1).
+    fn make_room<L: List>(&self, count: usize, list: fn(&mut Shared) -> &mut L) {
+        if self.locked(|s| list(s).room()) >= count {
+            return;
+        }
+        let mut new = L::with_room(count.next_power_of_two());
+        self.locked(|s| {
+            let old = list(s);
+            if old.room() < new.room() {
+                new.take_all(old);
+                core::mem::swap(old, &mut new);
+            }
+        });
+        // Freed here.
+        drop(new);
+    }
+
     pub(crate) fn take_ids(&self, count: u64) -> u64 {
         self.next_id.fetch_add(count, Ordering::Relaxed)
     }
@@ -290,18 +339,31 @@ impl Sched {
     pub(crate) fn new_worker(&self, exclusive: bool, status: u32) -> &'static Worker {
         let id = self.next_worker.fetch_add(1, Ordering::Relaxed);
         let worker: &'static Worker = Box::leak(Box::new(Worker::new(id, exclusive, status)));
-        self.locked(|s| {
-            s.workers.push(worker);
-            // Room for every worker, so that going idle does not allocate.
-            s.idle_workers.reserve(1);
-            s.fifo.reserve(1);
-        });
+        // With this one.
+        let count = id as usize + 1;
+        self.make_room(count, |s| &mut s.workers);
+        self.make_room(count, |s| &mut s.idle_workers);
+        // One more for `Anyone`.
+        self.make_room(count + 1, |s| &mut s.fifo);
+        self.locked(|s| s.workers.push(worker));
         worker
     }
 
     /// Every worker that was ever made.
     pub(crate) fn workers(&self) -> Vec<&'static Worker> {
-        self.locked(|s| s.workers.clone())
+        let mut workers = Vec::new();
+        loop {
+            let count = self.locked(|s| {
+                if s.workers.len() <= workers.capacity() {
+                    workers.extend_from_slice(&s.workers);
+                }
+                s.workers.len()
+            });
+            if workers.len() == count {
+                return workers;
+            }
+            workers.reserve(count);
+        }
     }
 
     /// How long a task may keep a processor that others want, in nanoseconds.
@@ -343,20 +405,69 @@ impl Sched {
         self.locked(|s| s.idle_processors.iter().for_each(|p| p.stacks.flush(keep)));
     }
 
-    /// What the system refuses may lie with a processor that does nothing.
+    /// What `take` takes of the stacks of a class. If it finds nothing there are
+    /// more made, so it may be in a section, but not this (N1).
+    ///
+    /// # Errors
+    /// If the system refuses them.
     #[inline]
-    pub(crate) fn or_from_idle<T>(&self, take: impl Fn() -> io::Result<T>) -> io::Result<T> {
-        take().or_else(
-            #[cold]
-            |refused| {
+    pub(crate) fn take_or_grow<T>(
+        &self,
+        class: Class,
+        take: impl Fn() -> Option<T>,
+    ) -> io::Result<T> {
+        loop {
+            if let Some(taken) = take() {
+                return Ok(taken);
+            }
+            if let Err(refused) = pool::grow(class) {
+                // As good are those that lie with this processor, or with one that
+                // does nothing.
+                worker::with_processor(|here| here.into_iter().for_each(|p| p.stacks.flush(0)));
                 self.flush_idle(0);
-                take().map_err(|_| refused)
-            },
-        )
+                return take().ok_or(refused);
+            }
+        }
     }
 
     fn fifo_changed(&self, s: &Shared) {
         self.counts.fifo.store(s.fifo.len(), Ordering::Relaxed);
+    }
+}
+
+/// A list that is moved to a larger place (L1).
+trait List {
+    fn with_room(count: usize) -> Self;
+    fn room(&self) -> usize;
+    /// Moves everything out of a list for which there is room here.
+    fn take_all(&mut self, other: &mut Self);
+}
+
+impl<T> List for Vec<T> {
+    fn with_room(count: usize) -> Self {
+        Vec::with_capacity(count)
+    }
+
+    fn room(&self) -> usize {
+        self.capacity()
+    }
+
+    fn take_all(&mut self, other: &mut Self) {
+        self.append(other);
+    }
+}
+
+impl<T> List for VecDeque<T> {
+    fn with_room(count: usize) -> Self {
+        VecDeque::with_capacity(count)
+    }
+
+    fn room(&self) -> usize {
+        self.capacity()
+    }
+
+    fn take_all(&mut self, other: &mut Self) {
+        self.append(other);
     }
 }
 

@@ -10,7 +10,6 @@ use super::worker::Worker;
 use super::{SCHED, ring};
 use crate::stack::pool;
 use crate::task::record::Record;
-use crate::task::registry;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -38,7 +37,7 @@ pub(crate) struct Processor {
     pub(crate) call: CallWord,
     /// Blocking calls so far.
     calls: Cell<u64>,
-    /// Unused records, the warmest last.
+    /// Unused records, the warmest last; with room for `2 * KEEP`.
     free: UnsafeCell<Vec<&'static Record>>,
     next_id: Cell<u64>,
     end_id: Cell<u64>,
@@ -190,16 +189,14 @@ impl Processor {
         !self.ring.is_empty() || !self.runnext.load(Ordering::Relaxed).is_null()
     }
 
-    /// Holder: an unused record.
+    /// Holder: an unused record; `None` if there is none anywhere
+    /// ([`make_records`](super::Sched::make_records)).
     #[inline]
-    pub(crate) fn take_record(&self) -> &'static Record {
+    pub(crate) fn take_record(&self) -> Option<&'static Record> {
         // SAFETY: the holder is the only one that touches the vector (S1), and
         // nothing below calls back into here.
         let free = unsafe { &mut *self.free.get() };
-        match free.pop() {
-            Some(record) => record,
-            None => refill(free),
-        }
+        free.pop().or_else(|| refill(free))
     }
 
     /// Holder: takes back the record of a task that ended.
@@ -248,12 +245,7 @@ impl Processor {
 }
 
 #[cold]
-fn refill(free: &mut Vec<&'static Record>) -> &'static Record {
+fn refill(free: &mut Vec<&'static Record>) -> Option<&'static Record> {
     SCHED.take_free(free, KEEP);
-    if free.is_empty() {
-        let mut fresh: Vec<&'static Record> = registry::grow().iter().collect();
-        free.extend(fresh.drain(..KEEP));
-        SCHED.put_free(&fresh);
-    }
-    free.pop().expect("refilled above")
+    free.pop()
 }

@@ -221,7 +221,7 @@ fn on_signal(signal: &Arrived) -> bool {
     if !ptr::addr_eq(signal.value, ptr::from_ref(w)) {
         return false;
     }
-    let outside = section::may_allocate();
+    let outside = section::is_outside();
     let _section = Section::new();
     let Some(p) = w.holding() else {
         w.slices.off();

@@ -3,10 +3,9 @@
 //! It runs without a processor and without tasks of its own. It looks for tasks
 //! that have had their slice (`preempt.rs`), it takes processors out of blocking
 //! calls that last (`blocking.rs`), and it trims: stacks of tasks that have been
-//! parked for a while, and stacks that nobody uses (`stack/trim.rs`). It takes no
-//! lock but the scheduler's, the stack pool's and, for a moment at a time, that of
-//! the list of records. Looking allocates nothing, except when a processor that it
-//! took needs a new worker.
+//! parked for a while, and stacks that nobody uses (`stack/trim.rs`). It is always
+//! in a section (N1): it waits for no locks but the scheduler's and the stack pool's,
+//! and allocates nothing.
 //!
 //! # When it sleeps
 //! While somebody holds a processor it looks every [`preempt::EVERY`], and sooner
@@ -24,6 +23,7 @@
 use super::SCHED;
 use super::errands::{self, Errand};
 use super::{blocking, deadlock, find, preempt};
+use crate::arch;
 use crate::stack::trim::{self, Scavenger};
 use crate::sys::{clock, futex, thread};
 use crate::task::record::{Record, flag};
@@ -76,6 +76,8 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     let (mut taken, mut idle) = (0, None);
     // When it asked for the last check for a deadlock.
     let mut checked = None;
+    // For good (N1).
+    arch::enter_section();
     loop {
         let now = clock::now();
         slices.look(now);

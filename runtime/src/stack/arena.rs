@@ -109,19 +109,18 @@ fn add(class: Class, base: *mut u8, mut slots: usize) -> io::Result<Fresh> {
         slots = guarded?;
     }
     let start = base.expose_provenance();
-    ADDING.with(|| {
+    let added = ADDING.with(|| {
         // ORDERING: Relaxed; only written here, under the lock.
         let n = COUNT.load(Ordering::Relaxed);
-        let Some(bounds) = BOUNDS.get(n) else {
-            return Err(io::Error::other("gopark: all 4096 arenas of stacks are in use"));
-        };
+        let bounds = BOUNDS.get(n)?;
         bounds.start.store(start, Ordering::Relaxed);
         bounds.end.store(start + slots * stride(class), Ordering::Relaxed);
         bounds.class.store(class.index() as u8, Ordering::Relaxed);
         // ORDERING: Release; pairs with the Acquire in each(). Publishes the bounds.
         COUNT.store(n + 1, Ordering::Release);
-        Ok(Fresh { next: base, left: slots })
-    })
+        Some(Fresh { next: base, left: slots })
+    });
+    added.ok_or_else(|| io::Error::other("gopark: all 4096 arenas of stacks are in use"))
 }
 
 /// Guards that are mappings: all at once, as far as the system goes along.

@@ -34,15 +34,18 @@
 //! one of its stacks needs. So `Hᵢ − Sᵢ`, which is all that it has to write down
 //! (`spare`), is not negative, `G ≥ N`, and a task that starts finds a stack in
 //! the global pool whatever the other processors keep.
+#![expect(clippy::disallowed_types, reason = "stacks are made outside of sections")]
 
 use super::arena::{self, Fresh};
 use super::class::Class;
 use super::{Stack, adapt, exact};
 use crate::sys::lock::RawLock;
+use crate::sys::section;
 use core::cell::UnsafeCell;
-use core::ptr;
+use core::{mem, ptr};
 use std::io;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Stacks that a processor keeps for itself, by class. Go: 64 dead goroutines.
 const KEEP: [u32; Class::COUNT] = [64, 64, 64, 64, 4, 1, 1];
@@ -140,29 +143,16 @@ impl Local {
         }
     }
 
-    /// Counts a task that will need a stack.
-    ///
-    /// # Errors
-    /// If the system refuses the address space for it.
+    /// Counts a task that will need a stack. `None`: [`grow`] first.
     #[inline]
-    pub(crate) fn count(&self, class: Class) -> io::Result<()> {
+    pub(crate) fn count(&self, class: Class) -> Option<()> {
         let spare = &self.shelves[class.index()].spare;
         let left = match spare.load(Ordering::Relaxed) {
-            0 => self.permits(class)?,
+            0 => POOLS[class.index()].permits(batch(class))?,
             some => some,
         };
         spare.store(left - 1, Ordering::Relaxed);
-        Ok(())
-    }
-
-    #[cold]
-    fn permits(&self, class: Class) -> io::Result<u32> {
-        let pool = &POOLS[class.index()];
-        pool.permits(class, batch(class)).or_else(|refused| {
-            // The stacks that lie here are as good.
-            self.flush(0);
-            pool.permits(class, 1).map_err(|_| refused)
-        })
+        Some(())
     }
 
     /// The task that was counted will not start after all.
@@ -188,18 +178,18 @@ impl Local {
 
     /// A stack for other ends than a task. One that lies here brings the permit
     /// that lies here for it. It is no probe: what is put on a segment says
-    /// nothing of tasks.
+    /// nothing of tasks. `None`: [`grow`] first.
     #[inline]
-    fn borrow(&self, class: Class) -> io::Result<Stack> {
+    fn borrow(&self, class: Class) -> Option<Stack> {
         let shelf = &self.shelves[class.index()];
         let mut list = shelf.list();
         let Some((stack, _)) = list.pop(class) else {
             self.count(class)?;
-            return Ok(self.take(class));
+            return Some(self.take(class));
         };
         shelf.set(list);
         exact::handed_out(stack);
-        Ok(stack)
+        Some(stack)
     }
 
     #[cold]
@@ -282,6 +272,8 @@ impl Local {
     }
 }
 
+/// The two vectors have room for all that can ever be in them: every slot, every
+/// arena.
 struct Shared {
     /// Slots in all.
     slots: usize,
@@ -298,6 +290,8 @@ struct Shared {
 /// The global part of one class.
 pub(super) struct Pool {
     lock: RawLock,
+    /// Held while an arena is added; not by who is in a section (N1).
+    growing: Mutex<()>,
     shared: UnsafeCell<Shared>,
 }
 
@@ -320,6 +314,7 @@ impl Pool {
     const fn new() -> Pool {
         Pool {
             lock: RawLock::new(),
+            growing: Mutex::new(()),
             shared: UnsafeCell::new(Shared {
                 slots: 0,
                 arenas: 0,
@@ -337,16 +332,13 @@ impl Pool {
         self.lock.with(|| f(unsafe { &mut *self.shared.get() }))
     }
 
-    /// Up to `most` permits, at least one. Reserves an arena if there is none.
+    /// Up to `most` permits, at least one.
     #[cold]
-    fn permits(&self, class: Class, most: u32) -> io::Result<u32> {
+    fn permits(&self, most: u32) -> Option<u32> {
         self.with(|shared| {
-            if shared.permits == 0 {
-                shared.reserve(class)?;
-            }
             let taken = shared.permits.min(most as usize);
             shared.permits -= taken;
-            Ok(taken as u32)
+            (taken != 0).then_some(taken as u32)
         })
     }
 
@@ -369,21 +361,46 @@ impl Pool {
     }
 
     /// A permit and a stack for it.
-    fn borrow(&self, class: Class) -> io::Result<Stack> {
+    fn borrow(&self, class: Class) -> Option<Stack> {
         let (stack, fresh) = self.with(|shared| {
-            if shared.permits == 0 {
-                shared.reserve(class)?;
-            }
-            shared.permits -= 1;
+            shared.permits = shared.permits.checked_sub(1)?;
             let taken = shared.take(class);
             shared.fewest = shared.fewest.min(shared.warm.len);
-            io::Result::Ok(taken)
+            Some(taken)
         })?;
         if fresh {
             arena::guard(stack);
         }
         exact::handed_out(stack);
-        Ok(stack)
+        Some(stack)
+    }
+
+    /// Reserves one more arena, unless there are permits again. Not in a section.
+    #[cold]
+    fn grow(&self, class: Class) -> io::Result<()> {
+        section::check_outside();
+        // One arena is enough for all who find nothing at a time.
+        let _turn = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (permits, arenas, slots) = self.with(|s| (s.permits, s.arenas, s.slots));
+        if permits != 0 {
+            return Ok(());
+        }
+        let arena = arena::reserve(class, arenas)?;
+        // Room for every slot and every arena, so that nothing is allocated under
+        // the lock.
+        let mut cold = Vec::with_capacity(slots + arena.left());
+        let mut fresh = Vec::with_capacity(arenas + 1);
+        self.with(|shared| {
+            cold.append(&mut shared.cold);
+            fresh.append(&mut shared.fresh);
+            fresh.push(arena);
+            mem::swap(&mut cold, &mut shared.cold);
+            mem::swap(&mut fresh, &mut shared.fresh);
+            shared.arenas += 1;
+            shared.slots += arena.left();
+            shared.permits += arena.left();
+        });
+        Ok(())
     }
 
     /// Takes stacks of `list` until `keep` are left, with their permits, and
@@ -449,29 +466,37 @@ impl Pool {
         });
     }
 
+    /// Whether there are warm stacks.
+    pub(super) fn is_warm(&self) -> bool {
+        self.with(|shared| shared.warm.len != 0)
+    }
+
     pub(super) fn counts(&self) -> Counts {
-        self.with(|shared| Counts {
-            slots: shared.slots,
-            permits: shared.permits,
-            warm: shared.warm.len,
-            cold: shared.cold.len(),
-            fresh: shared.fresh.clone(),
-        })
+        let mut room = Vec::new();
+        loop {
+            let arenas = self.with(|shared| shared.arenas);
+            room.reserve(arenas);
+            let counts = self.with(|shared| {
+                if shared.fresh.len() > room.capacity() {
+                    return None;
+                }
+                room.extend_from_slice(&shared.fresh);
+                Some(Counts {
+                    slots: shared.slots,
+                    permits: shared.permits,
+                    warm: shared.warm.len,
+                    cold: shared.cold.len(),
+                    fresh: mem::take(&mut room),
+                })
+            });
+            if let Some(counts) = counts {
+                return counts;
+            }
+        }
     }
 }
 
 impl Shared {
-    fn reserve(&mut self, class: Class) -> io::Result<()> {
-        let arena = arena::reserve(class, self.arenas)?;
-        self.arenas += 1;
-        self.slots += arena.left();
-        self.permits += arena.left();
-        self.fresh.push(arena);
-        // Room for every slot, so that giving back does not allocate.
-        self.cold.reserve(self.slots.saturating_sub(self.cold.len()));
-        Ok(())
-    }
-
     /// Any stack, the warmest first, and whether its guard is still missing.
     fn take(&mut self, class: Class) -> (Stack, bool) {
         if let Some((stack, _)) = self.warm.pop(class) {
@@ -490,12 +515,19 @@ impl Shared {
     }
 }
 
-/// [`Local::count`] for those without a processor.
+/// Makes more stacks of the class, unless there are some by now that nobody was
+/// promised. Not in a section (N1).
 ///
 /// # Errors
 /// If the system refuses the address space for it.
-pub(crate) fn count(class: Class) -> io::Result<()> {
-    POOLS[class.index()].permits(class, 1).map(drop)
+#[cold]
+pub(crate) fn grow(class: Class) -> io::Result<()> {
+    POOLS[class.index()].grow(class)
+}
+
+/// [`Local::count`] for those without a processor.
+pub(crate) fn count(class: Class) -> Option<()> {
+    POOLS[class.index()].permits(1).map(drop)
 }
 
 /// [`Local::uncount`] for those without a processor.
@@ -505,11 +537,9 @@ pub(crate) fn uncount(class: Class) {
 }
 
 /// A stack for other ends than a task. `local` is that of the caller's processor.
-///
-/// # Errors
-/// If the system refuses the address space for it.
+/// `None`: [`grow`] first.
 #[inline]
-pub(crate) fn borrow(local: Option<&Local>, class: Class) -> io::Result<Stack> {
+pub(crate) fn borrow(local: Option<&Local>, class: Class) -> Option<Stack> {
     match local {
         Some(local) => local.borrow(class),
         None => POOLS[class.index()].borrow(class),

@@ -102,13 +102,13 @@ pub(crate) fn count_mappings(more: usize) {
     static SAID: AtomicBool = AtomicBool::new(false);
     let now = MAPPINGS.fetch_add(more, Ordering::Relaxed) + more;
     if now >= most_mappings() / 5 * 4 && !SAID.swap(true, Ordering::Relaxed) {
-        eprintln!("{}", mappings(now, most_mappings()));
+        crate::sys::warn(&mappings(now, most_mappings()));
     }
 }
 
 fn mappings(now: usize, most: usize) -> String {
     format!(
-        "gopark: warning: the stacks of tasks take {now} of the {most} memory mappings that \
+        "the stacks of tasks take {now} of the {most} memory mappings that \
          vm.max_map_count allows, two each, because this kernel has no guard pages \
          (MADV_GUARD_INSTALL, Linux 6.13); beyond about {} tasks at a time, starting one is an \
          error: raise vm.max_map_count",

@@ -336,10 +336,12 @@ unsafe fn call(bytes: usize, f: extern "C" fn(*mut ()), data: *mut ()) {
             thread_head()
         }
     };
-    let stack = with_local(|local| {
-        let stack = SCHED.or_from_idle(|| pool::borrow(local, class))?;
-        usage::segment_began(local);
-        Ok(stack)
+    let stack = SCHED.take_or_grow(class, || {
+        with_local(|local| {
+            let stack = pool::borrow(local, class)?;
+            usage::segment_began(local);
+            Some(stack)
+        })
     });
     let stack = stack.unwrap_or_else(|error| refused(bytes, &error));
     // SAFETY: G1, and the task or thread itself reads it (G2).

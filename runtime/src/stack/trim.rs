@@ -14,11 +14,13 @@
 //! a half of those are given back, so that a pool is cold some seconds after its
 //! last use, and one that is in use keeps what it uses. Of the stacks that stay,
 //! pages beyond [`adapt::keep`] go.
+#![expect(clippy::disallowed_types, reason = "sysmon only tries to take it")]
 
 use super::class::Class;
 use super::pool::{POOLS, Pool};
 use super::{Stack, adapt, arena};
 use crate::sys::mem::{self, PAGE};
+use crate::sys::section;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,7 +61,7 @@ pub(crate) fn trim(stack: Stack, to: usize) {
 const CHUNK: usize = 1 << 16;
 
 /// Held by who works on free stacks: what he has taken out of a pool, another one
-/// would not find there.
+/// would not find there. sysmon, which is in a section, only tries to take it (N1).
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Works on free stacks; has room for a chunk of them.
@@ -80,13 +82,14 @@ impl Scavenger {
             let unused = pool.end_period();
             self.cool(pool, class, unused.div_ceil(2));
             self.cut(pool, class);
-            left |= pool.counts().warm != 0;
+            left |= pool.is_warm();
         }
         left
     }
 
     /// Gives back all warm stacks that are nowhere promised; how many.
     pub(crate) fn give_back_all(&mut self) -> usize {
+        section::check_outside();
         let _turn = TURN.lock();
         let cool = |class: Class| self.cool(&POOLS[class.index()], class, usize::MAX);
         Class::all().map(cool).sum()

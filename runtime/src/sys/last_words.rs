@@ -23,7 +23,7 @@
 //!   comes after it depends on it: the thread that was interrupted never goes
 //!   on. It runs on the speaker's thread alone.
 
-use super::{clock, thread};
+use super::{clock, section, thread};
 use core::cell::UnsafeCell;
 use core::mem::zeroed;
 use core::ptr;
@@ -101,6 +101,7 @@ pub(crate) fn install() {
 
 /// Makes the calling thread the speaker, or never returns. For signal handlers.
 pub(crate) fn begin() {
+    section::lift();
     let me = thread::id();
     if SPEAKER.thread.compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed).is_err() {
         wait();
@@ -204,9 +205,14 @@ fn wait() -> ! {
     }
 }
 
-/// Writes all of it to stderr, or as much as can be written.
-pub(crate) fn write(mut bytes: &[u8]) {
+/// Writes all of it to stderr, or as much as can be written. For the speaker.
+pub(crate) fn write(bytes: &[u8]) {
     SPEAKER.writing.store(true, Ordering::Relaxed);
+    write_all(bytes);
+    SPEAKER.writing.store(false, Ordering::Relaxed);
+}
+
+fn write_all(mut bytes: &[u8]) {
     while !bytes.is_empty() {
         // SAFETY: the pointer and the length are those of a slice.
         let n = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
@@ -217,7 +223,6 @@ pub(crate) fn write(mut bytes: &[u8]) {
             Err(_) => break,
         }
     }
-    SPEAKER.writing.store(false, Ordering::Relaxed);
 }
 
 /// Text for stderr, assembled without allocation (H1) and written in as few
@@ -235,6 +240,11 @@ impl Text {
     pub(crate) fn flush(&mut self) {
         write(&self.buffer[..self.len]);
         self.len = 0;
+    }
+
+    /// Writes what fits into one piece, for who is not the speaker.
+    pub(crate) fn say(self) {
+        write_all(&self.buffer[..self.len]);
     }
 }
 

@@ -113,9 +113,9 @@ fn unlock(base: *mut u8, len: usize) {
     // SAFETY: whether a page may be swapped changes nothing that it holds.
     let rc = unsafe { libc::munlock(base.cast(), len) };
     if rc == 0 && !SAID.swap(true, Ordering::Relaxed) {
-        eprintln!(
-            "gopark: warning: this process locks its memory (mlockall); stacks of tasks are left \
-             unlocked, because locked ones would take all that is reserved for them"
+        super::warn(
+            "this process locks its memory (mlockall); stacks of tasks are left \
+             unlocked, because locked ones would take all that is reserved for them",
         );
     }
 }

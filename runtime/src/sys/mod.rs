@@ -50,6 +50,26 @@ pub(crate) mod tick;
 #[cfg(runtime)]
 #[cold]
 pub(crate) fn fatal(message: std::fmt::Arguments<'_>) -> ! {
-    eprintln!("gopark: fatal error: {message}");
+    section::lift();
+    say(format_args!("gopark: fatal error: {message}\n"));
     std::process::abort()
+}
+
+/// Prints something that is said once. In a section too: not as std prints, whose
+/// lock may be held by somebody who is suspended (N1).
+#[cfg(runtime)]
+#[cold]
+pub(crate) fn warn(message: &str) {
+    // Waits for nobody, unless this process reads its own stderr and too slowly.
+    let _exempt = section::Exempt::new();
+    say(format_args!("gopark: warning: {message}\n"));
+}
+
+#[cfg(runtime)]
+fn say(message: std::fmt::Arguments<'_>) {
+    use core::fmt::Write;
+    let mut text = last_words::Text::new();
+    // `Text` never fails.
+    let _ = text.write_fmt(message);
+    text.say();
 }

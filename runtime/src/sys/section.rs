@@ -16,10 +16,13 @@
 //! makes no thread and takes no lock but a `RawLock`. Somebody who is suspended may
 //! hold malloc's lock, or that of stdout, and needs a processor to release it; who
 //! waits for it in a section never gives one up. What a section needs is made
-//! before and dropped after. With debug assertions [`may_allocate`] tells, and the
-//! allocator of the tests asks it every time.
+//! before and dropped after. [`may_allocate`] tells, and the allocator of the tests
+//! (`tests/no_alloc.rs`) asks it every time; locks of std's are taken after
+//! [`check_outside`].
 
 use crate::arch;
+use core::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A section that ends with the scope.
 pub(crate) struct Section(());
@@ -39,11 +42,66 @@ impl Drop for Section {
     }
 }
 
-/// Whether the calling thread may allocate (N1): it is outside of all sections.
+/// Whether the calling thread may be suspended: it is outside of all sections.
+#[inline]
+pub(crate) fn is_outside() -> bool {
+    arch::sections() == 0
+}
+
+/// Whether the calling thread may allocate (N1): it is outside of all sections, or the breach
+/// is known.
 ///
 /// For allocators that check the runtime; not part of the API.
 #[doc(hidden)]
-#[inline]
+#[inline(never)]
 pub fn may_allocate() -> bool {
-    arch::sections() == 0
+    is_outside() || EXEMPT.get() != 0 || LIFTED.load(Ordering::Relaxed)
+}
+
+/// Calls `f` in a section, so that tests can see that a breach of N1 is found.
+///
+/// Not part of the API.
+#[doc(hidden)]
+pub fn in_section<R>(f: impl FnOnce() -> R) -> R {
+    let _section = Section::new();
+    f()
+}
+
+/// With debug assertions: fails in a section. Stands where one of std's locks is
+/// taken, which the allocator of the tests does not see.
+#[inline]
+#[track_caller]
+pub(crate) fn check_outside() {
+    debug_assert!(may_allocate(), "a lock of std's is taken in a section (N1)");
+}
+
+/// N1 holds no more, in the whole process: it is about to end, and says why.
+pub(crate) fn lift() {
+    LIFTED.store(true, Ordering::Relaxed);
+}
+
+static LIFTED: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static EXEMPT: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A known breach of N1, until the scope ends; no switch of tasks comes between.
+/// Each says why it is bearable, or that it is TEMPORARY.
+pub(crate) struct Exempt(());
+
+// Not inlined, so that no address of the thread-local is kept by a task's frame.
+impl Exempt {
+    #[inline(never)]
+    pub(crate) fn new() -> Exempt {
+        EXEMPT.set(EXEMPT.get() + 1);
+        Exempt(())
+    }
+}
+
+impl Drop for Exempt {
+    #[inline(never)]
+    fn drop(&mut self) {
+        EXEMPT.set(EXEMPT.get() - 1);
+    }
 }

@@ -5,11 +5,13 @@
 //! goes back when the thread ends; a thread-local destructor that comes later
 //! and touches a primitive again gets a record that nobody gives back, so such
 //! records are kept in a list and taken again when their thread is gone.
+#![expect(clippy::disallowed_types, reason = "threads are adopted outside of sections")]
 
 use super::record::{Birth, Record, THREAD, flag};
-use super::{registry, scope};
+use super::scope;
 use crate::sched::{self, SCHED};
 use crate::stack::class::Class;
+use crate::sys::section;
 use crate::sys::thread::{self, ThreadKey};
 use core::cell::Cell;
 use core::panic::Location;
@@ -60,7 +62,7 @@ pub(crate) fn existing() -> Option<&'static Record> {
 #[cold]
 fn adopt() -> &'static Record {
     sched::start_default();
-    let record = take_record();
+    let record = take_orphan().unwrap_or_else(|| SCHED.free_record());
     let tid = thread::id();
     record.fill(Birth {
         id: SCHED.take_ids(1),
@@ -81,16 +83,6 @@ fn adopt() -> &'static Record {
         lock(&ORPHANS).push((record, key));
     }
     record
-}
-
-/// An unused record, for callers without a processor.
-pub(crate) fn take_record() -> &'static Record {
-    take_orphan().or_else(|| SCHED.take_free_one()).unwrap_or_else(|| {
-        let mut fresh: Vec<&'static Record> = registry::grow().iter().collect();
-        let first = fresh.pop().expect("a slab is not empty");
-        SCHED.put_free(&fresh);
-        first
-    })
 }
 
 fn take_orphan() -> Option<&'static Record> {
@@ -116,6 +108,7 @@ fn give_back(record: &'static Record) {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    section::check_outside();
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

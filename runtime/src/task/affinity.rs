@@ -18,22 +18,26 @@ impl Affinity {
     }
 
     /// Notes that the running task or thread, which `record` is, uses the
-    /// primitive.
+    /// primitive. Not in a section: the note allocates (N1).
     #[inline]
     pub(crate) fn touch_by(&self, record: &Record) {
-        let mine = record.scope().id().get();
-        let last = self.0.load(Ordering::Relaxed);
-        if mine != last {
-            self.changed(record, mine);
+        if self.is_new_to(record) {
+            self.note(record);
         }
     }
 
+    /// Whether there is something to [note](Self::note).
+    #[inline]
+    pub(crate) fn is_new_to(&self, record: &Record) -> bool {
+        let mine = record.scope().id().get();
+        mine != self.0.load(Ordering::Relaxed) && mine != 0
+    }
+
     #[cold]
-    fn changed(&self, record: &Record, mine: u64) {
-        if mine == 0 {
-            return;
-        }
-        // A swap: not every primitive has a lock around this.
+    pub(crate) fn note(&self, record: &Record) {
+        let mine = record.scope().id().get();
+        // A swap, because there is no lock around this: of those who come at a
+        // time each finds another one before it.
         let last = self.0.swap(mine, Ordering::Relaxed);
         if last != 0 && last != mine {
             record.scope().add_partner(last);

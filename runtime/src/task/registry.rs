@@ -1,48 +1,97 @@
 //! All records that ever existed: what observers walk.
 //!
-//! Records come in slabs that are never freed (R1), so walking them needs no
-//! cooperation from the tasks. The lock serves two ends: it guards the list of
-//! slabs, and it keeps names and labels alive while an observer copies them; a
-//! task that has such takes it at its end, the others never do.
+//! Records come in slabs that are never freed (R1). The slabs are a list that is
+//! only added to, so walking it needs no cooperation from the tasks and no lock.
+//! The lock serves another end: it keeps names and labels alive while an observer
+//! copies them; a task that has such takes it at its end, the others never do.
+#![expect(clippy::disallowed_types, reason = "names are read and dropped outside of sections")]
 
 use super::record::{Life, Record, flag};
 use super::scope::ScopeInner;
 use super::state::{Reading, Status};
-use std::sync::atomic::{Ordering, fence};
+use crate::sys::lock::RawLock;
+use crate::sys::section;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Records per slab: 48 KiB.
 const SLAB: usize = 256;
 
-static SLABS: Mutex<Vec<&'static [Record]>> = Mutex::new(Vec::new());
+struct Slab {
+    next: AtomicPtr<Slab>,
+    records: Box<[Record]>,
+}
 
-fn slabs() -> MutexGuard<'static, Vec<&'static [Record]>> {
-    SLABS.lock().unwrap_or_else(PoisonError::into_inner)
+/// All slabs, the oldest first.
+struct Slabs {
+    first: AtomicPtr<Slab>,
+    /// Where the next one is linked; under the lock.
+    last: AtomicPtr<Slab>,
+    adding: RawLock,
+}
+
+static SLABS: Slabs = Slabs {
+    first: AtomicPtr::new(ptr::null_mut()),
+    last: AtomicPtr::new(ptr::null_mut()),
+    adding: RawLock::new(),
+};
+
+/// Records that were promised: made, or about to be.
+static PROMISED: AtomicUsize = AtomicUsize::new(0);
+
+static NAMES: Mutex<()> = Mutex::new(());
+
+fn names() -> MutexGuard<'static, ()> {
+    section::check_outside();
+    NAMES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many records there will be, with a slab more.
+pub(crate) fn promise() -> usize {
+    PROMISED.fetch_add(SLAB, Ordering::Relaxed) + SLAB
 }
 
 /// Makes a slab of idle records.
 pub(crate) fn grow() -> &'static [Record] {
-    let slab: Box<[Record]> = (0..SLAB).map(|_| Record::new()).collect();
-    let slab: &'static [Record] = Box::leak(slab);
-    slabs().push(slab);
-    slab
+    let records = (0..SLAB).map(|_| Record::new()).collect();
+    let slab: &'static Slab =
+        Box::leak(Box::new(Slab { next: AtomicPtr::new(ptr::null_mut()), records }));
+    let new = ptr::from_ref(slab).cast_mut();
+    SLABS.adding.with(|| {
+        let last = SLABS.last.swap(new, Ordering::Relaxed);
+        // SAFETY: null, or a slab, and those are never freed (R1).
+        let link = unsafe { last.as_ref() }.map_or(&SLABS.first, |last| &last.next);
+        // ORDERING: Release; pairs with the Acquire in all().
+        link.store(new, Ordering::Release);
+    });
+    &slab.records
+}
+
+/// Every record that there is, in use or not.
+fn all() -> impl Iterator<Item = &'static Record> {
+    let follow = |link: &AtomicPtr<Slab>| {
+        // ORDERING: Acquire; pairs with the Release in grow(): the slab is one
+        // that has been made.
+        let slab = link.load(Ordering::Acquire).cast_const();
+        // SAFETY: null, or a slab, and those are never freed (R1).
+        unsafe { slab.as_ref::<'static>() }
+    };
+    core::iter::successors(follow(&SLABS.first), move |slab| follow(&slab.next))
+        .flat_map(|slab| slab.records.iter())
 }
 
 /// Runs `f` while no task can free its name and labels.
 pub(crate) fn with_lock<R>(f: impl FnOnce() -> R) -> R {
-    let _guard = slabs();
+    let _guard = names();
     f()
 }
 
 /// Calls `f` for every record that is in use: tasks and adopted threads.
 /// The registry is locked meanwhile.
-pub(crate) fn each(mut f: impl FnMut(&'static Record)) {
-    let slabs = slabs();
-    for record in slabs.iter().flat_map(|slab| slab.iter()) {
-        if is_alive(record.state.read().status()) {
-            f(record);
-        }
-    }
+pub(crate) fn each(f: impl FnMut(&'static Record)) {
+    let _guard = names();
+    all().filter(|record| is_alive(record.state.read().status())).for_each(f);
 }
 
 /// A task as it was found: what is done to it later is done to this life and
@@ -74,15 +123,10 @@ pub(crate) fn each_of(scope: &'static ScopeInner, mut f: impl FnMut(Found)) {
     });
 }
 
-/// Calls `f` for every record that there is, in use or not, without holding the
-/// registry: names and labels may go away meanwhile.
-pub(crate) fn each_unlocked(mut f: impl FnMut(&'static Record)) {
-    let count = slabs().len();
-    for n in 0..count {
-        // Slabs are only added (R1).
-        let slab = slabs()[n];
-        slab.iter().for_each(&mut f);
-    }
+/// Calls `f` for every record that there is, in use or not, and takes no lock:
+/// names and labels may go away meanwhile.
+pub(crate) fn each_unlocked(f: impl FnMut(&'static Record)) {
+    all().for_each(f);
 }
 
 fn is_alive(status: Status) -> bool {

@@ -15,12 +15,16 @@
 //! - **C2** Scopes are never freed, only used again under a new id, when no
 //!   handle is left and nothing in it is alive; so a record's pointer to its
 //!   scope always points to a scope.
+#![expect(
+    clippy::disallowed_types,
+    reason = "scopes are opened, entered and asked by tasks and threads, outside of sections"
+)]
 
 use super::record::{Record, TaskId};
 use super::{TaskRef, registry};
 use crate::inspect::Member;
 use crate::sched::{self, worker};
-use crate::sys::{barrier, futex};
+use crate::sys::{barrier, futex, section};
 use core::marker::PhantomData;
 use core::panic::Location;
 use std::collections::{HashMap, VecDeque};
@@ -101,6 +105,7 @@ static ALL: Mutex<Vec<&'static ScopeInner>> = Mutex::new(Vec::new());
 static RETIRED: Mutex<VecDeque<&'static ScopeInner>> = Mutex::new(VecDeque::new());
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    section::check_outside();
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

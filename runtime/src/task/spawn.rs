@@ -208,8 +208,8 @@ where
 /// Counts a task of the class.
 #[inline]
 fn count(class: Class) -> io::Result<()> {
-    worker::with_processor(|here| {
-        SCHED.or_from_idle(|| match here {
+    SCHED.take_or_grow(class, || {
+        worker::with_processor(|here| match here {
             Some(p) => p.stacks.count(class),
             None => pool::count(class),
         })
@@ -227,10 +227,16 @@ fn uncount(class: Class) {
 /// A record and a number for a new task.
 #[inline]
 fn take_record() -> (&'static Record, u64) {
-    worker::with_processor(|here| match here {
-        Some(p) => (p.take_record(), p.new_id()),
-        None => (super::adopt::take_record(), SCHED.take_ids(1)),
-    })
+    loop {
+        let taken = worker::with_processor(|here| match here {
+            Some(p) => p.take_record().map(|record| (record, p.new_id())),
+            None => SCHED.take_free_one().map(|record| (record, SCHED.take_ids(1))),
+        });
+        if let Some(taken) = taken {
+            return taken;
+        }
+        SCHED.make_records();
+    }
 }
 
 /// A worker for one task.
