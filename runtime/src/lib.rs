@@ -33,8 +33,9 @@
 //! | `make(chan T, n)`, `close`, `range` | [`chan`] |
 //! | `sync.Mutex`, `sync.WaitGroup` | [`sync`] |
 //! | `time.Sleep` | [`sleep`] |
-//! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`] |
+//! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`], [`set_maxprocs`] |
 //! | preemption of long loops | [`safepoint`], [`#[cooperative]`](macro@cooperative) |
+//! | `runtime.LockOSThread` | [`lock_os_thread`]; [`Builder::own_thread`] for a thread without siblings |
 //! | `entersyscall` | [`blocking`], and [`offload`] for what blocks long |
 //! | `runtime.Stack`, `/debug/pprof/goroutine?debug=2` | [`inspect`] |
 //! | – | [`JoinHandle`]: the result, or the panic, of a task |
@@ -102,6 +103,16 @@
 //!
 //! Inside `f` everything may be called that may be called outside, also what parks.
 //!
+//! # Threads
+//!
+//! | | by default | [migrating](#migrating) |
+//! |---|---|---|
+//! | a started task | stays on its thread, which other tasks use too | goes from thread to thread |
+//! | with [`Builder::own_thread`] | has a thread to itself from the start, which ends with it | the same |
+//! | while it holds a [`lock_os_thread`] | no task that has not started comes to its thread; siblings go on | stays on its thread and is alone there |
+//! | that ends with such a lock [forgotten](std::mem::forget) | takes its thread with it, after the last sibling | takes its thread with it |
+//! | inside [`no_park`] | nobody else runs on its thread meanwhile; a park panics | the same |
+//!
 //! # Stacks
 //!
 //! A stack is a reservation of address space that the kernel backs page by page
@@ -124,7 +135,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `GOPARK_MAXPROCS` | how many tasks run at the same time; default: the CPUs that this process may use |
+//! | `GOPARK_MAXPROCS` | how many tasks run at the same time, from 1 to 1024; default: the CPUs that this process may use |
 //! | `GOPARK_STACK` | how many bytes of stack a task can use, such as `1M` or `512KiB`, at most `1G`; overrides [`stack_limit`](runtime::Config::stack_limit) and raises what a task asks for itself if that is less |
 //! | `GOPARK_DEBUG` | settings for finding faults, `name=value,name=value`; `help` prints them at the start |
 //!
@@ -219,8 +230,9 @@ pub use gopark_macros::cooperative;
 #[cfg(runtime)]
 pub use crate::{
     sched::blocking::blocking,
-    sched::maxprocs,
+    sched::lock_thread::{OsThreadLock, lock_os_thread},
     sched::offload::offload,
+    sched::processors::{maxprocs, set_maxprocs},
     sys::section::{in_section, may_allocate},
     task::entry::{goexit, safepoint, yield_now},
     task::no_park,

@@ -50,7 +50,7 @@ fn write_task(out: &mut dyn fmt::Write, task: &TaskInfo) -> fmt::Result {
     if minutes > 0 {
         write!(out, ", {minutes} minutes")?;
     }
-    if task.kind == Kind::Thread {
+    if task.kind == Kind::Thread || task.locked {
         out.write_str(", locked to thread")?;
     }
     out.write_str("]:\n")?;

@@ -62,6 +62,8 @@ pub struct TaskInfo {
     pub scope_open: bool,
     /// The worker that it is bound to.
     pub worker: Option<u32>,
+    /// Whether it has [locked](crate::lock_os_thread) its thread.
+    pub locked: bool,
     /// Its stack; `None` for a thread, and for a task that has not started.
     pub stack: Option<StackInfo>,
     /// Equal stamps of one task mean that it was in one state all the time.
@@ -168,6 +170,7 @@ fn read(record: &Record) -> Option<TaskInfo> {
             scope_open: scope.is_open(),
             // SAFETY: null, or a worker, and those are never freed (W3).
             worker: unsafe { worker.as_ref() }.map(|w| w.id),
+            locked: kind == Kind::Task && record.thread_locks() != 0,
             stack: stack_info(record, status),
             stamp: 0,
         })

@@ -60,6 +60,7 @@
 
 use super::call::{AWAKE, Nap, SLEEPS};
 use super::processor::Processor;
+use super::processors::MOST;
 use super::worker::{self, Worker};
 use super::{SCHED, find, signal, sysmon};
 use crate::sys::clock;
@@ -327,7 +328,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new() -> Watch {
-        Watch { seen: vec![(0, 0); SCHED.processors().len()], quick: 0, dozes: 0 }
+        Watch { seen: vec![(0, 0); MOST], quick: 0, dozes: 0 }
     }
 
     /// Takes processors out of calls that last. How long sysmon may sleep if it
@@ -354,13 +355,13 @@ impl Watch {
         }
         NAP.before_last_look();
         // m3
-        SCHED.processors().iter().any(|p| p.call.lent().is_some()).then_some(QUICK)
+        SCHED.processors().any(|p| p.call.lent().is_some()).then_some(QUICK)
     }
 
     /// r1, r2.
     fn retake(&mut self) -> Calls {
         let mut calls = Calls { any: false, moved: false };
-        for (p, seen) in SCHED.processors().iter().zip(&mut self.seen) {
+        for (p, seen) in SCHED.processors().zip(&mut self.seen) {
             let Some(n) = p.call.lent() else { continue };
             calls.any = true;
             let now = clock::now();

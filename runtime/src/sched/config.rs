@@ -1,6 +1,7 @@
 //! What a program can say before the runtime starts.
 
-use super::settings::{MOST_PROCESSORS, Settings};
+use super::processors::MOST as MOST_PROCESSORS;
+use super::settings::Settings;
 use super::{SCHED, debug};
 use std::fmt;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub enum StartError {
     /// It runs already, and its settings cannot change any more. Call
     /// [`Config::start`] before anything else of this crate.
     AlreadyStarted,
-    /// The number of processors is not between 1 and 4096.
+    /// The number of processors is not between 1 and 1024.
     MaxProcs {
         /// What was asked for.
         value: String,
@@ -95,8 +96,9 @@ impl Config {
         Config::default()
     }
 
-    /// How many tasks can run at the same time, between 1 and 4096. Overrides
-    /// the environment variable `GOPARK_MAXPROCS`.
+    /// How many tasks can run at the same time, between 1 and 1024. Overrides
+    /// the environment variable `GOPARK_MAXPROCS`;
+    /// [`set_maxprocs`](crate::set_maxprocs) changes it later.
     pub fn maxprocs(mut self, n: usize) -> Config {
         self.maxprocs = Some(n);
         self

@@ -57,6 +57,10 @@ pub(crate) fn find(w: &'static Worker) -> Option<&'static Record> {
     loop {
         let p = w.processor();
         w.inbox.take_into(&w.bound);
+        if SCHED.is_surplus(p) {
+            hand_over(w, p);
+            return None;
+        }
         if SCHED.is_wanted(w, p) {
             if used_up(w) {
                 hand_over(w, p);
@@ -65,14 +69,14 @@ pub(crate) fn find(w: &'static Worker) -> Option<&'static Record> {
         } else {
             w.wanted_since.set(0);
         }
-        let found = if w.exclusive { find_bound(w) } else { find_local(w, p) };
+        let found = if w.exclusive.get() { find_bound(w) } else { find_local(w, p) };
         if let Some(task) = found {
             if w.spinning.get() {
                 end_search(w);
             }
             return Some(task);
         }
-        if !w.exclusive {
+        if !w.exclusive.get() {
             if let Some(task) = search(w, p) {
                 end_search(w);
                 return Some(task);
@@ -92,7 +96,17 @@ fn find_bound(w: &Worker) -> Option<&'static Record> {
     // Not that of the processor: thieves take the next slot of one whose tick
     // stands still, and this worker leaves it to them.
     w.tick.store(w.tick.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    w.bound_next.take().or_else(|| w.bound.pop())
+    let next = w.bound_next.take();
+    if w.streak.get() < STREAK {
+        if next.is_some() {
+            w.streak.set(w.streak.get() + 1);
+            return next;
+        }
+    } else if let Some(task) = next {
+        w.bound.push(task);
+    }
+    w.streak.set(0);
+    w.bound.pop()
 }
 
 #[inline]
@@ -157,21 +171,21 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
     if let Some(task) = take_batch(p) {
         return Some(task);
     }
-    let all = SCHED.processors();
-    if all.len() == 1 {
+    let count = SCHED.processors().len() as u32;
+    if count == 1 {
         return None;
     }
     if !w.spinning.get() {
-        if !SCHED.idle.may_spin(all.len() as u32) {
+        if !SCHED.idle.may_spin(count) {
             return None;
         }
         w.spinning.set(true);
         SCHED.idle.begin_spin();
     }
     for round in 0..ROUNDS {
-        let start = p.random() as usize;
-        for n in 0..all.len() {
-            let victim = &all[(start + n) % all.len()];
+        let start = p.random() % count;
+        for n in 0..count {
+            let victim = SCHED.processor((start + n) % count);
             if core::ptr::eq(victim, p) {
                 continue;
             }
@@ -197,7 +211,7 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
 /// run there in a moment: take it only if the victim has not switched tasks
 /// since the former look.
 fn steal_next(p: &Processor, victim: &Processor) -> Option<&'static Record> {
-    let now = victim.tick.load(Ordering::Relaxed);
+    let now = victim.tick.load(Ordering::Relaxed) as u32;
     let before = p.seen_ticks[victim.id as usize].replace(now);
     if before == now { victim.steal_next() } else { None }
 }
@@ -230,27 +244,35 @@ fn used_up(w: &Worker) -> bool {
 }
 
 /// Is there a task that could run on this worker, or in its place, if the running
-/// one left? Without a processor, in a blocking call, there is nothing to give.
+/// one left, or a processor too many? Without a processor, in a blocking call, there is nothing to give.
 pub(crate) fn somebody_waits(w: &Worker) -> bool {
     let _section = Section::new();
     let Some(p) = w.holding() else { return false };
-    w.has_bound_work() || p.has_work() || SCHED.global_len() != 0 || SCHED.is_wanted(w, p)
+    SCHED.is_surplus(p)
+        || w.has_bound_work()
+        || p.has_work()
+        || SCHED.global_len() != 0
+        || SCHED.is_wanted(w, p)
 }
 
 /// Does anybody wait for the processor whom its holder does not serve while its
 /// task runs on?
 pub(super) fn others_wait(p: &Processor) -> bool {
-    SCHED.has_waiters() || p.has_work() || SCHED.global_len() != 0
+    SCHED.has_waiters() || p.has_work() || SCHED.global_len() != 0 || SCHED.is_surplus(p)
 }
 
 /// Passes the processor to the first of those, and puts the worker behind them.
 /// `None`: it keeps it, for nobody could use it now.
 pub(super) fn pass_to_others(w: &'static Worker, leaves: impl FnOnce()) -> Option<Nudge> {
+    let p = w.processor();
+    if SCHED.is_surplus(p) {
+        leaves();
+        return Some(leave_surplus(w, p));
+    }
     if !SCHED.has_waiters() && SCHED.idle.any() {
         wake_one();
         return None;
     }
-    let p = w.processor();
     SCHED.locked(|s| {
         if p.has_work() || !s.global.is_empty() {
             s.queue_anyone();
@@ -263,6 +285,26 @@ pub(super) fn pass_to_others(w: &'static Worker, leaves: impl FnOnce()) -> Optio
         let _ = s.want(w);
         Some(nudge)
     })
+}
+
+/// Gives a processor up that is too much, in the middle of a task.
+fn leave_surplus(w: &'static Worker, p: &'static Processor) -> Nudge {
+    let (given, nudge) = SCHED.locked(|s| {
+        w.set_processor(None);
+        let given = s.give(p, &SCHED.idle);
+        let nudge = match s.take_idle(&SCHED.idle) {
+            Some(other) => w.assign(other),
+            None => s.want(w),
+        };
+        (given, nudge)
+    });
+    given.send();
+    // What it had is in the global queue now.
+    SCHED.idle.before_last_look();
+    if SCHED.has_work() {
+        wake_one();
+    }
+    nudge
 }
 
 /// Puts the task, which has left after a whole slice, behind all that are ready.
@@ -285,11 +327,11 @@ pub(crate) fn end_slice(w: &'static Worker, task: &'static Record) {
     }
 }
 
-/// Gives the processor to the first in the FIFO and queues behind it if there
-/// are bound tasks left to run.
+/// Gives the processor to the first in the FIFO, or to nobody if there are too many,
+/// and queues behind it if there are bound tasks left to run.
 fn hand_over(w: &'static Worker, p: &'static Processor) {
     let spare = SCHED.locked(|s| {
-        if w.exclusive && (p.has_work() || !s.global.is_empty()) {
+        if w.exclusive.get() && !SCHED.is_surplus(p) && (p.has_work() || !s.global.is_empty()) {
             s.queue_anyone();
         }
         w.set_processor(None);
@@ -329,7 +371,7 @@ fn go_idle(w: &'static Worker, p: &'static Processor) -> bool {
         return got;
     }
     if SCHED.has_work() {
-        if !w.exclusive {
+        if !w.exclusive.get() {
             return reclaim(w, false);
         }
         wake_one();

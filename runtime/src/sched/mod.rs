@@ -6,12 +6,14 @@
 //! | `queue.rs` | lists of records; inboxes of workers |
 //! | `idle.rs` | who searches and who sleeps, and why no wake-up is lost |
 //! | `processor.rs` | what a processor owns |
+//! | `processors.rs` | how many there are; `maxprocs`, and how it changes |
 //! | `worker.rs` | how a task runs and what happens when it leaves |
 //! | `find.rs` | which task runs next, who gets a processor |
 //! | `park.rs` | the two doors: `park` and `ready` |
 //! | `preempt.rs` | when a task that does not park gives way |
 //! | `signal.rs` | when its thread is suspended, because it does not |
 //! | `call.rs`, `blocking.rs` | who has the processor of a task that blocks its thread |
+//! | `lock_thread.rs` | what a task that locks its thread keeps others from |
 //! | `offload.rs` | the threads that block in a task's place |
 //! | `spare.rs` | why there is a worker when one is needed |
 //! | `errands.rs` | who makes threads, and prints |
@@ -53,10 +55,12 @@ pub(crate) mod deadlock;
 mod debug;
 pub(crate) mod errands;
 pub(crate) mod find;
+pub(crate) mod lock_thread;
 pub(crate) mod offload;
 pub(crate) mod park;
 pub(crate) mod preempt;
 pub(crate) mod processor;
+pub(crate) mod processors;
 pub(crate) mod queue;
 pub(crate) mod settings;
 pub(crate) mod signal;
@@ -73,6 +77,7 @@ use crate::task::registry;
 use core::cell::UnsafeCell;
 use idle::IdleWord;
 use processor::Processor;
+use processors::Processors;
 use settings::Settings;
 use std::collections::VecDeque;
 use std::io;
@@ -92,6 +97,8 @@ enum Member {
 /// What the lock guards.
 pub(crate) struct Shared {
     idle_processors: Vec<&'static Processor>,
+    /// How many processors are retired (S2).
+    retired: usize,
     /// Most recently idle last. May hold workers that are not idle any more.
     idle_workers: Vec<&'static Worker>,
     fifo: VecDeque<Member>,
@@ -109,7 +116,8 @@ pub(crate) struct Shared {
 
 pub(crate) struct Sched {
     settings: OnceLock<Settings>,
-    processors: OnceLock<Box<[Processor]>>,
+    started: OnceLock<()>,
+    processors: Processors,
     lock: RawLock,
     shared: UnsafeCell<Shared>,
     /// Read all the time, written when something happens under the lock.
@@ -132,10 +140,12 @@ unsafe impl Sync for Sched {}
 
 pub(crate) static SCHED: Sched = Sched {
     settings: OnceLock::new(),
-    processors: OnceLock::new(),
+    started: OnceLock::new(),
+    processors: Processors::new(),
     lock: RawLock::new(),
     shared: UnsafeCell::new(Shared {
         idle_processors: Vec::new(),
+        retired: 0,
         idle_workers: Vec::new(),
         fifo: VecDeque::new(),
         anyone_queued: false,
@@ -154,7 +164,7 @@ pub(crate) static SCHED: Sched = Sched {
 /// Starts the runtime with its defaults, if it is not running.
 #[inline]
 pub(crate) fn start_default() {
-    if SCHED.processors.get().is_none() {
+    if SCHED.started.get().is_none() {
         start(Settings::default_or_fatal);
     }
 }
@@ -162,64 +172,49 @@ pub(crate) fn start_default() {
 /// Starts the runtime. `false`: it was running.
 fn start(settings: impl FnOnce() -> Settings) -> bool {
     let mut first = false;
-    SCHED.processors.get_or_init(|| {
+    SCHED.started.get_or_init(|| {
         first = true;
         let settings = *SCHED.settings.get_or_init(settings);
         settings.apply();
         barrier::init();
         overflow::install();
-        SCHED.make_room(settings.maxprocs as usize, |s| &mut s.idle_processors);
         SCHED.make_room(1, |s| &mut s.fifo);
         if settings.preempt {
             signal::install();
         }
-        (0..settings.maxprocs).map(|id| Processor::new(id, settings.maxprocs)).collect()
-    });
-    if first {
         if let Err(error) = spare::start().and_then(|()| errands::start()) {
             crate::sys::fatal(format_args!(
                 "cannot start a thread: {error}; lower the number of threads of this process or \
                  raise its limit (ulimit -u)"
             ));
         }
-        // Others may have submitted tasks since the processors became known:
-        // they found none idle and woke nobody.
-        for p in SCHED.processors().iter().rev() {
-            SCHED.locked(|s| s.give(p, &SCHED.idle)).send();
-        }
-        SCHED.idle.before_last_look();
-        if SCHED.has_work() {
-            find::wake_one();
-        }
-        if let Err(error) = sysmon::start() {
-            crate::sys::fatal(format_args!("cannot start the thread of sysmon: {error}"));
-        }
+        processors::change(settings.maxprocs);
+    });
+    if first && let Err(error) = sysmon::start() {
+        crate::sys::fatal(format_args!("cannot start the thread of sysmon: {error}"));
     }
     first
 }
 
-/// How many tasks can run at the same time.
-///
-/// Set by [`Config::maxprocs`](crate::runtime::Config::maxprocs), else by the environment variable
-/// `GOPARK_MAXPROCS`, else the number of CPUs that this process may use
-/// (affinity and cgroup quota included). Starts the runtime if it is not
-/// running. Go: `runtime.GOMAXPROCS(0)`.
-///
-/// ```
-/// assert!(gopark::maxprocs() >= 1);
-/// ```
-pub fn maxprocs() -> usize {
-    start_default();
-    SCHED.processors().len()
-}
-
 impl Sched {
-    pub(crate) fn processors(&self) -> &'static [Processor] {
-        SCHED.processors.get().expect("the runtime has started")
+    /// Those that are not retired, or not yet known to be.
+    pub(crate) fn processors(&self) -> impl ExactSizeIterator<Item = &'static Processor> {
+        (0..self.processors.top()).map(|n| self.processor(n))
+    }
+
+    /// Those that are retired, too.
+    pub(crate) fn all_processors(&self) -> impl ExactSizeIterator<Item = &'static Processor> {
+        (0..self.processors.made()).map(|n| self.processor(n))
     }
 
     pub(crate) fn processor(&self, n: u32) -> &'static Processor {
-        &self.processors()[n as usize]
+        self.processors.get(n)
+    }
+
+    /// Whether its holder is to give it up.
+    #[inline]
+    pub(crate) fn is_surplus(&self, p: &Processor) -> bool {
+        p.id >= self.processors.limit()
     }
 
     #[inline]
@@ -237,7 +232,7 @@ impl Sched {
     /// Does anybody wait for this holder's processor?
     #[inline]
     pub(crate) fn is_wanted(&self, w: &Worker, p: &Processor) -> bool {
-        self.has_waiters() || (w.exclusive && (p.has_work() || self.global_len() != 0))
+        self.has_waiters() || (w.exclusive.get() && (p.has_work() || self.global_len() != 0))
     }
 
     /// Does a worker, or the run queues, wait in the FIFO?
@@ -253,13 +248,13 @@ impl Sched {
 
     /// w4: might there be a task that any worker may run?
     pub(crate) fn has_work(&self) -> bool {
-        self.global_len() != 0 || self.processors().iter().any(Processor::has_work)
+        self.global_len() != 0 || self.processors().any(Processor::has_work)
     }
 
     pub(crate) fn put_global(&self, records: &[&'static Record]) {
         self.locked(|s| {
             s.global.extend(records);
-            self.counts.global.store(s.global.len(), Ordering::Relaxed);
+            self.global_changed(s);
         });
     }
 
@@ -267,13 +262,13 @@ impl Sched {
     /// returned, the others go to the ring of `p`, which the caller holds.
     pub(crate) fn take_global(&self, p: &Processor, most: usize) -> Option<&'static Record> {
         self.locked(|s| {
-            let share = s.global.len() / self.processors().len() + 1;
+            let share = s.global.len() / self.processors.limit() as usize + 1;
             let room = ring::SIZE.saturating_sub(p.ring.len()).min(ring::SIZE / 2) as usize;
             let count = share.min(room + 1).min(most).min(s.global.len());
             let mut taken = s.global.drain(..count);
             let first = taken.next();
             taken.for_each(|record| p.put_in_room(record));
-            self.counts.global.store(s.global.len(), Ordering::Relaxed);
+            self.global_changed(s);
             first
         })
     }
@@ -384,7 +379,7 @@ impl Sched {
 
     /// Are all processors idle?
     fn all_idle(&self) -> bool {
-        self.locked(|s| s.idle_processors.len() == self.processors().len())
+        self.locked(|s| s.all_idle())
     }
 
     /// How often an idle processor was taken so far; and whether sysmon may sleep
@@ -393,8 +388,7 @@ impl Sched {
     /// for each.
     fn sysmon_may_sleep(&self, before: u64) -> (u64, bool) {
         self.locked(|s| {
-            let idle = s.idle_processors.len() == self.processors().len();
-            s.sysmon_sleeps = idle && s.taken == before;
+            s.sysmon_sleeps = s.all_idle() && s.taken == before;
             (s.taken, s.sysmon_sleeps)
         })
     }
@@ -428,6 +422,10 @@ impl Sched {
                 return take().ok_or(refused);
             }
         }
+    }
+
+    fn global_changed(&self, s: &Shared) {
+        self.counts.global.store(s.global.len(), Ordering::Relaxed);
     }
 
     fn fifo_changed(&self, s: &Shared) {
@@ -472,8 +470,13 @@ impl<T> List for VecDeque<T> {
 }
 
 impl Shared {
-    /// Passes a processor on: to the first of the FIFO, else to the idle ones.
+    /// Passes a processor on: to the first of the FIFO, else to the idle ones; to
+    /// nobody if there are too many.
     pub(crate) fn give(&mut self, p: &'static Processor, idle: &IdleWord) -> Nudge {
+        if SCHED.is_surplus(p) {
+            self.retire(p);
+            return Nudge::Nobody;
+        }
         match self.next_in_fifo() {
             Some(w) => w.assign(p),
             None => {
@@ -554,7 +557,7 @@ impl Shared {
 
     /// An idle worker that may take tasks from the run queues is listed.
     pub(crate) fn list_idle(&mut self, w: &'static Worker) {
-        if !w.exclusive && !w.listed.replace(true) {
+        if !w.exclusive.get() && !w.listed.replace(true) {
             self.idle_workers.push(w);
         }
     }
@@ -572,10 +575,11 @@ impl Shared {
         found
     }
 
-    /// Is the last of the list idle? Forgets those that are not any more.
+    /// Is the last of the list idle? Forgets those that are not any more, and those
+    /// that were locked since and cannot run what anybody may.
     pub(crate) fn has_idle_worker(&mut self) -> bool {
         while let Some(w) = self.idle_workers.last() {
-            if w.status.load(Ordering::Relaxed) == worker::IDLE {
+            if w.status.load(Ordering::Relaxed) == worker::IDLE && !w.exclusive.get() {
                 return true;
             }
             w.listed.set(false);

@@ -28,6 +28,7 @@
 
 use super::park::{self, Unwinding};
 use super::processor::Processor;
+use super::processors::MOST;
 use super::worker::{self, After, Worker};
 use super::{SCHED, blocking, find, signal};
 use crate::sys::clock;
@@ -56,7 +57,7 @@ impl Watch {
     /// All that it will ever need.
     pub(super) fn new() -> Watch {
         let nothing = Seen { worker: u32::MAX, turns: 0, since: 0, computed: 0 };
-        Watch(vec![nothing; SCHED.processors().len()].into())
+        Watch(vec![nothing; MOST].into())
     }
 
     /// Looks for tasks that have had their slice, and for threads that stand still.

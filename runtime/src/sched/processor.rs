@@ -5,6 +5,7 @@
 //! processor's `call` word (Release, Acquire). The fields that are cells belong to the holder.
 
 use super::call::CallWord;
+use super::processors::MOST;
 use super::ring::Ring;
 use super::worker::Worker;
 use super::{SCHED, ring};
@@ -42,16 +43,18 @@ pub(crate) struct Processor {
     next_id: Cell<u64>,
     end_id: Cell<u64>,
     rng: Cell<u32>,
-    /// The tick of each processor when its next slot was last looked at.
-    pub(crate) seen_ticks: Box<[Cell<u64>]>,
+    /// Nobody's, and empty (S2); under the scheduler's lock.
+    pub(crate) retired: Cell<bool>,
+    /// The lower half of each processor's tick when its next slot was last looked at.
+    pub(crate) seen_ticks: [Cell<u32>; MOST],
 }
 
 // SAFETY: the cells and the local pool belong to the holder (S1); the rest is atomic.
 unsafe impl Sync for Processor {}
 
 impl Processor {
-    /// Processor `id` of `count`.
-    pub(crate) fn new(id: u32, count: u32) -> Processor {
+    /// One that is retired.
+    pub(crate) fn new(id: u32) -> Processor {
         Processor {
             id,
             ring: Ring::new(),
@@ -65,7 +68,8 @@ impl Processor {
             next_id: Cell::new(0),
             end_id: Cell::new(0),
             rng: Cell::new(0x9E37_79B9 ^ (id + 1)),
-            seen_ticks: (0..count).map(|_| Cell::new(u64::MAX)).collect(),
+            retired: Cell::new(true),
+            seen_ticks: [const { Cell::new(u32::MAX) }; MOST],
         }
     }
 
@@ -209,6 +213,12 @@ impl Processor {
             free.truncate(KEEP);
         }
         free.push(record);
+    }
+
+    /// Holder: gives all unused records away.
+    pub(crate) fn give_records(&self, to: &mut Vec<&'static Record>) {
+        // SAFETY: as in take_record().
+        to.append(unsafe { &mut *self.free.get() });
     }
 
     /// Holder: a task number.

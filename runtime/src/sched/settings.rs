@@ -2,13 +2,11 @@
 
 use super::config::{Config, StartError};
 use super::debug;
+use super::processors::MOST as MOST_PROCESSORS;
 use crate::stack::class::{Class, USUAL};
 use crate::sys::mem;
 use std::ffi::OsString;
 use std::time::Duration;
-
-/// More processors than any machine has.
-pub(super) const MOST_PROCESSORS: usize = 4096;
 
 /// How long a task may keep a processor that others want, unless somebody says
 /// otherwise. Go: `forcePreemptNS`.
@@ -21,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) slice: u64,
     /// Are tasks suspended that do not give way?
     pub(crate) preempt: bool,
+    /// CPUs that this process may use.
+    pub(crate) cpus: u32,
     pub(crate) migrating: bool,
     /// Of tasks that ask for nothing.
     pub(crate) stack: Class,
@@ -56,13 +56,14 @@ impl Settings {
             // What is no text becomes one that nothing below takes.
             env(name).filter(|value| !value.is_empty()).map(|v| v.to_string_lossy().into_owned())
         };
+        let cpus = all_cpus();
         let maxprocs = match config.maxprocs {
             Some(n) => processors(n, n.to_string(), "Config::maxprocs")?,
             None => match env("GOPARK_MAXPROCS") {
                 Some(text) => {
                     processors(text.trim().parse().unwrap_or(0), text, "GOPARK_MAXPROCS")?
                 }
-                None => all_cpus(),
+                None => cpus,
             },
         };
         let slice = match config.slice {
@@ -84,6 +85,7 @@ impl Settings {
             maxprocs,
             slice,
             preempt: true,
+            cpus,
             migrating: config.migrating,
             stack: user.or(program).unwrap_or(USUAL),
             least_stack: user,

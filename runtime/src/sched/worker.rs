@@ -73,8 +73,13 @@ pub(crate) struct Worker {
     pub(crate) id: u32,
     /// Kernel id of its thread; 0 until that runs, `thread::ENDED` afterwards.
     pub(crate) tid: AtomicU32,
-    /// Runs one task of its own and never takes tasks from the run queues.
-    pub(crate) exclusive: bool,
+    /// Was made for one task.
+    pub(crate) own: Cell<bool>,
+    /// Tasks that have locked it (`lock_thread.rs`).
+    pub(crate) locks: Cell<u32>,
+    /// `own`, or locked: runs what is bound to it and takes nothing from the run
+    /// queues. Changes under the scheduler's lock.
+    pub(crate) exclusive: Cell<bool>,
     pub(crate) status: AtomicU32,
     /// 0: nothing; n + 1: processor n is yours; `ASLEEP`.
     handoff: AtomicU32,
@@ -147,7 +152,9 @@ impl Worker {
         Worker {
             id,
             tid: AtomicU32::new(0),
-            exclusive,
+            own: Cell::new(exclusive),
+            locks: Cell::new(0),
+            exclusive: Cell::new(exclusive),
             status: AtomicU32::new(status),
             handoff: AtomicU32::new(0),
             inbox: Inbox::new(),
@@ -318,7 +325,7 @@ impl Worker {
             arch::prepare(stack.first_frame(), task::entry::main)
         };
         task.sp.store(sp, Ordering::Relaxed);
-        if !SCHED.migrating() || self.exclusive {
+        if !SCHED.migrating() || self.exclusive.get() {
             // ORDERING: Release; pairs with the Acquire in ready(): whoever sees
             // the worker sees a finished first start.
             task.worker.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
@@ -447,7 +454,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
             if worker.holding().is_none() && !blocking::regain(worker) {
                 break;
             }
-            if worker.exclusive && worker.bound_alive.get() == 0 {
+            if worker.exclusive.get() && worker.bound_alive.get() == 0 {
                 find::resign(worker);
                 worker.slices.unmake();
                 // The destructors of thread-locals that follow are an ordinary

@@ -60,7 +60,7 @@ pub fn usage() -> Usage {
     for class in Class::all() {
         let pool = POOLS[class.index()].counts();
         let (mut stacks_here, mut permits_here) = (0, 0);
-        for p in SCHED.processors() {
+        for p in SCHED.all_processors() {
             let (stacks, permits) = p.stacks.counts(class);
             stacks_here += stacks;
             permits_here += permits;
@@ -72,7 +72,7 @@ pub fn usage() -> Usage {
         slots += pool.slots;
         unused.extend(pool.fresh.iter().map(|f| (f.start(), f.left() * arena::stride(class))));
     }
-    let locals = SCHED.processors().iter().map(|p| &p.stacks);
+    let locals = SCHED.all_processors().map(|p| &p.stacks);
     let (growths, segments) = locals
         .map(Local::growths)
         .fold(THREADS.read(), |sum, more| (sum.0 + more.0, sum.1.wrapping_add(more.1)));

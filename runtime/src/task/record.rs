@@ -17,6 +17,7 @@
 //! | `id` … `home` | the spawner, before `birth` | observers, checked by the stamp or the life (**R3**) |
 //! | `scope` | the task itself, entering and leaving scopes | the task |
 //! | `extra` | the spawner; taken at the end under the registry's lock | observers under that lock; the task |
+//! | `tid` | an adopted thread, when it is adopted; of a task, itself | observers |
 //! | `reason`, `site`, `since`, `until` | the task, before it parks; `site` before a blocking call, too | observers, checked by the stamp (**R3**) |
 //!
 //! **R3**: what observers read are atomics, read between two equal stamps of
@@ -129,7 +130,7 @@ pub(crate) struct Record {
     until: AtomicU64,
 
     pub(crate) join: JoinWord,
-    /// Kernel id of an adopted thread.
+    /// Kernel id of an adopted thread; of a task, see [`Record::thread_locks`].
     pub(crate) tid: AtomicU32,
     pub(crate) waiter: Cell<Option<TaskRef>>,
     /// The scope that the task was born in, which counts it.
@@ -234,6 +235,7 @@ impl Record {
         self.join.reset();
         self.no_park.set(0);
         self.reaps.set(0);
+        self.tid.store(0, Ordering::Relaxed);
         self.id.store(b.id, Ordering::Relaxed);
         self.parent.store(parent, Ordering::Relaxed);
         self.created_at.store(ptr::from_ref(b.created_at).cast_mut(), Ordering::Relaxed);
@@ -246,6 +248,16 @@ impl Record {
             // ORDERING: Release; pairs with the Acquire in clone_extra().
             self.extra.store(Box::into_raw(extra), Ordering::Release);
         }
+    }
+
+    /// How often the task has locked its thread; not of an adopted thread.
+    pub(crate) fn thread_locks(&self) -> u32 {
+        self.tid.load(Ordering::Relaxed)
+    }
+
+    /// The task itself.
+    pub(crate) fn set_thread_locks(&self, count: u32) {
+        self.tid.store(count, Ordering::Relaxed);
     }
 
     /// Writes why, where and since when the task is about to park.

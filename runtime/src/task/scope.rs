@@ -7,7 +7,8 @@
 //! counting must not make processors share a cache line. So each processor has
 //! a shard of its own with two counters, born and died; only the holder of the
 //! processor writes it, so the counters need no atomic read-modify-write. All
-//! other threads share one more shard.
+//! other threads share one more shard, and so do processors that were made after the
+//! scope and are more than there are CPUs.
 //!
 //! - **C1** A birth is counted before the task can run, a death after its
 //!   function has ended. `live` sums the deaths first and the births after:
@@ -65,7 +66,8 @@ fn bump(counter: &AtomicU64) {
 pub(crate) struct ScopeInner {
     id: AtomicU64,
     name: Mutex<String>,
-    /// One per processor, then one for all other threads.
+    /// One per processor as far as was [expected](sched::processors::expected), then
+    /// one for all others.
     shards: Box<[Shard]>,
     handles: AtomicUsize,
     /// In the list of retired scopes; under its lock.
@@ -123,7 +125,7 @@ impl ScopeInner {
         let scope: &'static ScopeInner = Box::leak(Box::new(ScopeInner {
             id: AtomicU64::new(id),
             name: Mutex::new(name),
-            shards: (0..=sched::maxprocs()).map(|_| Shard::default()).collect(),
+            shards: (0..=sched::processors::expected()).map(|_| Shard::default()).collect(),
             handles: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             watched: AtomicU32::new(0),
@@ -191,13 +193,19 @@ impl ScopeInner {
         self.reaping.load(Ordering::Relaxed) != 0
     }
 
+    /// Number of the shard that is shared.
+    #[inline]
+    fn others(&self) -> u32 {
+        self.shards.len() as u32 - 1
+    }
+
     /// Counts a birth on the processor `shard`, which the caller holds.
     #[inline]
     pub(crate) fn count_birth(&self, shard: Option<u32>) {
         match shard {
-            Some(n) => bump(&self.shards[n as usize].born),
+            Some(n) if n < self.others() => bump(&self.shards[n as usize].born),
             // ORDERING: Release; pairs with the Acquire in live().
-            None => drop(self.shards[self.shards.len() - 1].born.fetch_add(1, Ordering::Release)),
+            _ => drop(self.shards[self.others() as usize].born.fetch_add(1, Ordering::Release)),
         }
     }
 
@@ -205,9 +213,9 @@ impl ScopeInner {
     #[inline]
     pub(crate) fn count_death(&self, shard: Option<u32>) {
         match shard {
-            Some(n) => bump(&self.shards[n as usize].died),
+            Some(n) if n < self.others() => bump(&self.shards[n as usize].died),
             // ORDERING: Release; pairs with the Acquire in live().
-            None => drop(self.shards[self.shards.len() - 1].died.fetch_add(1, Ordering::Release)),
+            _ => drop(self.shards[self.others() as usize].died.fetch_add(1, Ordering::Release)),
         }
     }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 #[expect(unsafe_code, reason = "the promise of migrating mode")]
-fn start(maxprocs: usize) {
+pub(super) fn start(maxprocs: usize) {
     // SAFETY: no frame of these tests touches a thread-local on both sides of a
     // park, as said above.
     unsafe { Config::new().maxprocs(maxprocs).migrating() }.start().unwrap();
@@ -23,13 +23,13 @@ fn start(maxprocs: usize) {
 }
 
 /// Tasks that keep all processors busy and change places.
-struct Traffic {
+pub(super) struct Traffic {
     over: Arc<AtomicBool>,
     tasks: Vec<gopark::JoinHandle<()>>,
 }
 
 impl Traffic {
-    fn new() -> Traffic {
+    pub(super) fn new() -> Traffic {
         let over = Arc::new(AtomicBool::new(false));
         let tasks = (0..8)
             .map(|_| {
@@ -45,7 +45,7 @@ impl Traffic {
         Traffic { over, tasks }
     }
 
-    fn stop(self) {
+    pub(super) fn stop(self) {
         self.over.store(true, Ordering::SeqCst);
         self.tasks.into_iter().for_each(|task| task.join().unwrap());
     }
