@@ -132,19 +132,26 @@ fn in_migrating_mode_it_stays_until_it_is_unlocked() {
     alone(here!(), &[], || {
         migrating::start(2);
         let traffic = Traffic::new();
-        let task = gopark::go(|| {
+        // Who is woken by a thread that has no processor is anybody's.
+        let (tx, rx) = chan::rendezvous();
+        let waker = std::thread::spawn(move || while tx.send(()).is_ok() {});
+        let task = gopark::go(move || {
             let outer = lock_os_thread();
             let at = thread_id();
             parks(at);
             drop(lock_os_thread());
             parks(at);
             drop(outer);
-            until("it goes elsewhere", || thread_id() != at);
+            until("it goes elsewhere", || {
+                rx.recv().unwrap();
+                thread_id() != at
+            });
             // And once more, where it is now.
             let _again = lock_os_thread();
             parks(thread_id());
         });
         task.join().unwrap();
+        waker.join().unwrap();
         traffic.stop();
     });
 }
