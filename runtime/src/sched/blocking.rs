@@ -1,4 +1,5 @@
-//! Blocking calls that the program declares: [`blocking`].
+//! Blocking calls: those that the program declares, with [`blocking`], and those
+//! that the signal finds.
 //!
 //! A worker whose task blocks in the kernel runs no Rust code, so its processor
 //! should serve others meanwhile. But most calls are short, and passing a
@@ -47,6 +48,17 @@
 //! or b3 before m2, and m3 sees b2. While it knows of a call, it looks every
 //! millisecond. The worker itself either gets its own processor back, or is in
 //! the FIFO (b5).
+//!
+//! # Undeclared calls
+//! The signal (`signal.rs`) that finds a task in a system call *detaches* it: the task
+//! becomes `syscall` and the worker's processor is passed on at once, as nobody
+//! can say whether the call is short; it has lasted for a millisecond at least
+//! (sysmon), or for a slice. The task does not know that it has no processor any more.
+//! It gets another at its next safepoint ([`reattach`]); at the end of its next park,
+//! like any task; before it ends; or, if it computes on without one of those, by the
+//! signal that its computing time triggers, which suspends it until there is one
+//! ([`suspend_detached`]). Until then it is like a task in a declared call to
+//! everything below.
 //!
 //! # What may be called inside
 //! Everything. A worker in a call is treated like a thread without processor:

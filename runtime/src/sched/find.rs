@@ -26,9 +26,10 @@
 //! it over at its next switch, however often its tasks have switched since, and
 //! queues itself if it has ready tasks left; at once, if its task leaves because it
 //! has had a slice for itself. Tasks that any worker may run are
-//! served by every holder in turn (3); only an exclusive worker serves none, so
-//! when one hands over while such tasks wait, the run queues enter the FIFO as
-//! one more member, standing for a spare worker.
+//! served by every holder in turn (3), but not by an exclusive worker, nor by one
+//! whose task is suspended (`signal.rs`). So when one of those hands over while such
+//! tasks wait, the run queues enter the FIFO as one more member, standing for a
+//! spare worker.
 
 use super::processor::Processor;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};

@@ -1,12 +1,13 @@
 //! Who has run for a whole slice gives way, at a place where it agrees to.
 //!
-//! sysmon looks at every processor about once in a slice. A task that it has seen
-//! run there for [`SLICE`], because nothing else was started, gets a mark
-//! ([`flag::PREEMPT`]). The task sees the mark at its next *safepoint*: the
-//! beginning of every call that could park, and of those beside them that never
-//! do ([`arrive`](task::arrive), [`pass`](task::pass)), before any lock is taken
-//! there; [`safepoint`](crate::safepoint) is nothing but that. A call that could
-//! park reads the flags for the reaper anyway.
+//! A task that has run for a whole slice, because nothing else was started on its
+//! processor, gets a mark ([`flag::PREEMPT`]): from its worker's timer (`signal.rs`),
+//! or where there is none from sysmon. The task sees the mark at its next
+//! *safepoint*: the beginning of every call that could park, and of those beside
+//! them that never do ([`arrive`](task::arrive), [`pass`](task::pass)), before any
+//! lock is taken there; [`safepoint`](crate::safepoint) is nothing but that. A call
+//! that could park reads the flags for the reaper anyway. A task that comes to no
+//! safepoint is suspended by the signal that follows.
 //!
 //! The marked task then looks whether anybody waits for its processor or its
 //! worker. If so it goes behind them; else it goes on, and hears of the next look.

@@ -91,7 +91,7 @@ pub(crate) mod flag {
     pub(crate) const HARNESS: u32 = 1 << 5;
     /// Its thread had a panic count when it parked, or tried to.
     pub(crate) const UNWINDING: u32 = 1 << 6;
-    /// Has had its slice: gives way at its next safepoint (`task/safepoint.rs`).
+    /// Has had its slice: gives way at its next safepoint (`sched/preempt.rs`).
     pub(crate) const PREEMPT: u32 = 1 << 7;
     /// All of them; the number of the life stands above.
     pub(super) const BITS: u32 = 8;
