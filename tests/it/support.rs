@@ -10,6 +10,12 @@ use std::time::{Duration, Instant};
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Nobody is suspended by the signal: a task keeps its processor until it lets go
+/// of it in a call of the runtime.
+pub(crate) const COOPERATIVE: (&str, &str) = ("GOPARK_DEBUG", "asyncpreemptoff=1");
+/// Besides, there is one processor only. In `no_park` a task keeps that for itself.
+pub(crate) const ONE_COOPERATIVE: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1"), COOPERATIVE];
+
 /// Lets others run until the condition holds.
 #[track_caller]
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {

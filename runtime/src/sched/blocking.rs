@@ -182,12 +182,15 @@ pub(crate) struct Lent {
     site: &'static Location<'static>,
 }
 
-/// b1 to b3. `false`: there is no processor to lend, in a call already.
+/// Numbers no call: of one that begins without a processor.
+const NOTHING: u64 = u64::MAX;
+
+/// b1 to b3. `false`: the task is in a call already that it has declared.
 #[inline]
 fn lend(task: &'static Record, site: &'static Location<'static>) -> bool {
     let _section = Section::new();
     let w = worker::current().expect("a task runs on a worker");
-    let Some(p) = w.holding() else { return false };
+    let Some(p) = w.holding() else { return declare(w, task, site) };
     task.describe_call(Some(site));
     task.state.begin_call();
     let n = p.new_call();
@@ -200,6 +203,18 @@ fn lend(task: &'static Record, site: &'static Location<'static>) -> bool {
         wake_sysmon(p, nap);
     }
     true
+}
+
+/// A call that begins where a task is detached: its processor has gone already.
+#[cold]
+fn declare(w: &'static Worker, task: &'static Record, site: &'static Location<'static>) -> bool {
+    let detached = w.is_detached();
+    if detached {
+        w.slices.stop_counting();
+        task.describe_call(Some(site));
+        w.away.set(Some(Away::Lent(Lent { p: SCHED.processor(0), n: NOTHING, site })));
+    }
+    detached
 }
 
 #[cold]

@@ -1,7 +1,7 @@
 //! The double look: what a leak check decides on.
 
 use crate::child::{alone, here};
-use crate::support::{Gate, parked, until};
+use crate::support::{Gate, ONE_COOPERATIVE, parked, until};
 use gopark::inspect::{Census, WaitReason, mark_harness_thread};
 use gopark::{Builder, JoinHandle, Scope, chan};
 use std::time::Duration;
@@ -72,7 +72,7 @@ fn whatever_happens_in_between_shows() {
 
 #[test]
 fn members_are_told_apart_by_what_they_do() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let (scope, gate) = (Scope::new("kinds"), Gate::new());
         let blocked = held(&scope, &gate);
         let _in = scope.enter();

@@ -1,7 +1,7 @@
 //! All tasks in a few lines.
 
 use crate::child::{alone, here};
-use crate::support::{Gate, parked, until_some};
+use crate::support::{Gate, ONE_COOPERATIVE, parked, until_some};
 use gopark::inspect::{Group, Status, WaitReason, groups};
 use gopark::sync::Mutex;
 use gopark::{JoinHandle, go};
@@ -108,7 +108,7 @@ fn the_age_of_a_group_is_that_of_its_oldest() {
 /// A thread that waits is no task; a task that waits for its turn is.
 #[test]
 fn tasks_that_do_not_wait_are_grouped_by_what_they_do() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    alone(here!(), ONE_COOPERATIVE, || {
         // Adopts this thread.
         let gate = Gate::new();
         let held = gate.clone();

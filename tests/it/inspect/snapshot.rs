@@ -1,7 +1,7 @@
 //! A mixed set of tasks, looked at one by one.
 
 use crate::child::{alone, here};
-use crate::support::{Gate, for_ever, info, parked, spin_until, until};
+use crate::support::{Gate, ONE_COOPERATIVE, for_ever, info, parked, spin_until, until};
 use gopark::inspect::{Kind, Snapshot, Status, TaskInfo, Wait, WaitReason};
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Builder, JoinHandle, Scope, chan};
@@ -144,7 +144,7 @@ fn parents_creators_and_entries() {
 
 #[test]
 fn what_is_not_parked() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let over = Arc::new(AtomicBool::new(false));
         let released = over.clone();
         let (tx, rx) = std::sync::mpsc::channel();

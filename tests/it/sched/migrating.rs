@@ -5,7 +5,7 @@
 //! of a thread on both sides of a park, the kernel answers.
 
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, for_ever, parked, spin_until, thread_id};
+use crate::support::{COOPERATIVE, Gate, Tally, for_ever, parked, spin_until, thread_id};
 use gopark::inspect::WaitReason;
 use gopark::runtime::{Config, is_migrating};
 use gopark::sync::Mutex;
@@ -98,7 +98,7 @@ fn a_started_task_goes_on_on_another_thread() {
 /// wakes it and keeps its processor; the other one goes.
 #[test]
 fn a_task_that_a_hog_wakes_goes_on_elsewhere() {
-    alone(here!(), &[], || {
+    alone(here!(), &[COOPERATIVE], || {
         start(2);
         for _ in 0..100 {
             let (gate, woke) = (Gate::new(), Arc::new(AtomicBool::new(false)));

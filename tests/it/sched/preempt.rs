@@ -1,9 +1,12 @@
 //! A task that neither parks nor yields gives way all the same, in every call of
 //! ours, if somebody waits, and where it may.
+//!
+//! Nobody is suspended by the signal here, which would let others run beside a hog
+//! that does not give way.
 
 use super::ONE;
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, parked, spin_until};
+use crate::support::{COOPERATIVE, Gate, ONE_COOPERATIVE, Tally, parked, spin_until};
 use gopark::inspect::WaitReason;
 use gopark::runtime::Config;
 use gopark::sync::{Mutex, WaitGroup};
@@ -111,6 +114,16 @@ fn lets_a_sibling_run(name: &str, mut call: impl FnMut() + Send + 'static) {
 
 #[test]
 fn every_call_lets_a_sibling_run() {
+    alone(here!(), ONE_COOPERATIVE, || {
+        for (name, call) in calls() {
+            lets_a_sibling_run(name, call);
+        }
+    });
+}
+
+/// It marks a task that has had its slice; sysmon does so above.
+#[test]
+fn so_it_does_where_the_signal_tells() {
     alone(here!(), ONE, || {
         for (name, call) in calls() {
             lets_a_sibling_run(name, call);
@@ -120,7 +133,7 @@ fn every_call_lets_a_sibling_run() {
 
 #[test]
 fn every_call_lets_others_run_in_migrating_mode() {
-    alone(here!(), &[], || {
+    alone(here!(), &[COOPERATIVE], || {
         start_migrating();
         for (name, call) in calls() {
             lets_a_sibling_run(name, call);
@@ -195,17 +208,17 @@ fn whoever_waits_runs(make: fn() -> Builder) {
 
 #[test]
 fn whoever_waits_runs_beside_a_hog() {
-    alone(here!(), ONE, || whoever_waits_runs(Builder::new));
+    alone(here!(), ONE_COOPERATIVE, || whoever_waits_runs(Builder::new));
 }
 
 #[test]
 fn whoever_waits_runs_beside_a_hog_on_its_own_thread() {
-    alone(here!(), ONE, || whoever_waits_runs(|| Builder::new().own_thread()));
+    alone(here!(), ONE_COOPERATIVE, || whoever_waits_runs(|| Builder::new().own_thread()));
 }
 
 #[test]
 fn whoever_waits_runs_beside_a_hog_in_migrating_mode() {
-    alone(here!(), &[], || {
+    alone(here!(), &[COOPERATIVE], || {
         start_migrating();
         whoever_waits_runs(Builder::new);
         whoever_waits_runs(|| Builder::new().own_thread());
@@ -215,7 +228,7 @@ fn whoever_waits_runs_beside_a_hog_in_migrating_mode() {
 /// A slice of the hog is followed by many short ones, not by one.
 #[test]
 fn a_hundred_fresh_tasks_do_not_wait_for_a_hundred_slices() {
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let ran = Tally::new();
         let hog = gopark::go(move || {
             for _ in 0..100 {
@@ -241,7 +254,7 @@ fn a_hundred_fresh_tasks_do_not_wait_for_a_hundred_slices() {
 /// one's turn, however many there are.
 #[test]
 fn fresh_hogs_do_not_starve_a_started_one() {
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let (over, started) = (Over::default(), Tally::new());
         let (end, others) = (over.clone(), started.clone());
         let first = gopark::go(move || {
@@ -286,7 +299,7 @@ fn collatz(until: &Over) -> u64 {
 
 #[test]
 fn a_cooperative_loop_gives_way() {
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let over = Over::default();
         let end = over.clone();
         let hog = gopark::go(move || {
@@ -326,7 +339,7 @@ fn for_long(mut call: impl FnMut()) {
 
 #[test]
 fn in_no_park_it_does_not_give_way() {
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let (tx, rx) = chan::bounded(1);
         let section = move || {
             gopark::no_park(|| {
@@ -350,7 +363,7 @@ fn while_it_unwinds_it_does_not_give_way() {
             for_long(gopark::safepoint);
         }
     }
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let unwinds = || {
             let _slow = Slow;
             std::panic::resume_unwind(Box::new("unwinds"));
@@ -362,7 +375,7 @@ fn while_it_unwinds_it_does_not_give_way() {
 /// They run in the middle of what others do: a `println!` holds a lock of std.
 #[test]
 fn destructors_and_debug_do_not_give_way() {
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let (tx, rx) = chan::bounded(1);
         let (lock, task) = (Mutex::new(0), gopark::go(|| ()));
         tx.send(()).unwrap();
@@ -396,7 +409,7 @@ fn the_reaper_ends_a_loop_at_its_safepoint() {
 
 #[test]
 fn on_a_thread_a_safepoint_does_nothing() {
-    alone(here!(), &[], || {
+    alone(here!(), &[COOPERATIVE], || {
         let thread = std::thread::spawn(|| {
             let tasks = || gopark::inspect::Snapshot::all().tasks.len();
             let before = tasks();

@@ -2,7 +2,7 @@
 
 use super::{ONE, TWO};
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, spin_until, thread_id, until};
+use crate::support::{COOPERATIVE, Gate, Tally, spin_until, thread_id, until};
 use gopark::{Scope, chan};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 /// one in the next slot included.
 #[test]
 fn tasks_that_have_not_started_are_stolen() {
-    alone(here!(), TWO, || {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2"), COOPERATIVE], || {
         for count in [1, 2, 3, 200] {
             let threads = gopark::go(move || {
                 let (ran, threads) = (Tally::new(), Arc::new(Mutex::new(HashSet::new())));
@@ -33,7 +33,7 @@ fn tasks_that_have_not_started_are_stolen() {
 
 #[test]
 fn tasks_of_a_thread_use_all_processors() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "4")], || {
+    alone(here!(), &[("GOPARK_MAXPROCS", "4"), COOPERATIVE], || {
         // Each waits for all others without letting go of its processor.
         let met = Tally::new();
         let tasks: Vec<_> = (0..4)

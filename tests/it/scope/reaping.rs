@@ -2,7 +2,9 @@
 
 use super::go_in;
 use crate::child::{alone, here};
-use crate::support::{Gate, Mark, Tally, for_ever, info, parked, spin_until, thread_id, until};
+use crate::support::{
+    Gate, Mark, ONE_COOPERATIVE, Tally, for_ever, info, parked, spin_until, thread_id, until,
+};
 use gopark::inspect::{Census, Status, WaitReason};
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Builder, JoinError, Scope, chan};
@@ -101,7 +103,7 @@ fn destructors_run_wherever_a_task_is_parked() {
 
 #[test]
 fn a_task_that_has_not_started_never_does() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let scope = Scope::new("unborn");
         let (drops, started) = (Tally::new(), Tally::new());
         let release = Arc::new(AtomicBool::new(false));

@@ -2,7 +2,7 @@
 
 use super::{KIB, MIB, PAGE, all_parked, down, status};
 use crate::child::{alone, here};
-use crate::support::{Gate, info, parked, until};
+use crate::support::{Gate, ONE_COOPERATIVE, info, parked, until};
 use gopark::inspect::{Kind, Snapshot, WaitReason};
 use gopark::stack::{default_limit, grow, scavenge, usage};
 use gopark::{Builder, JoinHandle, Scope, chan, go, num_tasks};
@@ -44,7 +44,7 @@ fn nothing_is_there_before_the_first_task() {
 
 #[test]
 fn a_task_is_counted_by_go_and_owns_a_stack_when_it_has_started() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let gate = Gate::new();
         let held = gate.clone();
         let first = move || {

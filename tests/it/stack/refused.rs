@@ -2,7 +2,7 @@
 
 use super::{KIB, MIB, down};
 use crate::child::{Child, here, inside};
-use crate::support::{Tally, parked, until};
+use crate::support::{ONE_COOPERATIVE, Tally, parked, until};
 use gopark::chan::{self, Sender};
 use gopark::inspect::WaitReason;
 use gopark::stack::usage;
@@ -208,7 +208,7 @@ fn large_stacks_of_ended_tasks_serve_new_ones() {
 /// As many as are counted find a stack when they start, later, all at once.
 #[test]
 fn whoever_was_counted_gets_a_stack() {
-    in_tight_space(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    in_tight_space(here!(), ONE_COOPERATIVE, || {
         let (started, together) = (Tally::new(), Tally::new());
         let (open, gate) = chan::rendezvous::<()>();
         let (begun, gathered) = (started.clone(), together.clone());
