@@ -113,6 +113,10 @@
 //! | that ends with such a lock [forgotten](std::mem::forget) | takes its thread with it, after the last sibling | takes its thread with it |
 //! | inside [`no_park`] | nobody else runs on its thread meanwhile; a park panics | the same |
 //!
+//! A worker thread that is idle for five seconds ends, if no bound task lives on it;
+//! one idle worker stays. There are at most
+//! [`Config::max_threads`](runtime::Config::max_threads) of them.
+//!
 //! # Stacks
 //!
 //! A stack is a reservation of address space that the kernel backs page by page

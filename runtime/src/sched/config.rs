@@ -22,6 +22,7 @@ pub struct Config {
     pub(super) migrating: bool,
     pub(super) stack_limit: Option<usize>,
     pub(super) slice: Option<Duration>,
+    pub(super) max_threads: Option<usize>,
 }
 
 /// Why the runtime did not start.
@@ -52,6 +53,8 @@ pub enum StartError {
         /// Where: the builder's method or the environment variable.
         source: &'static str,
     },
+    /// The most worker threads that there may be are none.
+    MaxThreads,
     /// The environment variable `GOPARK_DEBUG` has something that it cannot have.
     Debug {
         /// The part between two commas.
@@ -81,6 +84,9 @@ impl fmt::Display for StartError {
                 "{source} is {value:?}, but a slice is between 1ms and 1s, such as 1500us, 10ms \
                  or 1s"
             ),
+            StartError::MaxThreads => {
+                f.write_str("Config::max_threads is 0, but the runtime needs a thread")
+            }
             StartError::Debug { setting } => {
                 write!(f, "GOPARK_DEBUG has {setting:?}, which is none of\n{}", debug::List)
             }
@@ -139,6 +145,25 @@ impl Config {
     /// ```
     pub fn slice(mut self, slice: Duration) -> Config {
         self.slice = Some(slice);
+        self
+    }
+
+    /// How many worker threads there may be at the same time; default 10 000. Go:
+    /// `debug.SetMaxThreads`.
+    ///
+    /// Each processor that is in use takes one, and so does each task that blocks its
+    /// thread, is suspended, or has a [thread of its own](crate::Builder::own_thread);
+    /// one more is ready for the next of them. When one more would be needed the
+    /// process ends with a message, as in Go, except that `Builder::go` returns
+    /// an error for a thread of its own. Workers that are idle for five seconds end,
+    /// but for one, and but for those that [bound](crate#bound-tasks) tasks live on.
+    ///
+    /// ```
+    /// gopark::runtime::Config::new().max_threads(100).start()?;
+    /// # Ok::<(), gopark::runtime::StartError>(())
+    /// ```
+    pub fn max_threads(mut self, n: usize) -> Config {
+        self.max_threads = Some(n);
         self
     }
 

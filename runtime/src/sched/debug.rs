@@ -4,6 +4,7 @@ use super::config::StartError;
 use super::settings::Settings;
 use std::fmt;
 use std::io::{self, Write};
+use std::time::Duration;
 
 struct Setting {
     name: &'static str,
@@ -14,7 +15,7 @@ struct Setting {
     set: fn(&mut Settings, u32),
 }
 
-const SETTINGS: [Setting; 3] = [
+const SETTINGS: [Setting; 4] = [
     Setting {
         name: "asyncpreemptoff",
         most: 1,
@@ -26,6 +27,14 @@ const SETTINGS: [Setting; 3] = [
         most: 1,
         meaning: "0: guards of stacks are made by mprotect, as on Linux before 6.13; default 1",
         set: |settings, n| settings.guard_pages = n == 1,
+    },
+    Setting {
+        name: "idleworkers",
+        most: 3_600_000,
+        meaning: "N: a worker thread that is idle for N milliseconds ends; 0: never; default 5000",
+        set: |settings, n| {
+            settings.patience = (n != 0).then(|| Duration::from_millis(n.into()));
+        },
     },
     Setting {
         name: "shrinkstackoff",

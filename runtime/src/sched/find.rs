@@ -245,7 +245,8 @@ fn used_up(w: &Worker) -> bool {
 }
 
 /// Is there a task that could run on this worker, or in its place, if the running
-/// one left, or a processor too many? Without a processor, in a blocking call, there is nothing to give.
+/// one left, or is its processor too many? Without a processor, in a blocking call,
+/// there is nothing to give.
 pub(crate) fn somebody_waits(w: &Worker) -> bool {
     let _section = Section::new();
     let Some(p) = w.holding() else { return false };
@@ -259,7 +260,7 @@ pub(crate) fn somebody_waits(w: &Worker) -> bool {
 /// Does anybody wait for the processor whom its holder does not serve while its
 /// task runs on?
 pub(super) fn others_wait(p: &Processor) -> bool {
-    SCHED.has_waiters() || p.has_work() || SCHED.global_len() != 0 || SCHED.is_surplus(p)
+    SCHED.is_surplus(p) || SCHED.has_waiters() || p.has_work() || SCHED.global_len() != 0
 }
 
 /// Passes the processor to the first of those, and puts the worker behind them.
@@ -267,8 +268,7 @@ pub(super) fn others_wait(p: &Processor) -> bool {
 pub(super) fn pass_to_others(w: &'static Worker, leaves: impl FnOnce()) -> Option<Nudge> {
     let p = w.processor();
     if SCHED.is_surplus(p) {
-        leaves();
-        return Some(leave_surplus(w, p));
+        return Some(give_up(w, p, leaves));
     }
     if !SCHED.has_waiters() && SCHED.idle.any() {
         wake_one();
@@ -288,19 +288,22 @@ pub(super) fn pass_to_others(w: &'static Worker, leaves: impl FnOnce()) -> Optio
     })
 }
 
-/// Gives a processor up that is too much, in the middle of a task.
-fn leave_surplus(w: &'static Worker, p: &'static Processor) -> Nudge {
+/// Gives up a processor that is too many. The worker gets one that is idle, or waits
+/// for one.
+#[cold]
+fn give_up(w: &'static Worker, p: &'static Processor, leaves: impl FnOnce()) -> Nudge {
     let (given, nudge) = SCHED.locked(|s| {
+        leaves();
         w.set_processor(None);
+        // Somebody has it after all if the number has grown meanwhile.
         let given = s.give(p, &SCHED.idle);
         let nudge = match s.take_idle(&SCHED.idle) {
-            Some(other) => w.assign(other),
+            Some(p) => w.assign(p),
             None => s.want(w),
         };
         (given, nudge)
     });
     given.send();
-    // What it had is in the global queue now.
     SCHED.idle.before_last_look();
     if SCHED.has_work() {
         wake_one();

@@ -16,6 +16,7 @@
 //! | `lock_thread.rs` | what a task that locks its thread keeps others from |
 //! | `offload.rs` | the threads that block in a task's place |
 //! | `spare.rs` | why there is a worker when one is needed |
+//! | `threads.rs` | when a worker's thread ends; how many are too many |
 //! | `errands.rs` | who makes threads, and prints |
 //! | `deadlock.rs` | when nobody can go on |
 //! | `sysmon.rs` | what is done beside the workers: slices, retaking processors, trimming |
@@ -66,6 +67,7 @@ pub(crate) mod settings;
 pub(crate) mod signal;
 mod spare;
 pub(crate) mod sysmon;
+mod threads;
 pub(crate) mod worker;
 
 use crate::stack::class::Class;
@@ -112,6 +114,10 @@ pub(crate) struct Shared {
     /// How often an idle processor was taken.
     taken: u64,
     workers: Vec<&'static Worker>,
+    /// Worker threads that there are, or are about to be.
+    threads: usize,
+    /// Workers without a thread (W5).
+    gone: Vec<&'static Worker>,
 }
 
 pub(crate) struct Sched {
@@ -154,6 +160,8 @@ pub(crate) static SCHED: Sched = Sched {
         sysmon_sleeps: false,
         taken: 0,
         workers: Vec::new(),
+        threads: 0,
+        gone: Vec::new(),
     }),
     counts: Counts { global: AtomicUsize::new(0), fifo: AtomicUsize::new(0) },
     idle: IdleWord::new(),
@@ -182,16 +190,18 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
         if settings.preempt {
             signal::install();
         }
-        if let Err(error) = spare::start().and_then(|()| errands::start()) {
+        processors::change(settings.maxprocs);
+    });
+    if first {
+        // Others may have asked for a worker meanwhile: the second thread sees to that.
+        if let Err(error) =
+            spare::start().and_then(|()| errands::start()).and_then(|()| sysmon::start())
+        {
             crate::sys::fatal(format_args!(
                 "cannot start a thread: {error}; lower the number of threads of this process or \
                  raise its limit (ulimit -u)"
             ));
         }
-        processors::change(settings.maxprocs);
-    });
-    if first && let Err(error) = sysmon::start() {
-        crate::sys::fatal(format_args!("cannot start the thread of sysmon: {error}"));
     }
     first
 }
@@ -330,14 +340,15 @@ impl Sched {
         self.next_id.fetch_add(count, Ordering::Relaxed)
     }
 
-    /// Makes a worker; its thread is started by [`Worker::launch`].
-    pub(crate) fn new_worker(&self, exclusive: bool, status: u32) -> &'static Worker {
+    /// Makes a worker; [`new_worker`](Sched::new_worker) does if there is no other.
+    fn make_worker(&self, exclusive: bool) -> &'static Worker {
         let id = self.next_worker.fetch_add(1, Ordering::Relaxed);
-        let worker: &'static Worker = Box::leak(Box::new(Worker::new(id, exclusive, status)));
+        let worker: &'static Worker = Box::leak(Box::new(Worker::new(id, exclusive)));
         // With this one.
         let count = id as usize + 1;
         self.make_room(count, |s| &mut s.workers);
         self.make_room(count, |s| &mut s.idle_workers);
+        self.make_room(count, |s| &mut s.gone);
         // One more for `Anyone`.
         self.make_room(count + 1, |s| &mut s.fifo);
         self.locked(|s| s.workers.push(worker));

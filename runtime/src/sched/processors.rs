@@ -14,7 +14,7 @@
 //! # Fewer
 //! Nobody is stopped. Who holds a surplus processor sees it when he next looks for a
 //! task ([`find`](super::find)) and gives it up; a task that has had a slice gives
-//! way for that. Lent ones are given up when the call ends or sysmon takes them.
+//! way for that, or is suspended. Lent ones are given up when the call ends or sysmon takes them.
 //! Idle ones are retired by `set_maxprocs` itself. All of them end in
 //! [`Shared::retire`], under the scheduler's lock: what the processor has, tasks,
 //! records and stacks, goes to where all others find it.
@@ -138,8 +138,8 @@ pub fn maxprocs() -> usize {
 /// Unlike in Go the world is not stopped. [`maxprocs`] returns the new number at
 /// once, and more tasks run as soon as there are threads for them. With a smaller
 /// number, a task that runs on a processor which is too much goes on until it
-/// parks, or [gives way](crate#giving-way) when its slice is over; then the processor
-/// is gone, and what waited there waits with the others. The caller, if it is
+/// parks, or until its slice is over and it [gives way](crate#giving-way) or is
+/// suspended; then the processor is gone, and what waited there waits with the others. The caller, if it is
 /// a task, gives way before this returns, unless it is in
 /// [`no_park`](crate::no_park). No thread ends because of this, no task is lost, and
 /// bound tasks stay on their threads.

@@ -12,15 +12,24 @@ use std::time::Duration;
 /// otherwise. Go: `forcePreemptNS`.
 pub(crate) const SLICE: u64 = 10_000_000;
 
+/// Go: the default of `debug.SetMaxThreads`.
+const MAX_THREADS: usize = 10_000;
+/// Some bursts of work come again and again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) maxprocs: u32,
+    /// CPUs that this process may use.
+    pub(crate) cpus: u32,
     /// In nanoseconds.
     pub(crate) slice: u64,
     /// Are tasks suspended that do not give way?
     pub(crate) preempt: bool,
-    /// CPUs that this process may use.
-    pub(crate) cpus: u32,
+    /// The most worker threads at the same time.
+    pub(crate) max_threads: usize,
+    /// How long an idle worker stays; `None` for ever.
+    pub(crate) patience: Option<Duration>,
     pub(crate) migrating: bool,
     /// Of tasks that ask for nothing.
     pub(crate) stack: Class,
@@ -83,9 +92,11 @@ impl Settings {
         };
         let mut settings = Settings {
             maxprocs,
+            cpus,
             slice,
             preempt: true,
-            cpus,
+            max_threads: threads(config.max_threads)?,
+            patience: Some(PATIENCE),
             migrating: config.migrating,
             stack: user.or(program).unwrap_or(USUAL),
             least_stack: user,
@@ -116,6 +127,13 @@ fn processors(n: usize, value: String, source: &'static str) -> Result<u32, Star
         Ok(n as u32)
     } else {
         Err(StartError::MaxProcs { value, source })
+    }
+}
+
+fn threads(n: Option<usize>) -> Result<usize, StartError> {
+    match n {
+        Some(0) => Err(StartError::MaxThreads),
+        n => Ok(n.unwrap_or(MAX_THREADS)),
     }
 }
 
@@ -316,6 +334,21 @@ mod tests {
     }
 
     #[test]
+    fn threads_and_how_long_they_stay() {
+        let settings = read(Config::new(), &[]).unwrap();
+        assert_eq!((settings.max_threads, settings.patience), (10_000, Some(PATIENCE)));
+        assert_eq!(read(Config::new().max_threads(7), &[]).unwrap().max_threads, 7);
+        let error = read(Config::new().max_threads(0), &[]).unwrap_err();
+        let text = "Config::max_threads is 0, but the runtime needs a thread";
+        assert_eq!(error.to_string(), text);
+        for (list, stays) in [("0", None), ("1", Some(1)), ("3600000", Some(3_600_000))] {
+            let settings = with("GOPARK_DEBUG", format!("idleworkers={list}")).unwrap();
+            assert_eq!(settings.patience, stays.map(Duration::from_millis));
+        }
+        with("GOPARK_DEBUG", "idleworkers=3600001").unwrap_err();
+    }
+
+    #[test]
     fn preemption_can_be_off() {
         assert!(!with("GOPARK_DEBUG", "asyncpreemptoff=1").unwrap().preempt);
         assert!(with("GOPARK_DEBUG", "asyncpreemptoff=0").unwrap().preempt);
@@ -398,6 +431,8 @@ mod tests {
                  only; default 0\
                  \n  guardpages=0|1       0: guards of stacks are made by mprotect, as on Linux before \
                  6.13; default 1\
+                 \n  idleworkers=N        N: a worker thread that is idle for N milliseconds ends; \
+                 0: never; default 5000\
                  \n  shrinkstackoff=0|1   1: stacks of parked tasks keep the memory they do not need; \
                  default 0\
                  \n  help                 prints this list",

@@ -12,7 +12,7 @@
 //! it sees what was submitted before; who submits later finds a worker (`idle.rs`).
 
 use super::errands::{self, Errand};
-use super::worker::{IDLE, Worker};
+use super::worker::Worker;
 use super::{SCHED, find};
 use std::io;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// Makes the first one.
 pub(super) fn start() -> io::Result<()> {
-    launch(SCHED.new_worker(false, IDLE))
+    launch(SCHED.new_worker(false))
 }
 
 /// There is none any more.
@@ -44,7 +44,7 @@ impl Maker {
     /// Makes one if there is none. When to try again, if the system refuses.
     pub(super) fn make(&mut self) -> Option<Duration> {
         if SCHED.locked(|s| !s.has_idle_worker()) {
-            let worker = self.refused.take().unwrap_or_else(|| SCHED.new_worker(false, IDLE));
+            let worker = self.refused.take().unwrap_or_else(|| SCHED.new_worker(false));
             if launch(worker).is_err() {
                 self.refused = Some(worker);
             }

@@ -20,7 +20,8 @@
 //!   is `IDLE` or `WANTS`, to whoever assigns it a processor, under the lock.
 //! - **W2** `status` changes under the scheduler's lock. Whoever changes it to
 //!   `HOLDS` from outside also stores the processor to `handoff`.
-//! - **W3** Workers are never freed; those that end leave their memory behind.
+//! - **W3** Workers are never freed; one whose thread has ended is used again for
+//!   another (`threads.rs`).
 //! - **W4** A task that is bound to a worker is in that worker's queues, or
 //!   running on it, or parked.
 
@@ -33,7 +34,7 @@ use crate::arch;
 use crate::stack::Place;
 use crate::sys::section::Section;
 use crate::sys::signal::AlternateStack;
-use crate::sys::{futex, thread};
+use crate::sys::{clock, futex, thread};
 use crate::task::TaskRef;
 use crate::task::join::Done;
 use crate::task::record::Record;
@@ -43,10 +44,13 @@ use core::cell::Cell;
 use core::ptr;
 use std::io;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 pub(crate) const HOLDS: u32 = 0;
 pub(crate) const IDLE: u32 = 1;
 pub(crate) const WANTS: u32 = 2;
+/// Has no thread any more.
+pub(crate) const GONE: u32 = 3;
 
 /// `handoff` while the worker sleeps on it.
 const ASLEEP: u32 = u32::MAX;
@@ -148,14 +152,14 @@ pub(crate) fn current_task() -> Option<&'static Record> {
 }
 
 impl Worker {
-    pub(crate) fn new(id: u32, exclusive: bool, status: u32) -> Worker {
+    pub(crate) fn new(id: u32, exclusive: bool) -> Worker {
         Worker {
             id,
             tid: AtomicU32::new(0),
             own: Cell::new(exclusive),
             locks: Cell::new(0),
             exclusive: Cell::new(exclusive),
-            status: AtomicU32::new(status),
+            status: AtomicU32::new(IDLE),
             handoff: AtomicU32::new(0),
             inbox: Inbox::new(),
             listed: Cell::new(false),
@@ -176,6 +180,21 @@ impl Worker {
             bound_alive: Cell::new(0),
             wanted_since: Cell::new(0),
         }
+    }
+
+    /// Another thread takes the place of the one that has ended. Under the scheduler's
+    /// lock; the record is the caller's (W5), and like new but for its number, its
+    /// place in the list, and counts that never go back.
+    pub(crate) fn begin_again(&self, exclusive: bool) {
+        debug_assert!(!self.has_bound_work() && self.holding().is_none());
+        debug_assert!(self.bound_alive.get() == 0 && self.unwinding.get() == 0);
+        self.own.set(exclusive);
+        self.locks.set(0);
+        self.exclusive.set(exclusive);
+        self.spinning.set(false);
+        self.handoff.store(0, Ordering::Relaxed);
+        self.tid.store(0, Ordering::Relaxed);
+        self.status.store(IDLE, Ordering::Relaxed);
     }
 
     /// Starts the thread.
@@ -264,6 +283,27 @@ impl Worker {
 
     /// Waits until somebody assigns a processor.
     pub(crate) fn await_processor(&self) {
+        let assigned = self.await_for(None);
+        debug_assert!(assigned, "without a limit");
+    }
+
+    /// The same, for a worker without a task. `false`: its thread is to end.
+    fn await_or_end(&'static self) -> bool {
+        let patience = SCHED.patience(self);
+        if self.await_for(patience) {
+            return true;
+        }
+        if SCHED.dismiss(self) {
+            return false;
+        }
+        // It is the last idle one, or was given a processor just now.
+        self.await_processor();
+        true
+    }
+
+    /// `false`: nobody has assigned one for so long.
+    fn await_for(&self, patience: Option<Duration>) -> bool {
+        let end = patience.map(clock::after);
         let n = loop {
             // ORDERING: Acquire; pairs with the Release in assign().
             match self.handoff.load(Ordering::Acquire) {
@@ -276,7 +316,14 @@ impl Worker {
                         Ordering::Relaxed,
                     );
                 }
-                ASLEEP => futex::wait(&self.handoff, ASLEEP, None),
+                ASLEEP => {
+                    let left =
+                        end.map(|end| Duration::from_nanos(end.saturating_sub(clock::now())));
+                    if left == Some(Duration::ZERO) {
+                        return false;
+                    }
+                    futex::wait(&self.handoff, ASLEEP, left);
+                }
                 n => break n,
             }
         };
@@ -284,6 +331,7 @@ impl Worker {
         self.handoff.store(0, Ordering::Relaxed);
         self.set_processor(Some(SCHED.processor(n - 1)));
         self.wanted_since.set(0);
+        true
     }
 
     /// Switches from the running task to the scheduler's stack. Returns when
@@ -447,8 +495,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
     arch::set_thread_word(arg.cast());
     arch::enter_section();
     worker.slices.make(arg.cast());
-    loop {
-        worker.await_processor();
+    while worker.await_or_end() {
         while let Some(task) = find::find(worker) {
             worker.execute(task);
             if worker.holding().is_none() && !blocking::regain(worker) {
@@ -456,14 +503,20 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
             }
             if worker.exclusive.get() && worker.bound_alive.get() == 0 {
                 find::resign(worker);
-                worker.slices.unmake();
-                // The destructors of thread-locals that follow are an ordinary
-                // thread's: they may use channels and be adopted for it.
-                arch::set_thread_word(ptr::null_mut());
-                arch::leave_section();
-                worker.tid.store(thread::ENDED, Ordering::Relaxed);
-                return ptr::null_mut();
+                return end(worker);
             }
         }
     }
+    end(worker)
+}
+
+/// The worker has no processor and gets none any more.
+fn end(worker: &'static Worker) -> *mut libc::c_void {
+    worker.slices.unmake();
+    // The destructors of thread-locals that follow are an ordinary thread's: they
+    // may use channels and be adopted for it.
+    arch::set_thread_word(ptr::null_mut());
+    arch::leave_section();
+    SCHED.worker_gone(worker);
+    ptr::null_mut()
 }

@@ -7,7 +7,7 @@ use super::{TaskRef, scope};
 use crate::inspect::WaitReason;
 use crate::sched::deadlock::Run;
 use crate::sched::park::{self, Commit, Park, Wake};
-use crate::sched::worker::{self, IDLE, Worker};
+use crate::sched::worker::{self, Worker};
 use crate::sched::{self, SCHED, find};
 use crate::stack::class::Class;
 use crate::stack::pool;
@@ -123,7 +123,9 @@ impl Builder {
     ///
     /// # Errors
     /// If the system refuses what the task needs: address space for its stack
-    /// ([`OutOfMemory`](io::ErrorKind::OutOfMemory)), or its thread; if the stack
+    /// ([`OutOfMemory`](io::ErrorKind::OutOfMemory)), or its thread; if that would be
+    /// more threads than [`Config::max_threads`](crate::runtime::Config::max_threads)
+    /// allows; if the stack
     /// limit is more than 1 GiB ([`InvalidInput`](io::ErrorKind::InvalidInput)).
     /// Nothing was started then.
     #[track_caller]
@@ -242,8 +244,8 @@ fn take_record() -> (&'static Record, u64) {
 /// A worker for one task.
 fn own_worker() -> io::Result<&'static Worker> {
     sched::start_default();
-    let worker = SCHED.new_worker(true, IDLE);
-    worker.try_launch()?;
+    let worker = SCHED.try_new_worker(true)?;
+    worker.try_launch().inspect_err(|_| SCHED.worker_gone(worker))?;
     Ok(worker)
 }
 

@@ -157,6 +157,26 @@ fn in_migrating_mode_it_stays_until_it_is_unlocked() {
 }
 
 #[test]
+fn in_migrating_mode_it_may_go_when_it_is_unlocked() {
+    alone(here!(), &[], || {
+        migrating::start(2);
+        let task = gopark::go(|| {
+            for _ in 0..3 {
+                let guard = lock_os_thread();
+                let at = thread_id();
+                parks(at);
+                drop(guard);
+                while thread_id() == at {
+                    drop(gopark::go(migrating::hog));
+                    gopark::yield_now();
+                }
+            }
+        });
+        task.join().unwrap();
+    });
+}
+
+#[test]
 fn in_a_blocking_call_it_can_be_locked_and_unlocked() {
     alone(here!(), &[], || {
         migrating::start(2);

@@ -2,8 +2,8 @@
 
 use super::{ONE, TWO, Turns, migrating};
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, parked, spin_until, until};
-use gopark::inspect::WaitReason;
+use crate::support::{Gate, Tally, info, parked, spin_until, until};
+use gopark::inspect::{Status, WaitReason};
 use gopark::runtime::Config;
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Builder, chan, maxprocs, set_maxprocs};
@@ -103,7 +103,10 @@ fn more_processors_serve_those_who_wait() {
     });
 }
 
-/// Tasks that see each other run at the same time.
+/// Nobody is suspended, who would look as if he ran.
+const GIVE_WAY: (&str, &str) = ("GOPARK_DEBUG", "asyncpreemptoff=1");
+
+/// Tasks that see each other run at the same time, if they can.
 struct Crowd {
     over: Arc<AtomicBool>,
     together: Arc<AtomicUsize>,
@@ -116,11 +119,16 @@ impl Crowd {
         let over = Arc::new(AtomicBool::new(false));
         let (running, together) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let turns = Arc::new((0..6).map(|_| Tally::new()).collect::<Vec<_>>());
+        // Bound tasks stay where they start: the first two do so on two threads.
+        let (begun, threads) = (Tally::new(), maxprocs().min(2));
         let tasks = (0..6)
             .map(|n: usize| {
+                let begun = begun.clone();
                 let (over, running, together) = (over.clone(), running.clone(), together.clone());
                 let turns = turns.clone();
                 gopark::go(move || {
+                    begun.add();
+                    spin_until("there are two", || n > 1 || begun.count() >= threads);
                     while !over.load(Ordering::SeqCst) {
                         let now = running.fetch_add(1, Ordering::SeqCst) + 1;
                         together.fetch_max(now, Ordering::SeqCst);
@@ -157,7 +165,7 @@ fn fewer() {
     let crowd = Crowd::new();
     for _ in 0..3 {
         set_maxprocs(2);
-        until("two run together", || crowd.most() == 2);
+        until("two run together", || crowd.most() >= 2);
         set_maxprocs(1);
         until("one runs at a time", || crowd.most() == 1);
     }
@@ -167,14 +175,52 @@ fn fewer() {
 
 #[test]
 fn fewer_processors_run_fewer_tasks() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "4")], fewer);
+    alone(here!(), &[("GOPARK_MAXPROCS", "4"), GIVE_WAY], fewer);
 }
 
 #[test]
 fn fewer_processors_run_fewer_tasks_in_migrating_mode() {
-    alone(here!(), &[], || {
+    alone(here!(), &[GIVE_WAY], || {
         migrating::start(4);
         fewer();
+    });
+}
+
+/// Two that compute without a call.
+fn hogs() {
+    let over = Arc::new(AtomicBool::new(false));
+    let hogs = [(); 2].map(|()| {
+        let over = over.clone();
+        gopark::go(move || {
+            while !over.load(Ordering::SeqCst) {
+                std::hint::spin_loop();
+            }
+        })
+    });
+    let running = || {
+        let status = hogs.each_ref().map(|hog| info(hog.id()).expect("it runs").status);
+        status.into_iter().filter(|status| *status == Status::Running).count()
+    };
+    for _ in 0..3 {
+        until("both run", || running() == 2);
+        set_maxprocs(1);
+        until("one of them is suspended", || running() == 1);
+        set_maxprocs(2);
+    }
+    over.store(true, Ordering::SeqCst);
+    hogs.into_iter().for_each(|hog| hog.join().unwrap());
+}
+
+#[test]
+fn a_hog_on_a_processor_too_many_is_suspended() {
+    alone(here!(), TWO, hogs);
+}
+
+#[test]
+fn a_hog_on_a_processor_too_many_is_suspended_in_migrating_mode() {
+    alone(here!(), &[], || {
+        migrating::start(2);
+        hogs();
     });
 }
 
@@ -210,7 +256,7 @@ fn the_queue_of_a_processor_that_goes_is_served() {
 /// Its holder blocks, and comes back to a processor that is too many.
 #[test]
 fn a_processor_that_is_lent_goes_too() {
-    alone(here!(), TWO, || {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2"), GIVE_WAY], || {
         for short in [true, false] {
             set_maxprocs(2);
             let (entered, leave) = (Arc::new(AtomicBool::new(false)), std::sync::mpsc::channel());
@@ -351,7 +397,7 @@ fn memory_of_a_processor_that_goes_is_not_lost() {
 /// In `no_park` the caller keeps its processor; it goes afterwards.
 #[test]
 fn inside_no_park() {
-    alone(here!(), TWO, || {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2"), GIVE_WAY], || {
         let task = gopark::go(|| gopark::no_park(|| (set_maxprocs(1), set_maxprocs(2))));
         assert_eq!(task.join().unwrap(), (2, 1));
         all_run(2);

@@ -52,7 +52,7 @@ impl Traffic {
 }
 
 /// Keeps its processor for a moment, so that another one steals what waits there.
-fn hog() {
+pub(super) fn hog() {
     for _ in 0..20_000 {
         std::hint::spin_loop();
     }

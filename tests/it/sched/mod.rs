@@ -12,6 +12,7 @@ mod offload;
 mod preempt;
 mod spreading;
 mod startup;
+mod threads;
 
 use crate::support::{Tally, until};
 use gopark::JoinHandle;
