@@ -37,6 +37,7 @@ func same(n int64) int64 { return n }
 var workloads = map[string]workload{
 	"spawn":           {spawn, same},
 	"spawn_join":      {spawnJoin, sumBelow},
+	"sleep":           {sleep, same},
 	"yield":           {yield, func(n int64) int64 { return 2 * n }},
 	"ping_pong_1p":    {pingPong, sumBelow},
 	"ping_pong_2p":    {pingPong, sumBelow},

@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -35,6 +36,22 @@ func spawnJoin(size int64) int64 {
 		sum += <-value
 	}
 	return sum
+}
+
+// sleep has size tasks sleep for a millisecond, all at once.
+func sleep(size int64) int64 {
+	var woken atomic.Int64
+	var all sync.WaitGroup
+	all.Add(int(size))
+	for range size {
+		go func() {
+			time.Sleep(time.Millisecond)
+			woken.Add(1)
+			all.Done()
+		}()
+	}
+	all.Wait()
+	return woken.Load()
 }
 
 // yield has two tasks take turns, size yields each.

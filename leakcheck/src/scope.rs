@@ -21,6 +21,8 @@ pub(crate) struct Remains {
     pub(crate) after: Duration,
     /// Tasks and adopted threads outside that might wake one of the scope.
     pub(crate) outside: usize,
+    /// Timers that are set and might wake one.
+    pub(crate) timers: usize,
     /// OS threads that the runtime does not know.
     pub(crate) foreign: Vec<u32>,
 }
@@ -77,7 +79,14 @@ fn watch(scope: &Scope, filter: Filter, timing: Timing) -> Option<Remains> {
         scope.condemn(&members);
         leaked.iter_mut().for_each(|task| task.status = Status::Leaked);
     }
-    Some(Remains { leaked, left_out, after, outside: view.census.outside, foreign })
+    Some(Remains {
+        leaked,
+        left_out,
+        after,
+        outside: view.census.outside,
+        timers: view.census.timers,
+        foreign,
+    })
 }
 
 fn is_left_out(filter: &Filter, task: &TaskInfo) -> bool {
@@ -129,7 +138,8 @@ impl World for Watched<'_> {
         let mut daemons = tasks.iter().filter(|task| task.daemon);
         let blocked = census.all_blocked() && daemons.clone().all(TaskInfo::durably_blocked);
         // Reading the list of threads is the dearest part for a small scope.
-        let foreign = if blocked && census.outside == 0 { foreign_threads() } else { Vec::new() };
+        let quiet = census.outside == 0 && census.timers == 0;
+        let foreign = if blocked && quiet { foreign_threads() } else { Vec::new() };
         let ready: Vec<Stamped> = census
             .members
             .iter()
@@ -139,7 +149,7 @@ impl World for Watched<'_> {
         Look {
             candidates: tasks.iter().filter(|task| !is_left_out(&self.filter, task)).count(),
             complete,
-            still: blocked && census.outside == 0 && foreign.is_empty(),
+            still: blocked && quiet && foreign.is_empty(),
             restless: blocked || !ready.is_empty(),
             ready,
             view: View {

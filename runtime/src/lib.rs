@@ -32,7 +32,7 @@
 //! | `func main` | [`run`]; without it the runtime starts itself at first use |
 //! | `make(chan T, n)`, `close`, `range` | [`chan`] |
 //! | `sync.Mutex`, `sync.WaitGroup` | [`sync`] |
-//! | `time.Sleep` | [`sleep`] |
+//! | `time.Sleep`, `time.After`, `time.Timer`, `time.Ticker`, `time.AfterFunc` | [`sleep`], [`time`] |
 //! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`], [`set_maxprocs`] |
 //! | preemption of long loops | [`safepoint`], [`#[cooperative]`](macro@cooperative) |
 //! | `runtime.LockOSThread` | [`lock_os_thread`]; [`Builder::own_thread`] for a thread without siblings |
@@ -150,8 +150,9 @@
 #![deny(unsafe_code)]
 
 // In the order of their dependence: a room uses only what stands before it.
-// Four pairs are the exceptions that a runtime cannot avoid: `task` makes
-// tasks runnable in `sched`, `sched` arms timers in `time`, the fault handler
+// Five pairs are the exceptions that a runtime cannot avoid: `task` makes
+// tasks runnable in `sched`, `sched` arms timers in `time`, a timer's channel in
+// `chan` tells it that the last receiver is gone, the fault handler
 // of `stack` names the running task, and its public functions ask the scheduler
 // what there is.
 #[cfg(runtime)]
@@ -169,6 +170,9 @@ pub mod stack;
 #[cfg(any(runtime, loom))]
 #[path = "sched/call.rs"]
 pub(crate) mod call;
+#[cfg(any(runtime, loom))]
+#[path = "time/cover.rs"]
+pub(crate) mod cover;
 #[cfg(any(runtime, loom))]
 #[path = "sched/idle.rs"]
 pub(crate) mod idle;
@@ -198,7 +202,7 @@ pub mod sync;
 #[expect(unsafe_code, reason = "records and packets that outlive borrows")]
 pub(crate) mod task;
 #[cfg(runtime)]
-#[expect(unsafe_code, reason = "the timer map behind its lock")]
+#[expect(unsafe_code, reason = "heaps and nodes behind their locks")]
 pub mod time;
 
 /// Settings of the runtime, to be made before its first use.

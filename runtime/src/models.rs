@@ -13,6 +13,7 @@
 //! | `calling` | a lent processor: take back, retake, wait; sysmon's sleep | `call`, `barrier` | `blocking.rs` |
 //! | `joining` | the end of a task against its handle | `join`, `state` | `bury`, `JoinHandle` |
 //! | `sleeping` | release of a lock, hand-over of a processor, against sleep | `barrier` | `RawLock`, `Worker::{assign, await_processor}` |
+//! | `timing` | who sleeps until the earliest timer; stop and reset; room in a heap | `cover`, `barrier` | `watch.rs`, `Node`, `Timers::promise` |
 //! | `observing` | fields read between two equal stamps | `state` | `Record::{fill, describe_wait, observe}` |
 //!
 //! Next to each model that holds stand variants with one mistake in them, which
@@ -41,6 +42,7 @@ mod observing;
 mod parking;
 mod queue;
 mod sleeping;
+mod timing;
 mod workers;
 
 /// Explores a model, with at most so many preemptions if a bound is given.

@@ -3,7 +3,7 @@
 use crate::fixtures::{leak_a_receiver, leak_a_sender, silent};
 use crate::support::{alone, alone_with, here};
 use gopark::inspect::{Kind, Snapshot};
-use gopark::{Builder, JoinError, Scope, chan, go};
+use gopark::{Builder, JoinError, Scope, chan, go, time};
 use leakcheck::{Filter, Leaks, Options, find, verify_none};
 use std::hint;
 use std::sync::Arc;
@@ -223,6 +223,81 @@ fn one_with_a_timeout() {
                 "wakes by itself, but only in 59 s",
             ],
         );
+    });
+}
+
+/// What waits for a timer is no leak while the timer is set.
+#[test]
+fn one_that_waits_for_a_timer() {
+    alone(here!(), || {
+        let scope = Scope::new("after");
+        let _in = scope.enter();
+        go(|| time::after(100 * MS).recv().unwrap());
+        // Longer than it takes to decide about a leak.
+        clean();
+        let (tx, rx) = chan::rendezvous();
+        let other = go(move || rx.recv());
+        time::after_func(100 * MS, move || tx.send(()).unwrap());
+        clean();
+        assert_eq!(other.join().unwrap(), Ok(()));
+        // A function that is still to come is no task.
+        let later = time::after_func(60_000 * MS, || ());
+        clean();
+        assert!(later.stop());
+    });
+}
+
+#[test]
+fn one_that_waits_for_a_ticker() {
+    alone_with(here!(), &[("LEAKCHECK_DEADLINE_MS", "300")], || {
+        let scope = Scope::new("ticker");
+        let _in = scope.enter();
+        let ticker = time::Ticker::new(40 * MS);
+        go(move || ticker.receiver().iter().count());
+        let (text, took) = report();
+        shows(&text, &["1 task leaked", "may yet be woken by 1 timer that is set"]);
+        assert!(took >= 300 * MS, "{took:?}");
+        // It has gone with its task.
+        leak_a_receiver();
+        let (text, _) = report();
+        shows(&text, &["1 task leaked", "nothing can wake it"]);
+    });
+}
+
+#[test]
+fn one_that_waits_for_a_timer_that_is_stopped() {
+    alone(here!(), || {
+        let scope = Scope::new("stopped");
+        let _in = scope.enter();
+        let timer = time::Timer::new(60_000 * MS);
+        let receiver = timer.receiver().clone();
+        go(move || receiver.recv().is_ok());
+        timer.stop();
+        let (text, took) = report();
+        shows(&text, &["1 task leaked", "nothing can wake it"]);
+        assert!(took < 500 * MS, "{took:?}");
+    });
+}
+
+/// Those of a scope that is open and shares nothing with this one wake nobody here.
+#[test]
+fn timers_of_others() {
+    alone(here!(), || {
+        let other = Scope::new("other");
+        let theirs = {
+            let _in = other.enter();
+            time::Timer::new(60_000 * MS)
+        };
+        let scope = Scope::new("mine");
+        let _in = scope.enter();
+        let receiver = theirs.receiver().clone();
+        leak_a_receiver();
+        let (text, _) = report();
+        shows(&text, &["1 task leaked", "nothing can wake it"]);
+        go(move || receiver.recv().is_ok());
+        let left = check().expect_err("a task that waits for their timer");
+        assert!(left.to_string().contains("1 timer that is set"), "{left}");
+        left.reap();
     });
 }
 

@@ -19,7 +19,8 @@ pub(crate) fn as_task(
     if procs > 1 {
         builder.worker_threads(procs as usize);
     }
-    let runtime = builder.build().map_err(|why| format!("tokio did not start: {why}"))?;
+    let runtime =
+        builder.enable_time().build().map_err(|why| format!("tokio did not start: {why}"))?;
     let done = runtime.block_on(async { tokio::spawn(body).await });
     done.map_err(|why| format!("tokio: {why}"))?
 }

@@ -9,6 +9,7 @@ mod parked;
 mod ping_pong;
 mod recursion;
 mod skynet;
+mod sleep;
 mod spawn;
 mod spawn_join;
 mod verdict;
@@ -25,6 +26,7 @@ pub(crate) const ALL: &[Family] = &[
     mpmc::FAMILY,
     fib::FAMILY,
     skynet::FAMILY,
+    sleep::FAMILY,
     parked::FAMILY,
     recursion::FAMILY,
     grow::FAMILY,

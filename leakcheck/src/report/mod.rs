@@ -85,6 +85,8 @@ struct Wakers {
     /// Tasks and adopted threads that belong to no test, or to one that shares
     /// a primitive with this one.
     outside: usize,
+    /// Timers that will send something or start a task.
+    timers: usize,
     /// OS threads that the runtime does not know, by name.
     foreign: Vec<String>,
 }
@@ -170,6 +172,7 @@ impl Wakers {
     fn of(remains: &Remains) -> Wakers {
         let mut wakers = Wakers {
             outside: remains.outside,
+            timers: remains.timers,
             foreign: remains.foreign.iter().map(|tid| thread_name(*tid)).collect(),
             ..Wakers::default()
         };
@@ -189,6 +192,7 @@ impl Wakers {
             && self.timed == 0
             && self.other == 0
             && self.outside == 0
+            && self.timers == 0
             && self.foreign.is_empty()
     }
 }

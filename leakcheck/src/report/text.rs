@@ -183,6 +183,7 @@ impl Display for Wakers {
             "task of the scope that waits for no task",
             "tasks of the scope that wait for no task",
         );
+        part(self.timers, "timer that is set", "timers that are set");
         part(self.outside, "task or thread outside", "tasks or threads outside");
         if !self.foreign.is_empty() {
             let mut names = self.foreign.clone();

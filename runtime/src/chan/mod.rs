@@ -61,7 +61,8 @@
 //! | `Disconnected` in errors, `is_disconnected` | `Closed`, `is_closed` |
 //! | error types | the same names; `into_inner` on those with a value, conversions as there |
 //! | `unbounded()` | left out: Go has none, and a queue without a limit hides the leak that a bounded one shows |
-//! | `after`, `at`, `tick` | left out: belong to timers |
+//! | `after`, `tick` | [`time::after`](crate::time::after), [`time::Ticker`](crate::time::Ticker) |
+//! | `at` | left out: `after(deadline - now)` |
 //! | `select!`, `Select` | left out; the nodes are made for it (see below) |
 //!
 //! # Wait reasons
@@ -119,7 +120,9 @@ pub use iter::{IntoIter, Iter, TryIter};
 pub use receiver::Receiver;
 pub use sender::Sender;
 
+use crate::time::Node;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A channel without a buffer (Go: `make(chan T)`): a send waits for its
 /// receive.
@@ -151,6 +154,17 @@ pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let chan = Arc::new(raw::Chan::new(capacity));
     (Sender::new(Some(chan.clone())), Receiver::new(Some(chan)))
+}
+
+/// What a timer sends to.
+pub(crate) type Tick = raw::Chan<Instant>;
+
+/// The channel of a timer, and where the timer finds it as long as it has
+/// receivers.
+pub(crate) fn of_timer(node: &'static Node) -> (Receiver<Instant>, *const Tick) {
+    let chan = Arc::new(Tick::of_timer(node));
+    let at = Arc::as_ptr(&chan);
+    (Receiver::new(Some(chan)), at)
 }
 
 /// A receiver that never gets anything and never ends (Go: a nil channel).

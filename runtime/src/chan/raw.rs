@@ -53,17 +53,21 @@ use super::waitq::{Link, Queue};
 use crate::sched::park::{self, Claimed, Park, Wake};
 use crate::sys::lock::RawLock;
 use crate::task::{self, TaskRef, affinity::Affinity};
+use crate::time::{self, Node};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// A channel, shared by its handles.
-pub(super) struct Chan<T> {
+pub(crate) struct Chan<T> {
     lock: RawLock,
     core: UnsafeCell<Core<T>>,
     capacity: usize,
+    /// What sends to it in place of senders.
+    timer: Option<&'static Node>,
     affinity: Affinity,
     /// Living handles of either kind; the last one of a kind closes.
     pub(super) senders: Handles,
@@ -236,19 +240,22 @@ impl<T> Chan<T> {
                 senders: Queue::new(),
             }),
             capacity,
+            timer: None,
             affinity: Affinity::new(),
             senders: Handles::one(),
             receivers: Handles::one(),
         }
     }
 
+    /// 0 for a timer's, although a value has room there: it can be taken back
+    /// until it is received, as if the timer waited to send it.
     #[inline]
     pub(super) fn capacity(&self) -> usize {
-        self.capacity
+        if self.timer.is_some() { 0 } else { self.capacity }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.hold().core().ring.len()
+        if self.timer.is_some() { 0 } else { self.hold().core().ring.len() }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -454,6 +461,44 @@ impl<T> Chan<T> {
         // No send gets past `closed`, so the ring stays as it is left here.
         let values = mem::take(&mut self.hold().core().ring);
         drop(values);
+        if let Some(timer) = self.timer {
+            time::abandoned(timer);
+        }
+    }
+}
+
+/// A timer's channel. It has receivers only; the node knows it until the last of
+/// them is gone.
+impl Chan<Instant> {
+    pub(super) fn of_timer(node: &'static Node) -> Self {
+        let chan = Chan { timer: Some(node), ..Chan::new(1) };
+        // Whoever makes it has a part in what it wakes.
+        chan.affinity.touch_by(task::current().record());
+        chan
+    }
+
+    /// Sends the time, unless the one before has not been received yet. Allocates
+    /// nothing. The caller enqueues who receives it.
+    pub(crate) fn tick(&self, now: Instant) -> Option<Claimed> {
+        let mut held = self.hold();
+        let core = held.core();
+        if core.closed {
+            return None;
+        }
+        match core.give(now) {
+            Ok(receiver) => Some(receiver),
+            Err(now) => {
+                if core.ring.is_empty() {
+                    core.ring.push_back(now);
+                }
+                None
+            }
+        }
+    }
+
+    /// Takes the value back that nobody has received. Whether there was one.
+    pub(crate) fn take_tick(&self) -> bool {
+        self.hold().core().ring.pop_front().is_some()
     }
 }
 

@@ -6,7 +6,6 @@ use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::scope::{self, Scope, ScopeId};
 use crate::task::{adopt, registry};
-use crate::time;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +26,11 @@ pub struct Census {
     /// not durably blocked. Threads of a test harness and the calling thread
     /// are not counted.
     pub outside: usize,
-    /// All of them, blocked or not, with their states.
+    /// Timers that are set and could make a task of the scope ready or start one:
+    /// those of the scope itself, and of what is counted in `outside`. Time limits
+    /// and sleeps are not among them; whoever has one is not blocked.
+    pub timers: usize,
+    /// All who are outside, blocked or not, with their states.
     outsiders: Vec<(TaskId, u64)>,
 }
 
@@ -51,8 +54,13 @@ impl Census {
         barrier::heavy();
         let near = near(scope.id());
         let me = core::ptr::from_ref(crate::task::current().record());
-        let mut census =
-            Census { members: Vec::new(), born: scope.born(), outside: 0, outsiders: Vec::new() };
+        let mut census = Census {
+            members: Vec::new(),
+            born: scope.born(),
+            outside: 0,
+            timers: 0,
+            outsiders: Vec::new(),
+        };
         registry::each(|record| {
             let Some((stamp, seen)) = record.observe(look) else {
                 // It changes faster than it can be read: it runs.
@@ -77,6 +85,10 @@ impl Census {
             census.outside += usize::from(!blocked);
             census.outsiders.push((id, stamp));
         });
+        // After the tasks: a timer that fired meanwhile has changed what it woke, so
+        // the next census is not the same.
+        census.timers =
+            scope::all_timers(|id, open| near.contains(&id) || scope.inner().is_root() || !open);
         census.outsiders.sort_unstable();
         census.members.sort_unstable_by_key(|member| member.id);
         census
@@ -91,6 +103,7 @@ impl Census {
     pub fn same(&self, later: &Census) -> bool {
         self.born == later.born
             && self.outside == later.outside
+            && self.timers == later.timers
             && self.outsiders == later.outsiders
             && self.members == later.members
     }
@@ -172,7 +185,7 @@ fn list_with_ours() -> (Vec<thread::ThreadKey>, Vec<u32>) {
         let alive = thread::list();
         let mut ours: Vec<u32> =
             SCHED.workers().iter().map(|w| w.tid.load(Ordering::Relaxed)).collect();
-        ours.extend([time::thread_id(), sysmon::thread_id(), errands::thread_id()]);
+        ours.extend([sysmon::thread_id(), errands::thread_id()]);
         ours.extend(offload::thread_ids());
         if !ours.contains(&0) {
             return (alive, ours);

@@ -17,7 +17,7 @@ use super::SCHED;
 use crate::inspect::{self, Snapshot};
 use crate::sys::{barrier, clock};
 use crate::task::record::{TaskId, flag};
-use crate::task::{adopt, registry};
+use crate::task::{adopt, registry, scope};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -71,6 +71,9 @@ fn look() -> Look {
         _ => moves = true,
     });
     still.sort_unstable();
+    // After the tasks: who was woken by a timer meanwhile is in another state at the
+    // next look.
+    moves |= scope::all_timers(|_, _| true) != 0;
     if moves {
         Look::Moves
     } else if thread || !inspect::foreign_threads().is_empty() {

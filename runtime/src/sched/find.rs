@@ -9,7 +9,10 @@
 //!    each other do not starve the rest;
 //! 3. the worker's ready bound tasks and the processor's ring, taking turns;
 //! 4. the global queue, a batch;
-//! 5. half of the ring of a random other processor.
+//! 5. tasks whose timers of this processor are due. Also every eighth time before
+//!    all else, so that a busy processor does not let them wait;
+//! 6. half of the ring of a random other processor;
+//! 7. tasks whose timers of other processors are due (`time/watch.rs`).
 //!
 //! A task that has had a whole slice (`preempt.rs`) goes behind all that are ready
 //! then: bound, behind its siblings; migrating, to the end of the global queue, as
@@ -38,7 +41,11 @@ use crate::sys::clock;
 use crate::sys::section::Section;
 use crate::task::record::Record;
 use crate::task::state::{Cause, Claim};
+use crate::time;
 use std::sync::atomic::Ordering;
+
+/// How often the timers of a busy processor are looked at: every so many decisions.
+const TIMERS: u64 = 8;
 
 /// Wanted for more than a slice; 0 means that it is not.
 const LONG_AGO: u64 = 1;
@@ -82,7 +89,7 @@ pub(crate) fn find(w: &'static Worker) -> Option<&'static Record> {
                 end_search(w);
                 return Some(task);
             }
-            if !w.inbox.is_empty() {
+            if w.has_bound_work() {
                 continue;
             }
         }
@@ -114,6 +121,9 @@ fn find_bound(w: &Worker) -> Option<&'static Record> {
 fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
     let tick = p.tick.load(Ordering::Relaxed) + 1;
     p.tick.store(tick, Ordering::Relaxed);
+    if tick.is_multiple_of(TIMERS) {
+        run_timers(p);
+    }
     if tick.is_multiple_of(u64::from(STREAK))
         && SCHED.global_len() != 0
         && let Some(task) = SCHED.take_global(p, 1)
@@ -167,10 +177,13 @@ fn take_batch(p: &'static Processor) -> Option<&'static Record> {
     SCHED.take_global(p, usize::MAX)
 }
 
-/// Steps 4 and 5. Leaves the worker spinning if it searched.
+/// Steps 4 to 7. Leaves the worker spinning if it searched.
 fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> {
     if let Some(task) = take_batch(p) {
         return Some(task);
+    }
+    if run_timers(p) {
+        return first_fired(w, p);
     }
     let count = SCHED.processors().len() as u32;
     if count == 1 {
@@ -205,7 +218,19 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
             core::hint::spin_loop();
         }
     }
-    None
+    if time::run_others(p) { first_fired(w, p) } else { None }
+}
+
+/// Makes the tasks ready whose timers of this processor are due. Whether there
+/// were any.
+#[inline]
+fn run_timers(p: &'static Processor) -> bool {
+    p.timers.first() != u64::MAX && p.timers.run(clock::now()) != 0
+}
+
+/// A task that a timer has made ready just now, if it is to run here.
+fn first_fired(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
+    w.bound.pop().or_else(|| p.take())
 }
 
 /// The victim's next slot holds what its running task made last, which would
@@ -524,6 +549,35 @@ pub(crate) fn enqueue(task: &'static Record) {
                 return signal::hurry();
             }
         }
+    }
+    wake_one();
+}
+
+/// Puts a task that a timer has made ready behind those that are ready: timers end
+/// in the order of their times. The caller may hold no processor.
+pub(crate) fn enqueue_behind(task: &'static Record) {
+    let _section = Section::new();
+    let here = worker::current().filter(|w| w.holding().is_some());
+    // ORDERING: Acquire; pairs with the Release in first_start().
+    let bound = task.worker.load(Ordering::Acquire);
+    // SAFETY: null, or a worker, and those are never freed (W3).
+    if let Some(home) = unsafe { bound.cast_const().as_ref() } {
+        match here {
+            Some(me) if core::ptr::eq(me, home) => {
+                // What others have fired before lies there.
+                me.inbox.take_into(&me.bound);
+                me.bound.push(task);
+            }
+            _ => {
+                home.inbox.push(task);
+                kick(home);
+            }
+        }
+        return;
+    }
+    match here.and_then(Worker::holding) {
+        Some(p) => p.put(task),
+        None => SCHED.put_global(&[task]),
     }
     wake_one();
 }

@@ -45,10 +45,16 @@ impl Park {
         Park { reason, site, until: u64::MAX, uninterruptible: false }
     }
 
-    /// Ends by itself at `deadline`.
+    /// Ends by itself at `deadline`. Outside of all locks: it may allocate.
     pub(crate) fn until(self, deadline: Instant) -> Park {
-        let left = deadline.saturating_duration_since(Instant::now());
-        Park { until: clock::after(left).min(u64::MAX - 1), ..self }
+        self.lasting(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Ends by itself when so much time has passed, counted from here. Outside of
+    /// all locks: it may allocate.
+    pub(crate) fn lasting(self, time: Duration) -> Park {
+        time::make_room();
+        Park { until: clock::after(time).min(u64::MAX - 1), ..self }
     }
 
     /// Cannot be ended by the reaper: for calls that have no error to return.
@@ -155,8 +161,8 @@ fn park_task<C: Commit>(
     let data = core::ptr::from_ref(commit).cast();
     leave(worker, task, After::Park { commit: call_commit::<C>, data, held });
     let reading = task.state.read();
-    if how.until != u64::MAX && reading.cause() != Cause::Timer {
-        time::disarm(how.until, task, reading.ticket());
+    if how.until != u64::MAX {
+        time::park_ended(task, reading.cause());
     }
     wake_of(reading.cause())
 }

@@ -11,6 +11,7 @@ use super::worker::Worker;
 use super::{SCHED, ring};
 use crate::stack::pool;
 use crate::task::record::Record;
+use crate::time::Timers;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -30,6 +31,7 @@ pub(crate) struct Processor {
     /// The youngest of them: runs next, as its data is still in the cache.
     pub(crate) runnext: AtomicPtr<Record>,
     pub(crate) stacks: pool::Local,
+    pub(crate) timers: Timers,
     /// Scheduling decisions so far; written by the holder only.
     pub(crate) tick: AtomicU64,
     /// Null if nobody holds it. Written by the holder, for sysmon.
@@ -60,6 +62,7 @@ impl Processor {
             ring: Ring::new(),
             runnext: AtomicPtr::new(ptr::null_mut()),
             stacks: pool::Local::new(),
+            timers: Timers::new(),
             tick: AtomicU64::new(0),
             holder: AtomicPtr::new(ptr::null_mut()),
             call: CallWord::new(),

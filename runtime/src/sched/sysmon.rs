@@ -29,6 +29,7 @@ use crate::sys::{clock, futex, thread};
 use crate::task::record::{Record, flag};
 use crate::task::registry;
 use crate::task::state::{Release, Status};
+use crate::time::Alarm;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -60,7 +61,7 @@ pub(super) fn start() -> io::Result<()> {
 }
 
 /// Ends its sleep: a processor is idle no more, or a blocking call has begun.
-pub(super) fn wake() {
+pub(crate) fn wake() {
     WAKE.fetch_add(1, Ordering::Relaxed);
     futex::wake(&WAKE, 1);
 }
@@ -71,6 +72,7 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     let mut slices = preempt::Watch::new();
     let mut calls = blocking::Watch::new();
     let mut trimmer = Trimmer::new();
+    let mut alarm = Alarm::new();
     // How many processors had been taken when it last looked, and the same again
     // if none was held then.
     let (mut taken, mut idle) = (0, None);
@@ -81,6 +83,7 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     loop {
         let now = clock::now();
         slices.look(now);
+        alarm.look(now);
         if now >= trimmer.next {
             trimmer.pass(now, idle);
         }
@@ -100,7 +103,10 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
             Some(taken) => trimmer.left(taken),
             None => Some(preempt::Watch::every()),
         };
-        futex::wait(&WAKE, seen, soon.into_iter().chain(later).min());
+        let limit = alarm.plan(soon.into_iter().chain(later).min());
+        if limit != Some(Duration::ZERO) {
+            futex::wait(&WAKE, seen, limit);
+        }
     }
 }
 

@@ -283,27 +283,30 @@ impl Worker {
 
     /// Waits until somebody assigns a processor.
     pub(crate) fn await_processor(&self) {
-        let assigned = self.await_for(None);
+        let assigned = self.await_by(|asleep| {
+            futex::wait(asleep, ASLEEP, None);
+            true
+        });
         debug_assert!(assigned, "without a limit");
     }
 
     /// The same, for a worker without a task. `false`: its thread is to end.
     fn await_or_end(&'static self) -> bool {
-        let patience = SCHED.patience(self);
-        if self.await_for(patience) {
+        let end = SCHED.patience(self).map(clock::after);
+        if self.await_by(|asleep| doze(asleep, end)) {
             return true;
         }
         if SCHED.dismiss(self) {
+            time::watch_leaves();
             return false;
         }
         // It is the last idle one, or was given a processor just now.
-        self.await_processor();
-        true
+        self.await_by(|asleep| doze(asleep, None))
     }
 
-    /// `false`: nobody has assigned one for so long.
-    fn await_for(&self, patience: Option<Duration>) -> bool {
-        let end = patience.map(clock::after);
+    /// `false`: `sleep` has given up.
+    #[inline]
+    fn await_by(&self, sleep: impl Fn(&AtomicU32) -> bool) -> bool {
         let n = loop {
             // ORDERING: Acquire; pairs with the Release in assign().
             match self.handoff.load(Ordering::Acquire) {
@@ -317,12 +320,9 @@ impl Worker {
                     );
                 }
                 ASLEEP => {
-                    let left =
-                        end.map(|end| Duration::from_nanos(end.saturating_sub(clock::now())));
-                    if left == Some(Duration::ZERO) {
+                    if !sleep(&self.handoff) {
                         return false;
                     }
-                    futex::wait(&self.handoff, ASLEEP, left);
                 }
                 n => break n,
             }
@@ -415,7 +415,7 @@ impl Worker {
     /// A park that somebody could end before the commit has run: a timer that
     /// fires at once, or the reaper. The task would go on while its commit is
     /// still to come. So the scheduler holds it by its scan bit until then (T3).
-    #[cold]
+    #[inline(never)]
     fn settle_held(
         &'static self,
         task: &'static Record,
@@ -427,7 +427,6 @@ impl Worker {
         let ticket = task.state.read().ticket();
         // SAFETY: as in settle().
         let parked = unsafe { commit(data) };
-        // After the commit, which releases a lock: this allocates.
         if parked && task.until() != u64::MAX {
             time::arm(task, ticket, task.until());
         }
@@ -484,6 +483,23 @@ impl Nudge {
             Nudge::Hurry => signal::hurry(),
         }
     }
+}
+
+/// Sleeps without a task, and looks after timers meanwhile. `false`: it is `end`.
+fn doze(asleep: &AtomicU32, end: Option<u64>) -> bool {
+    let left = end.map(|end| Duration::from_nanos(end.saturating_sub(clock::now())));
+    if left == Some(Duration::ZERO) {
+        return false;
+    }
+    time::sleep_watching(asleep, ASLEEP, left);
+    // ORDERING: Relaxed; as for going to sleep.
+    if time::idle_are_due()
+        && asleep.compare_exchange(ASLEEP, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    {
+        // From here on nobody wakes it; it may give itself a processor.
+        time::run_idle();
+    }
+    true
 }
 
 extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {

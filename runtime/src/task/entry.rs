@@ -6,6 +6,7 @@ use super::{registry, running, scope};
 use crate::arch;
 use crate::sched::worker::{self, After};
 use crate::sched::{blocking, park, preempt};
+use crate::time;
 
 /// Where every task starts. Never returns and never unwinds (A2): an unwind out
 /// of an `extern "C"` function aborts.
@@ -29,6 +30,7 @@ fn end(record: &'static Record) {
         packet::dispose_here(record);
     }
     scope::leave_all(record);
+    time::give_back(record);
     if record.has_extra() {
         // Dropped after the lock is released.
         let _extra = registry::with_lock(|| record.take_extra());

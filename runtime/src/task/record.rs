@@ -17,7 +17,7 @@
 //! | `id` … `home` | the spawner, before `birth` | observers, checked by the stamp or the life (**R3**) |
 //! | `scope` | the task itself, entering and leaving scopes | the task |
 //! | `extra` | the spawner; taken at the end under the registry's lock | observers under that lock; the task |
-//! | `tid` | an adopted thread, when it is adopted; of a task, itself | observers |
+//! | `tid` | an adopted thread, when it is adopted; of a task, itself, and its worker after the switch that parks it | observers |
 //! | `reason`, `site`, `since`, `until` | the task, before it parks; `site` before a blocking call, too | observers, checked by the stamp (**R3**) |
 //!
 //! **R3**: what observers read are atomics, read between two equal stamps of
@@ -33,6 +33,7 @@ use super::state::StateWord;
 use crate::sched::worker::Worker;
 use crate::stack::Place;
 use crate::stack::class::Class;
+use crate::time::Room;
 use core::cell::Cell;
 use core::num::NonZeroU64;
 use core::panic::Location;
@@ -130,7 +131,8 @@ pub(crate) struct Record {
     until: AtomicU64,
 
     pub(crate) join: JoinWord,
-    /// Kernel id of an adopted thread; of a task, see [`Record::thread_locks`].
+    /// Kernel id of an adopted thread; of a task, see [`Record::thread_locks`] and
+    /// [`Record::room`].
     pub(crate) tid: AtomicU32,
     pub(crate) waiter: Cell<Option<TaskRef>>,
     /// The scope that the task was born in, which counts it.
@@ -252,12 +254,27 @@ impl Record {
 
     /// How often the task has locked its thread; not of an adopted thread.
     pub(crate) fn thread_locks(&self) -> u32 {
-        self.tid.load(Ordering::Relaxed)
+        self.tid.load(Ordering::Relaxed) >> Room::BITS
     }
 
     /// The task itself.
     pub(crate) fn set_thread_locks(&self, count: u32) {
-        self.tid.store(count, Ordering::Relaxed);
+        assert!(count >> (u32::BITS - Room::BITS) == 0, "as many locks as a program can hold");
+        self.tid.store(count << Room::BITS | self.room().bits(), Ordering::Relaxed);
+    }
+
+    /// Where the task has room for the timer of its next park; not of an adopted
+    /// thread.
+    #[inline]
+    pub(crate) fn room(&self) -> Room {
+        Room::from_bits(self.tid.load(Ordering::Relaxed) & ((1 << Room::BITS) - 1))
+    }
+
+    /// The task itself, and its worker when it has left.
+    #[inline]
+    pub(crate) fn set_room(&self, room: Room) {
+        let locks = self.tid.load(Ordering::Relaxed) >> Room::BITS;
+        self.tid.store(locks << Room::BITS | room.bits(), Ordering::Relaxed);
     }
 
     /// Writes why, where and since when the task is about to park.

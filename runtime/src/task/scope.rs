@@ -79,6 +79,8 @@ pub(crate) struct ScopeInner {
     /// Tasks that are born while it is set are marked for reaping at once.
     pub(crate) reaping: AtomicU32,
     panics: Mutex<Vec<UnseenPanic>>,
+    /// Timers that are set and send or start something, sleeps not included.
+    timers: AtomicUsize,
     /// Other scopes that used a primitive which this one used too.
     partners: Mutex<Vec<ScopeId>>,
 }
@@ -132,6 +134,7 @@ impl ScopeInner {
             epoch: AtomicU32::new(0),
             reaping: AtomicU32::new(0),
             panics: Mutex::new(Vec::new()),
+            timers: AtomicUsize::new(0),
             partners: Mutex::new(Vec::new()),
         }));
         guard(&ALL).push(scope);
@@ -165,7 +168,12 @@ impl ScopeInner {
             // A handle can come back to a retired scope only through a task that
             // lives in it, or a thread that has entered it and so has a handle.
             // ORDERING: Acquire; pairs with the last handle's Release.
-            if scope.live() == 0 && scope.handles.load(Ordering::Acquire) == 0 {
+            // A timer starts a task in it, perhaps, before it counts as fired.
+            // ORDERING: Acquire; pairs with the Release in timer_unset().
+            if scope.timers.load(Ordering::Acquire) == 0
+                && scope.live() == 0
+                && scope.handles.load(Ordering::Acquire) == 0
+            {
                 scope.retired.store(false, Ordering::Relaxed);
                 return Some(scope);
             }
@@ -187,6 +195,24 @@ impl ScopeInner {
     /// counts as not open: what belongs to it belongs to nobody.
     pub(crate) fn is_open(&self) -> bool {
         !self.is_root() && self.handles.load(Ordering::Relaxed) != 0
+    }
+
+    /// A timer of the scope is set. The caller belongs to it.
+    pub(crate) fn timer_set(&self) {
+        self.timers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It was stopped, or what it did is done.
+    pub(crate) fn timer_unset(&self) {
+        // ORDERING: Release; pairs with the Acquire in timers() and reuse(): the
+        // task that it woke or started is to be seen.
+        self.timers.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Timers that are set.
+    pub(crate) fn timers(&self) -> usize {
+        // ORDERING: Acquire; pairs with the Release in timer_unset().
+        self.timers.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_reaping(&self) -> bool {
@@ -272,6 +298,14 @@ impl ScopeInner {
             partners.push(other);
         }
     }
+}
+
+/// Timers that are set in the scopes that `counts` picks, by number and by whether
+/// they are open.
+pub(crate) fn all_timers(counts: impl Fn(ScopeId, bool) -> bool) -> usize {
+    let all = guard(&ALL);
+    let those = all.iter().filter(|scope| counts(scope.id(), scope.is_open()));
+    those.map(|scope| scope.timers()).sum()
 }
 
 /// Tasks alive in all scopes together.

@@ -171,6 +171,25 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    let (record, id) = prepare(parent, f, wish, created_at)?;
+    release(record);
+    let id = TaskId::new(id).expect("numbers start at 1");
+    Ok(JoinHandle { record, id, _result: PhantomData })
+}
+
+/// Makes a task that is not alive yet: nobody sees it, and it counts nowhere but
+/// among the stacks. [`release`] starts it, [`discard`] gives it up.
+#[inline]
+fn prepare<F, T>(
+    parent: Option<TaskRef>,
+    f: F,
+    wish: Wish,
+    created_at: &'static Location<'static>,
+) -> io::Result<(&'static Record, u64)>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let class = Class::chosen(wish.limit);
     count(class)?;
     let own = match wish.own_thread {
@@ -179,8 +198,6 @@ where
     };
     let (record, id) = take_record();
     let scope = parent.map_or_else(scope::root, |p| p.record().scope());
-    // A scope that is being reaped takes no new life.
-    let marked = if scope.is_reaping() { flag::REAP } else { 0 };
     // SAFETY: a record from a free list is ours, and its last task is gone.
     let meta = unsafe { record.body.put(f) };
     record.fill(Birth {
@@ -191,11 +208,23 @@ where
         scope,
         class,
         extra: wish.extra,
-        flags: wish.flags | marked,
+        flags: wish.flags,
     });
     if let Some(worker) = own {
         // ORDERING: Release; pairs with the Acquire in enqueue().
         record.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
+    }
+    Ok((record, id))
+}
+
+/// Brings a task to life and puts it where it will be run. Something keeps its
+/// scope until then: the caller belongs to it, or a timer of it is set.
+#[inline]
+pub(crate) fn release(record: &'static Record) {
+    let scope = record.home();
+    if scope.is_reaping() {
+        // It takes no new life.
+        record.set(flag::REAP);
     }
     worker::with_processor(|here| {
         scope.count_birth(here.map(|p| p.id));
@@ -203,8 +232,31 @@ where
         // From here on any worker may run it.
         find::enqueue(record);
     });
-    let id = TaskId::new(id).expect("numbers start at 1");
-    Ok(JoinHandle { record, id, _result: PhantomData })
+}
+
+/// A task without a handle, to be released later.
+pub(crate) fn prepare_detached<F>(
+    f: F,
+    created_at: &'static Location<'static>,
+) -> io::Result<&'static Record>
+where
+    F: FnOnce() + Send + 'static,
+{
+    let (record, _) = prepare(Some(super::current()), f, Wish::default(), created_at)?;
+    let Detach::Nothing = record.join.detach() else { unreachable!("it has not run") };
+    Ok(record)
+}
+
+/// Drops the closure of a task that is not to be released, and frees the record.
+pub(crate) fn discard(record: &'static Record) {
+    let class = record.place().class();
+    // As the reaper does with a task that has not started.
+    record.set(flag::REAP);
+    if (record.meta().run)(record) && record.join.ready() {
+        packet::dispose_here(record);
+    }
+    free(record);
+    uncount(class);
 }
 
 /// Counts a task of the class.

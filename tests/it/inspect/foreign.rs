@@ -82,9 +82,9 @@ fn a_worker_that_just_starts_is_not_foreign() {
     });
 }
 
-/// The timer's thread is started by the first timer.
+/// A worker may just have been made when its task sleeps already.
 #[test]
-fn the_timers_thread_is_not_foreign() {
+fn the_threads_of_a_sleeping_program_are_not_foreign() {
     if inside(here!()) {
         mark_harness_thread();
         let sleeper = gopark::go(|| gopark::sleep(Duration::from_secs(3600)));
