@@ -93,6 +93,34 @@ func pingPong(size int64) int64 {
 	return sum
 }
 
+// selecting receives the values below size by a select over three unbuffered
+// channels, each with a sender of its own.
+func selecting(size int64) int64 {
+	var from [3]chan int64
+	for side := range from {
+		values := make(chan int64)
+		from[side] = values
+		go func() {
+			for value := int64(side); value < size; value += 3 {
+				values <- value
+			}
+		}()
+	}
+	a, b, c := from[0], from[1], from[2]
+	sum := int64(0)
+	for range size {
+		select {
+		case value := <-a:
+			sum += value
+		case value := <-b:
+			sum += value
+		case value := <-c:
+			sum += value
+		}
+	}
+	return sum
+}
+
 // mpmcSides is how many senders there are, and how many receivers.
 const mpmcSides = 4
 

@@ -1,11 +1,12 @@
-//! Attribute macros of `gopark` and `leakcheck`.
+//! Macros of `gopark` and `leakcheck`.
 //!
 //! Use them through the crate that owns them: `gopark::cooperative`,
-//! `leakcheck::verify_none`. The code that they expand to names that crate.
+//! `gopark::select`, `leakcheck::verify_none`. The code that they expand to names that crate.
 //!
 //! | module | decides |
 //! |---|---|
 //! | `cooperative` | where safepoints go, and where they cannot |
+//! | `select` | what a case looks like, in which order everything happens |
 //! | `args` | which arguments exist, and what is wrong with the ones given |
 //! | `position` | whether a function is a test at all |
 //! | `verify_none` | on which functions the attribute may stand, and what it becomes |
@@ -15,6 +16,7 @@
 mod args;
 mod cooperative;
 mod position;
+mod select;
 mod verify_none;
 
 use proc_macro::TokenStream;
@@ -43,6 +45,59 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn cooperative(args: TokenStream, item: TokenStream) -> TokenStream {
     cooperative::expand(&args.into(), &item.into()).into()
+}
+
+/// Waits until one of several channel operations is possible, and does that one
+/// (Go: `select`).
+///
+/// ```text
+/// select! {
+///     recv(receiver) -> result => body,
+///     recv(receiver) => body,
+///     send(sender, value) -> result => body,
+///     default => body,
+/// }
+/// ```
+///
+/// | case | runs its body | `result` |
+/// |---|---|---|
+/// | `recv(receiver) -> result` | with a value, or when the channel is closed and drained | `Result<T, RecvError>` |
+/// | `recv(receiver)` | the same; what came is dropped | |
+/// | `send(sender, value) -> result` | when the value is sent, or the channel closed | `Result<(), SendError<T>>` |
+/// | `default` | when nothing else is possible at once | |
+/// | `after(duration)` | when nothing was possible for so long | |
+/// | `at(instant)` | when nothing was possible until then | |
+///
+/// There is at most one of the last three. `result` is a pattern that cannot
+/// fail: `value`, `_`, `Ok(value) | Err(SendError(value))`. Bodies are expressions
+/// of one type, which is that of the `select!`; they may `break`, `continue`,
+/// `return` and use `?`. As in a `match`, there is a comma behind each that is no
+/// block.
+///
+/// # The rules
+///
+/// 1. What stands in the parentheses is evaluated exactly once, when the select
+///    begins, from top to bottom: handles, values and times, also of cases that
+///    are not chosen. Handles are borrowed; references, `Arc`s and `Box`es of
+///    them will do. What is temporary there is gone before a body runs.
+/// 2. If several cases are ready one of them is chosen at random, each with the
+///    same probability. If none is, and there is a `default`, that is chosen.
+///    Otherwise the task waits.
+/// 3. Exactly one case happens. A value of a send that was not chosen is dropped
+///    before the body runs; with [`SendCase`] it can be had back.
+/// 4. A closed channel is always ready. One that is [never ready] is never chosen,
+///    so a case can be switched off; and `select! {}` waits for ever.
+///
+/// The wait parks the task with reason `select`, for ever with reason `select (no
+/// cases)`. A list of cases whose number is not known in advance is for
+/// [`chan::select`].
+///
+/// [`SendCase`]: https://docs.rs/gopark/latest/gopark/chan/struct.SendCase.html
+/// [never ready]: https://docs.rs/gopark/latest/gopark/chan/fn.never.html
+/// [`chan::select`]: https://docs.rs/gopark/latest/gopark/chan/fn.select.html
+#[proc_macro]
+pub fn select(input: TokenStream) -> TokenStream {
+    select::expand(input.into()).into()
 }
 
 /// Fails the test when a task that it started is still alive at its end.

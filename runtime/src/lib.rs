@@ -31,6 +31,8 @@
 //! | `go f()` | [`go`], [`Builder`] for names, labels, daemons, a thread of its own |
 //! | `func main` | [`run`]; without it the runtime starts itself at first use |
 //! | `make(chan T, n)`, `close`, `range` | [`chan`] |
+//! | `select`, `reflect.Select` | [`select!`](macro@select), [`chan::select`](fn@chan::select) |
+//! | `context` | [`context`] |
 //! | `sync.Mutex`, `sync.WaitGroup` | [`sync`] |
 //! | `time.Sleep`, `time.After`, `time.Timer`, `time.Ticker`, `time.AfterFunc` | [`sleep`], [`time`] |
 //! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`], [`set_maxprocs`] |
@@ -191,6 +193,8 @@ pub(crate) mod state;
 #[cfg(runtime)]
 pub mod chan;
 #[cfg(runtime)]
+pub mod context;
+#[cfg(runtime)]
 #[expect(unsafe_code, reason = "reads of workers, which are never freed")]
 pub mod inspect;
 #[cfg(runtime)]
@@ -234,6 +238,32 @@ pub mod runtime {
 /// ```
 #[cfg(runtime)]
 pub use gopark_macros::cooperative;
+
+/// # Example
+///
+/// ```
+/// use gopark::{chan, select};
+/// use std::time::Duration;
+///
+/// let (numbers, more) = chan::rendezvous();
+/// let (stop, stopped) = chan::rendezvous::<()>();
+/// let adder = gopark::go(move || {
+///     let mut sum = 0;
+///     loop {
+///         select! {
+///             recv(more) -> n => sum += n.unwrap_or(0),
+///             recv(stopped) => break sum,
+///             after(Duration::from_secs(60)) => panic!("nobody has anything to say"),
+///         }
+///     }
+/// });
+/// numbers.send(2).unwrap();
+/// numbers.send(3).unwrap();
+/// stop.close();
+/// assert_eq!(adder.join().unwrap(), 5);
+/// ```
+#[cfg(runtime)]
+pub use gopark_macros::select;
 
 #[cfg(runtime)]
 pub use crate::{

@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
 //! | `parking` | park against claim, hold, condemn | `state` | `settle`, `settle_held`, `park_thread` |
+//! | `selecting` | two partners and a timer against one select | `state` | `chan::select`, `Queue::try_first` |
 //! | `workers` | who sleeps and who searches; inboxes; hand-over; suspension; spares | `idle`, `barrier` | `find.rs`, `signal.rs`, `spare.rs` |
 //! | `calling` | a lent processor: take back, retake, wait; sysmon's sleep | `call`, `barrier` | `blocking.rs` |
 //! | `joining` | the end of a task against its handle | `join`, `state` | `bury`, `JoinHandle` |
@@ -25,7 +26,7 @@
 //!   [`barrier`](crate::sys::barrier), whose two sides are full fences to loom.
 //! - A full fence of loom also publishes, which the real one does only together
 //!   with an atomic access. Memory that is not atomic is therefore checked in
-//!   `queue`, `parking` and `joining`, which have no such fence.
+//!   `queue`, `parking`, `selecting` and `joining`, which have no such fence.
 //! - Large models are explored up to a number of preemptions, which stands with
 //!   each of them. It is one that finds the broken variants of the model (two to
 //!   four) and lets all of them together end within a minute or two.
@@ -41,6 +42,7 @@ mod joining;
 mod observing;
 mod parking;
 mod queue;
+mod selecting;
 mod sleeping;
 mod timing;
 mod workers;

@@ -9,7 +9,8 @@
 //! | `time` | sleeping |
 //! | `sections` | a breach of the rule about allocation is found |
 //! | `inspect` | what observers see |
-//! | `chan`, `sync` | channels, locks, wait groups |
+//! | `chan`, `sync` | channels, selects, locks, wait groups |
+//! | `context` | when to stop, and who is told |
 //!
 //! Nothing sleeps to let something else happen: tests wait [`until`] they see
 //! it. What depends on the whole process (a number of processors, that nobody
@@ -19,6 +20,7 @@
 
 mod chan;
 mod child;
+mod context;
 mod inspect;
 #[path = "../no_alloc.rs"]
 mod no_alloc;

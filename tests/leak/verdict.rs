@@ -72,6 +72,46 @@ fn a_leak_that_nothing_can_wake_is_decided_after_settle() {
     });
 }
 
+/// A task that selects leaks only if none of its channels can wake it.
+#[test]
+fn a_select_that_nothing_can_wake() {
+    alone(here!(), || {
+        let scope = Scope::new("select");
+        let _in = scope.enter();
+        let (to_a, a) = chan::rendezvous::<u8>();
+        let (to_b, b) = chan::rendezvous::<u8>();
+        let _keep = (to_a.clone(), b);
+        go(move || gopark::select! { recv(a) -> _ => {}, send(to_b, 1) -> _ => {} });
+        let (text, _) = report();
+        shows(&text, &["1 task leaked", "blocked in `select`", "nothing can wake it"]);
+        let forever = go(|| gopark::select! {});
+        let (text, _) = report();
+        shows(&text, &["blocked in `select (no cases)`", "nothing can wake it"]);
+        assert!(matches!(forever.join(), Err(JoinError::Reaped)));
+    });
+}
+
+#[test]
+fn a_select_that_something_can_wake() {
+    alone(here!(), || {
+        let scope = Scope::new("select");
+        let _in = scope.enter();
+        let (_to_a, a) = chan::rendezvous::<u8>();
+        let (to_b, b) = chan::rendezvous::<u8>();
+        go(move || gopark::select! { recv(a) -> _ => {}, recv(b) -> got => drop(got.unwrap()) });
+        // Another task of the scope will come to the second channel.
+        go(move || {
+            gopark::sleep(60 * MS);
+            to_b.send(1).unwrap();
+        });
+        clean();
+        // A limit ends it by itself.
+        let (_to_c, c) = chan::rendezvous::<u8>();
+        go(move || gopark::select! { recv(c) -> _ => {}, after(60 * MS) => {} });
+        clean();
+    });
+}
+
 #[test]
 fn ten_thousand_too() {
     alone(here!(), || {

@@ -9,6 +9,8 @@ fn macro_errors() {
     let cases = trybuild::TestCases::new();
     cases.pass("ui/verify_none/pass/*.rs");
     cases.pass("ui/cooperative/pass/*.rs");
+    cases.pass("ui/select/pass/*.rs");
     cases.compile_fail("ui/verify_none/*.rs");
     cases.compile_fail("ui/cooperative/*.rs");
+    cases.compile_fail("ui/select/*.rs");
 }

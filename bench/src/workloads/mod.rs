@@ -8,6 +8,7 @@ mod mpmc;
 mod parked;
 mod ping_pong;
 mod recursion;
+mod select;
 mod skynet;
 mod sleep;
 mod spawn;
@@ -24,6 +25,7 @@ pub(crate) const ALL: &[Family] = &[
     r#yield::FAMILY,
     ping_pong::FAMILY,
     mpmc::FAMILY,
+    select::FAMILY,
     fib::FAMILY,
     skynet::FAMILY,
     sleep::FAMILY,

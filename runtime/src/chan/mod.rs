@@ -47,6 +47,32 @@
 //! A value is dropped by whoever has it: never inside the channel while others
 //! wait for its lock, and exactly once.
 //!
+//! # Selecting
+//!
+//! [`select!`](crate::select) waits until one of several sends and receives is
+//! possible and does that one; [`select()`] does it for a list of [`Case`]s that
+//! is made while the program runs.
+//!
+//! ```
+//! use gopark::{chan, select};
+//!
+//! let (tx, rx) = chan::rendezvous();
+//! let (stop, stopped) = chan::rendezvous::<()>();
+//! let counter = gopark::go(move || {
+//!     let mut n = 0;
+//!     loop {
+//!         select! {
+//!             send(tx, n) -> _ => n += 1,
+//!             recv(stopped) => break,
+//!         }
+//!     }
+//!     n
+//! });
+//! assert_eq!((rx.recv(), rx.recv()), (Ok(0), Ok(1)));
+//! drop(stop);
+//! assert_eq!(counter.join().unwrap(), 2);
+//! ```
+//!
 //! # Compared with crossbeam-channel
 //!
 //! | crossbeam | here |
@@ -62,8 +88,15 @@
 //! | error types | the same names; `into_inner` on those with a value, conversions as there |
 //! | `unbounded()` | left out: Go has none, and a queue without a limit hides the leak that a bounded one shows |
 //! | `after`, `tick` | [`time::after`](crate::time::after), [`time::Ticker`](crate::time::Ticker) |
-//! | `at` | left out: `after(deadline - now)` |
-//! | `select!`, `Select` | left out; the nodes are made for it (see below) |
+//! | `at` | left out: `after(deadline - now)`, or the case `at(deadline)` of a select |
+//! | `select!` with `recv(r) -> msg`, `send(s, v) -> res`, `default` | the same; `recv(r)` without a pattern, too |
+//! | `default(timeout)` in `select!` | `after(timeout)`, and `at(deadline)` |
+//! | `select_biased!`, `Select::new_biased` | left out, as in Go; put a select with a `default` in front |
+//! | `Select::{recv, send}` | [`Receiver::case`], [`Sender::case`]; the value is given at once, as in Go's `reflect.Select` |
+//! | `Select::{select, try_select, select_timeout, select_deadline}` | [`select()`], [`try_select`], [`select_timeout`], [`select_deadline`] over cases; an index or `None` comes back |
+//! | `SelectedOperation::{recv, send}` | [`RecvCase::take`], [`SendCase::take`], which cannot be forgotten with harm: what happens has happened |
+//! | `Select::remove` | leave the case out of the list; [`SendCase::into_value`] has the value |
+//! | `Select::{ready, try_ready, ready_timeout, ready_deadline}` | left out: what was ready need not be so a moment later |
 //!
 //! # Wait reasons
 //!
@@ -72,6 +105,8 @@
 //!
 //! | operation | reason | ends by |
 //! |---|---|---|
+//! | a select | `select` | a partner or the `close` of any of its channels, the time limit |
+//! | a select without a case | `select (no cases)` | the time limit |
 //! | `send` and its timed forms | `chan send` | a receiver, `close`, the last receiver's drop, the time limit |
 //! | `recv` and its timed forms, iteration | `chan receive` | a sender, `close`, the last sender's drop, the time limit |
 //! | the same on [`never_sender`] | `chan send (nil chan)` | the time limit |
@@ -86,38 +121,52 @@
 //! |---|---|
 //! | `waitq` | queues of parked tasks, also used by [`sync`](crate::sync); unsafe |
 //! | `raw` | the channel: lock, ring, two queues, hand-over; unsafe |
+//! | `case` | a send or a receive that a select may choose; unsafe |
+//! | `select` | one of several cases: why exactly one; unsafe |
 //! | `never` | the channel that is never ready |
 //! | `sender`, `receiver`, `iter` | the handles |
 //! | `error` | the errors |
 //!
 //! Memory: a channel is one allocation and its ring another, made at once; no
-//! operation allocates. A waiter is a node in the frame of the parked task.
+//! operation allocates, except a select over more than eight cases. A waiter is a
+//! node in the frame of the parked task.
 //!
 //! A node does not know whether its task still waits for it; whoever takes the
 //! node from a queue claims the task, and one claim wins. This decides between
-//! a partner and a timer, and is what a `select` needs: nodes in several queues,
-//! all of one task, and the claim decides which of them is served.
+//! a partner and a timer, and in a select between its channels: it has nodes in
+//! several queues, and the claim that wins names the one that is served.
 //!
 //! **When a task is reaped** (the verifier ends leaked tasks by an unwind out
 //! of their wait) its node leaves the queue, and a value that was not sent is
 //! dropped by the unwind. An operation that is called by a destructor during
-//! such an unwind does not wait: it returns its error, with the value.
+//! such an unwind does not wait: it returns its error, with the value; a select
+//! chooses its first case, as if that channel had been closed.
 
+#[expect(unsafe_code, reason = "nodes in the stack frames of parked tasks")]
+mod case;
 mod error;
 mod iter;
 mod never;
 #[expect(unsafe_code, reason = "values move through slots in the stack frames of parked tasks")]
 mod raw;
 mod receiver;
+#[expect(unsafe_code, reason = "the locks of several channels at once")]
+mod select;
 mod sender;
 #[expect(unsafe_code, reason = "queues of nodes in the stack frames of parked tasks")]
 pub(crate) mod waitq;
 
+pub(crate) use case::Operation;
+pub use case::{Case, RecvCase, SendCase};
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 pub use iter::{IntoIter, Iter, TryIter};
+pub(crate) use raw::Attempt;
 pub use receiver::Receiver;
+#[doc(hidden)]
+pub use select::{Limit, select_within};
+pub use select::{select, select_deadline, select_timeout, try_select};
 pub use sender::Sender;
 
 use crate::time::Node;

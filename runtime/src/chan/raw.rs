@@ -89,14 +89,14 @@ unsafe impl<T: Send> Sync for Chan<T> {}
 
 /// A parked sender or receiver.
 #[repr(C)]
-struct Waiter<T> {
+pub(super) struct Waiter<T> {
     link: Link,
     outcome: Cell<Outcome>,
     slot: UnsafeCell<MaybeUninit<T>>,
 }
 
-#[derive(Clone, Copy)]
-enum Outcome {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
     Done,
     Closed,
 }
@@ -111,6 +111,28 @@ impl<T> Waiter<T> {
         }
     }
 
+    /// Of a case of a select; its task is not known yet.
+    #[inline]
+    pub(super) fn vacant(slot: MaybeUninit<T>) -> Self {
+        Self {
+            link: Link::vacant(),
+            outcome: Cell::new(Outcome::Closed),
+            slot: UnsafeCell::new(slot),
+        }
+    }
+
+    /// Says whose it is, and which case of its select; before it is queued.
+    #[inline]
+    pub(super) fn assign(&self, me: TaskRef, case: u16) {
+        self.link.assign(me, case);
+    }
+
+    /// After `Wake::Ready`, and for the case that was served.
+    #[inline]
+    pub(super) fn outcome(&self) -> Outcome {
+        self.outcome.get()
+    }
+
     #[inline]
     fn link(&self) -> *const Link {
         ptr::from_ref(self).cast()
@@ -121,9 +143,19 @@ impl<T> Waiter<T> {
     /// # Safety
     /// It is full, and the caller may touch it (C4).
     #[inline]
-    unsafe fn value(&self) -> T {
+    pub(super) unsafe fn value(&self) -> T {
         // SAFETY: by contract.
         unsafe { (*self.slot.get()).assume_init_read() }
+    }
+
+    /// Fills the slot.
+    ///
+    /// # Safety
+    /// It is empty, and the caller may touch it (C4).
+    #[inline]
+    pub(super) unsafe fn fill(&self, value: T) {
+        // SAFETY: by contract.
+        unsafe { (*self.slot.get()).write(value) };
     }
 }
 
@@ -153,9 +185,64 @@ impl<'a, T> Held<'a, T> {
         drop(self);
         partner.enqueue();
     }
+
+    /// Unlocks and lets the partner go, if there is one.
+    #[inline]
+    fn release(self, partner: Option<Claimed>) {
+        match partner {
+            Some(partner) => self.resume(partner),
+            None => drop(self),
+        }
+    }
+}
+
+/// What became of a value, the channel being locked. A partner is to be
+/// enqueued after the unlock.
+enum Put<T> {
+    Sent(Option<Claimed>),
+    Closed(T),
+    Full(T),
+}
+
+/// The same for who wants one.
+enum Get<T> {
+    Got(T, Option<Claimed>),
+    Closed,
+    Empty,
 }
 
 impl<T> Core<T> {
+    #[inline]
+    fn put(&mut self, value: T, capacity: usize) -> Put<T> {
+        if self.closed {
+            return Put::Closed(value);
+        }
+        match self.give(value) {
+            Ok(receiver) => Put::Sent(Some(receiver)),
+            Err(value) if self.ring.len() < capacity => {
+                self.ring.push_back(value);
+                Put::Sent(None)
+            }
+            Err(value) => Put::Full(value),
+        }
+    }
+
+    #[inline]
+    fn get(&mut self) -> Get<T> {
+        if let Some(value) = self.ring.pop_front() {
+            let sender = self.fetch().map(|(behind, sender)| {
+                self.ring.push_back(behind);
+                sender
+            });
+            return Get::Got(value, sender);
+        }
+        match self.fetch() {
+            Some((value, sender)) => Get::Got(value, Some(sender)),
+            None if self.closed => Get::Closed,
+            None => Get::Empty,
+        }
+    }
+
     /// Gives the value to the first waiting receiver, or back.
     #[inline]
     fn give(&mut self, value: T) -> Result<Claimed, T> {
@@ -196,6 +283,13 @@ impl<T> Core<T> {
         }
     }
 
+    fn side(&mut self, side: Side) -> &mut Queue {
+        match side {
+            Side::Send => &mut self.senders,
+            Side::Recv => &mut self.receivers,
+        }
+    }
+
     /// Tells one of those who wait that the channel is closed.
     fn refuse(&mut self) -> Option<Claimed> {
         let refuse = |link: *const Link| {
@@ -205,6 +299,21 @@ impl<T> Core<T> {
         // SAFETY: as in give().
         unsafe { self.receivers.claim_first(refuse).or_else(|| self.senders.claim_first(refuse)) }
     }
+}
+
+/// What became of a case of a select.
+pub(crate) enum Attempt {
+    NotYet,
+    /// Done, and the partner is to be enqueued after the unlock.
+    Done(Option<Claimed>),
+    Closed,
+}
+
+/// In which queue a case of a select waits.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Send,
+    Recv,
 }
 
 impl<T> Drop for Held<'_, T> {
@@ -289,42 +398,27 @@ impl<T> Chan<T> {
     #[inline]
     fn offer(&self, me: TaskRef, value: T) -> Offer<'_, T> {
         let mut held = self.hold_by(me);
-        let core = held.core();
-        if core.closed {
-            return Offer::Closed(value);
-        }
-        match core.give(value) {
-            Ok(receiver) => {
-                held.resume(receiver);
+        match held.core().put(value, self.capacity) {
+            Put::Sent(receiver) => {
+                held.release(receiver);
                 Offer::Sent
             }
-            Err(value) if core.ring.len() < self.capacity => {
-                core.ring.push_back(value);
-                Offer::Sent
-            }
-            Err(value) => Offer::Full(held, value),
+            Put::Closed(value) => Offer::Closed(value),
+            Put::Full(value) => Offer::Full(held, value),
         }
     }
 
     #[inline]
     fn take(&self, me: TaskRef) -> Take<'_, T> {
         let mut held = self.hold_by(me);
-        let core = held.core();
-        if let Some(value) = core.ring.pop_front() {
-            if let Some((behind, sender)) = core.fetch() {
-                core.ring.push_back(behind);
-                held.resume(sender);
+        match held.core().get() {
+            Get::Got(value, sender) => {
+                held.release(sender);
+                Take::Got(value)
             }
-            return Take::Got(value);
+            Get::Closed => Take::Closed,
+            Get::Empty => Take::Empty(held),
         }
-        if let Some((value, sender)) = core.fetch() {
-            held.resume(sender);
-            return Take::Got(value);
-        }
-        if core.closed {
-            return Take::Closed;
-        }
-        Take::Empty(held)
     }
 
     #[inline]
@@ -436,6 +530,92 @@ impl<T> Chan<T> {
             return Err(RecvTimeoutError::Closed);
         }
         Err(RecvTimeoutError::Timeout)
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> &RawLock {
+        &self.lock
+    }
+
+    /// Notes that `me` uses the channel; not under its lock (C2).
+    #[inline]
+    pub(super) fn touch(&self, me: TaskRef) {
+        self.affinity.touch_by(me.record());
+    }
+
+    /// The channel, which a select has locked, and keeps locked.
+    ///
+    /// # Safety
+    /// The calling thread holds the lock, and nothing else uses that at the
+    /// same time (C1).
+    #[inline]
+    unsafe fn held(&self) -> ManuallyDrop<Held<'_, T>> {
+        ManuallyDrop::new(Held { chan: self })
+    }
+
+    /// Sends the value of a node, if that is possible at once.
+    ///
+    /// # Safety
+    /// The lock is held; the node is in no queue, its slot is full and the
+    /// caller's. After [`Attempt::Done`] it is empty.
+    #[inline]
+    pub(super) unsafe fn attempt_send(&self, node: &Waiter<T>) -> Attempt {
+        // SAFETY: by contract. Where the value comes back, it goes back.
+        unsafe {
+            match self.held().core().put(node.value(), self.capacity) {
+                Put::Sent(receiver) => Attempt::Done(receiver),
+                Put::Closed(value) => {
+                    node.fill(value);
+                    Attempt::Closed
+                }
+                Put::Full(value) => {
+                    node.fill(value);
+                    Attempt::NotYet
+                }
+            }
+        }
+    }
+
+    /// Receives a value into a node, if that is possible at once.
+    ///
+    /// # Safety
+    /// The lock is held; the node is in no queue, its slot is empty and the
+    /// caller's. After [`Attempt::Done`] it is full.
+    #[inline]
+    pub(super) unsafe fn attempt_recv(&self, node: &Waiter<T>) -> Attempt {
+        // SAFETY: by contract.
+        unsafe {
+            match self.held().core().get() {
+                Get::Got(value, sender) => {
+                    node.fill(value);
+                    Attempt::Done(sender)
+                }
+                Get::Closed => Attempt::Closed,
+                Get::Empty => Attempt::NotYet,
+            }
+        }
+    }
+
+    /// Queues a node, after an attempt that said [`Attempt::NotYet`] and since when
+    /// the lock was held.
+    ///
+    /// # Safety
+    /// The lock is held; the node is assigned and in no queue; its frame keeps W2;
+    /// its slot is full for a sender and empty for a receiver.
+    #[inline]
+    pub(super) unsafe fn queue(&self, side: Side, node: &Waiter<T>) {
+        // SAFETY: by contract.
+        unsafe { self.held().core().side(side).push_back(node.link()) }
+    }
+
+    /// Takes a node out of its queue, if it is still there.
+    ///
+    /// # Safety
+    /// The lock is held; the node was queued on that side.
+    #[inline]
+    pub(super) unsafe fn unqueue(&self, side: Side, node: &Waiter<T>) {
+        // SAFETY: by contract.
+        unsafe { self.held().core().side(side).remove(node.link()) }
     }
 
     /// Closes the channel and wakes everybody who waits on it. False if it was

@@ -1,5 +1,6 @@
 //! The receiving half.
 
+use super::case::RecvCase;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::iter::{IntoIter, Iter, TryIter};
 use super::never::{self, Ended};
@@ -141,6 +142,32 @@ impl<T> Receiver<T> {
     #[track_caller]
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
         self.recv_as(self.wait(Location::caller()).until(deadline))
+    }
+
+    #[inline]
+    pub(super) fn chan(&self) -> Option<&Chan<T>> {
+        self.chan.as_deref()
+    }
+
+    /// This receive as a case of a [`select`](super::select()), for lists of
+    /// cases whose number is not known in advance. See also
+    /// [`select!`](crate::select).
+    ///
+    /// ```
+    /// use gopark::chan;
+    ///
+    /// let (tx, rx) = chan::bounded(1);
+    /// tx.send("ready").unwrap();
+    /// let never = chan::never::<i32>();
+    /// let (mut a, mut b) = (rx.case(), never.case());
+    /// match chan::select(&mut [&mut a, &mut b]) {
+    ///     0 => assert_eq!(a.take(), Ok("ready")),
+    ///     _ => unreachable!("it is never ready"),
+    /// }
+    /// ```
+    #[inline]
+    pub fn case(&self) -> RecvCase<'_, T> {
+        RecvCase::new(self)
     }
 
     /// How a receive from there waits.

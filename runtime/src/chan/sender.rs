@@ -1,5 +1,6 @@
 //! The sending half.
 
+use super::case::SendCase;
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::never::{self, Ended};
 use super::raw::Chan;
@@ -132,6 +133,29 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn send_deadline(&self, value: T, deadline: Instant) -> Result<(), SendTimeoutError<T>> {
         self.send_as(value, self.wait(Location::caller()).until(deadline))
+    }
+
+    #[inline]
+    pub(super) fn chan(&self) -> Option<&Chan<T>> {
+        self.chan.as_deref()
+    }
+
+    /// This send as a case of a [`select`](super::select()), for lists of cases
+    /// whose number is not known in advance. See also
+    /// [`select!`](crate::select).
+    ///
+    /// ```
+    /// use gopark::chan;
+    ///
+    /// let (tx, rx) = chan::bounded(1);
+    /// let mut case = tx.case(1);
+    /// assert_eq!(chan::select(&mut [&mut case]), 0);
+    /// assert_eq!(case.take(), Ok(()));
+    /// assert_eq!(rx.recv(), Ok(1));
+    /// ```
+    #[inline]
+    pub fn case(&self, value: T) -> SendCase<'_, T> {
+        SendCase::new(self, value)
     }
 
     /// How a send from there waits.

@@ -45,9 +45,11 @@ use std::ptr;
 pub(crate) struct Link {
     next: Cell<*const Link>,
     prev: Cell<*const Link>,
-    task: TaskRef,
+    /// Set while it is queued.
+    task: Cell<Option<TaskRef>>,
     queued: Cell<bool>,
-    tag: u32,
+    case: Cell<u16>,
+    tag: Cell<u32>,
 }
 
 impl Link {
@@ -57,10 +59,37 @@ impl Link {
         Self {
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
-            task,
+            task: Cell::new(Some(task)),
             queued: Cell::new(false),
-            tag,
+            case: Cell::new(0),
+            tag: Cell::new(tag),
         }
+    }
+
+    /// Of a task that is not known yet.
+    #[inline]
+    pub(crate) fn vacant() -> Self {
+        Self {
+            next: Cell::new(ptr::null()),
+            prev: Cell::new(ptr::null()),
+            task: Cell::new(None),
+            queued: Cell::new(false),
+            case: Cell::new(0),
+            tag: Cell::new(0),
+        }
+    }
+
+    /// Whose it is from the next push on, and which case of its select; never
+    /// while it is queued (W1).
+    #[inline]
+    pub(crate) fn assign(&self, task: TaskRef, case: u16) {
+        self.task.set(Some(task));
+        self.case.set(case);
+    }
+
+    /// As for [`Link::assign`].
+    pub(crate) fn set_tag(&self, tag: u32) {
+        self.tag.set(tag);
     }
 }
 
@@ -86,7 +115,7 @@ impl Queue {
     /// The queue's lock is held.
     pub(crate) unsafe fn first_tag(&self) -> Option<u32> {
         // SAFETY: null, or alive (W2).
-        unsafe { self.head.as_ref() }.map(|link| link.tag)
+        unsafe { self.head.as_ref() }.map(|link| link.tag.get())
     }
 
     /// Appends a waiter.
@@ -97,7 +126,7 @@ impl Queue {
     pub(crate) unsafe fn push_back(&mut self, link: *const Link) {
         // SAFETY: the caller's link is alive, the tail is by W2.
         unsafe {
-            debug_assert!(!(*link).queued.get());
+            debug_assert!(!(*link).queued.get() && (*link).task.get().is_some());
             (*link).next.set(ptr::null());
             (*link).prev.set(self.tail);
             (*link).queued.set(true);
@@ -183,8 +212,8 @@ impl Queue {
             }
             (*link).queued.set(false);
             prepare(link);
-            let task = (*link).task;
-            Some(task.claim())
+            let (task, case) = ((*link).task.get(), (*link).case.get());
+            Some(task.expect("a queued link is a task's").claim_case(case))
         }
     }
 

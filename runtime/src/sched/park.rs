@@ -8,7 +8,8 @@
 //!
 //! - **D1** The task links its waiter under the primitive's lock and calls
 //!   `park`, which releases the lock when the task is parked: nobody can find
-//!   the waiter of a task that still runs.
+//!   the waiter of a task that still runs. (A select links several waiters, under
+//!   as many locks: `chan/select.rs`.)
 //! - **D2** Whoever wakes a waiter does it under the lock: unlink, claim; then
 //!   unlock, then enqueue. So a partner never sees a waiter whose task has gone
 //!   on to another park.
@@ -130,6 +131,13 @@ unsafe fn call_commit<C: Commit>(data: *const ()) -> bool {
 /// Blocks the task; its processor goes on with others.
 #[inline]
 pub(crate) fn park<C: Commit>(how: Park, commit: &C) -> Wake {
+    park_cases(how, commit).0
+}
+
+/// [`park`] for a select. After [`Wake::Ready`] the number is that of the case
+/// whose partner ended the park.
+#[inline]
+pub(crate) fn park_cases<C: Commit>(how: Park, commit: &C) -> (Wake, u16) {
     match worker::current() {
         Some(worker) => match worker.running() {
             Some(task) => park_task(worker, task, how, commit),
@@ -145,7 +153,7 @@ fn park_task<C: Commit>(
     task: &'static Record,
     how: Park,
     commit: &C,
-) -> Wake {
+) -> (Wake, u16) {
     let marked = flag::REAP | flag::UNINTERRUPTIBLE | flag::PREEMPT;
     if (task.has(marked) || how.uninterruptible || task.no_park.get() != 0) && !may_park(task, how)
     {
@@ -154,7 +162,7 @@ fn park_task<C: Commit>(
             Unwinding::No => task.clear(flag::UNWINDING),
             Unwinding::Yes | Unwinding::Perhaps => task.set(flag::UNWINDING),
         }
-        return Wake::Reaped;
+        return (Wake::Reaped, 0);
     }
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
     let held = C::HELD || how.until != u64::MAX;
@@ -164,7 +172,7 @@ fn park_task<C: Commit>(
     if how.until != u64::MAX {
         time::park_ended(task, reading.cause());
     }
-    wake_of(reading.cause())
+    (wake_of(reading.cause()), reading.case())
 }
 
 /// Switches away from the task, which comes back on another thread only if it
@@ -281,7 +289,7 @@ impl Pin {
 }
 
 /// An adopted thread waits on the low half of its state word.
-fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> Wake {
+fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> (Wake, u16) {
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
     task.state.wait_held();
     let parked = commit.commit();
@@ -293,7 +301,7 @@ fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> Wake 
     loop {
         let reading = task.state.read();
         if reading.status() == Status::Runnable && !reading.held() {
-            return wake_of(task.state.start());
+            return (wake_of(task.state.start()), reading.case());
         }
         let timeout = (how.until != u64::MAX)
             .then(|| Duration::from_nanos(how.until.saturating_sub(clock::now())));
@@ -358,16 +366,27 @@ impl TaskRef {
     /// Under the lock of the primitive that it waits on (D2).
     #[inline]
     pub(crate) fn claim(self) -> Option<Claimed> {
-        claim(self.record(), Cause::Ready, None)
+        self.claim_case(0)
+    }
+
+    /// [`TaskRef::claim`] for a partner that serves one case of a select.
+    #[inline]
+    pub(crate) fn claim_case(self, case: u16) -> Option<Claimed> {
+        claimed(self.record(), |task| task.state.claim_case(case))
     }
 }
 
 /// [`TaskRef::claim`] for the timer and the reaper, who name the park they mean.
 #[inline]
 pub(crate) fn claim(task: &'static Record, cause: Cause, ticket: Option<u32>) -> Option<Claimed> {
+    claimed(task, |task| task.state.claim(cause, ticket))
+}
+
+#[inline]
+fn claimed(task: &'static Record, claim: impl FnOnce(&Record) -> Claim) -> Option<Claimed> {
     // Read before the claim: afterwards the record may have another owner.
     let thread = task.has(flag::THREAD);
-    match task.state.claim(cause, ticket) {
+    match claim(task) {
         Claim::Won if thread => Some(Claimed::Thread(task.state.futex())),
         Claim::Won => Some(Claimed::Task(task)),
         Claim::Held => Some(Claimed::Held),

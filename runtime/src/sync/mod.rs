@@ -25,6 +25,7 @@
 //! | `raw_mutex` | the lock word |
 //! | `mutex` | the lock with a value in it, and its guard |
 //! | `wait_group` | the counter |
+//! | `wait_case` | the wait for it as a case of a select |
 //!
 //! # When a task is reaped
 //!
@@ -38,12 +39,15 @@ mod mutex;
 #[expect(unsafe_code, reason = "a `&'static Location` kept in an atomic")]
 mod owner;
 mod raw_mutex;
+#[expect(unsafe_code, reason = "a node in the stack frame of a parked task")]
+mod wait_case;
 mod wait_group;
 #[expect(unsafe_code, reason = "queues of nodes in the stack frames of parked tasks")]
 mod waiters;
 
 pub use mutex::{Mutex, MutexGuard};
 pub use owner::Holder;
+pub use wait_case::WaitCase;
 pub use wait_group::WaitGroup;
 
 use std::error::Error;

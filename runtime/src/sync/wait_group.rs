@@ -14,18 +14,19 @@
 //! | counter up | `add`, at any time |
 //! | counter down, except to 0 with `QUEUED` set | `done`, at any time |
 //! | counter down to 0, and `QUEUED` off | the last `done`, with the queue locked; in the same section it ends the round, and then wakes those who queued in it |
-//! | `QUEUED` on, with a counter above 0 | `wait`, with the queue locked; it then queues and parks |
+//! | `QUEUED` on, with a counter above 0 | `wait`, with the queue locked; it then queues and parks, or, in a select, does something else |
 //!
 //! So reaching zero and letting the waiters go is one step, whatever is added
 //! at the same time: a waiter returns if and only if the counter was zero at some
 //! moment of its wait. (Go panics when a group is used again too early; here
 //! the waiters of both rounds are told apart.)
 
+use super::WaitCase;
 use super::waiters::{Parked, Place, Waiters};
 use crate::JoinHandle;
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
-use crate::task::{self, affinity::Affinity};
+use crate::task::{self, TaskRef, affinity::Affinity};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -132,6 +133,24 @@ impl WaitGroup {
         self.group.wait(Location::caller());
     }
 
+    /// This wait as a case of a [`select`](crate::chan::select()).
+    ///
+    /// ```
+    /// use gopark::chan;
+    /// use gopark::sync::WaitGroup;
+    /// use std::time::Duration;
+    ///
+    /// let group = WaitGroup::new();
+    /// group.add(1);
+    /// let limit = Duration::from_millis(5);
+    /// assert_eq!(chan::select_timeout(&mut [&mut group.case()], limit), None);
+    /// group.done();
+    /// assert_eq!(chan::select_timeout(&mut [&mut group.case()], limit), Some(0));
+    /// ```
+    pub fn case(&self) -> WaitCase<'_> {
+        WaitCase::new(self)
+    }
+
     /// Starts a task and counts it until it ends, by return or by panic (Go:
     /// `WaitGroup.Go`).
     ///
@@ -156,6 +175,23 @@ impl WaitGroup {
             let _done = done;
             f()
         })
+    }
+}
+
+/// For [`WaitCase`].
+impl WaitGroup {
+    pub(super) fn waiters(&self) -> &Waiters {
+        &self.group.waiters
+    }
+
+    pub(super) fn touch(&self, me: TaskRef) {
+        self.group.affinity.touch_by(me.record());
+    }
+
+    /// Whether there is something to wait for. The queue is locked, and stays so
+    /// until the waiter is in it.
+    pub(super) fn announce(&self) -> bool {
+        self.group.announce()
     }
 }
 
@@ -216,6 +252,17 @@ impl Group {
         true
     }
 
+    /// With the queue locked, before a waiter queues. False if there is nothing to
+    /// wait for.
+    fn announce(&self) -> bool {
+        // ORDERING: Acquire; pairs with the Release in done(). The queue is locked,
+        // so that the last done() finds the waiter or is over.
+        let open = self.state.try_update(Ordering::Acquire, Ordering::Acquire, |state| {
+            (state >= ONE).then_some(state | QUEUED)
+        });
+        open.is_ok()
+    }
+
     fn wait(&self, site: &'static Location<'static>) {
         let me = task::arrive();
         self.affinity.touch_by(me.record());
@@ -226,12 +273,7 @@ impl Group {
         let mut how = Park::new(WaitReason::WaitGroupWait, site);
         loop {
             let held = self.waiters.hold();
-            // ORDERING: Acquire; pairs with the Release in done(). The queue is
-            // locked, so that the last done() finds this waiter or is over.
-            let open = self.state.try_update(Ordering::Acquire, Ordering::Acquire, |state| {
-                (state >= ONE).then_some(state | QUEUED)
-            });
-            if open.is_err() {
+            if !self.announce() {
                 return;
             }
             match held.park(me, Place::Back, how) {

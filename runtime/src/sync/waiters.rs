@@ -75,6 +75,19 @@ impl Waiters {
         self.lock.lock();
         Held { waiters: self }
     }
+
+    pub(super) fn lock(&self) -> &RawLock {
+        &self.lock
+    }
+
+    /// The queue, which a select has locked, and keeps locked.
+    ///
+    /// # Safety
+    /// The calling thread holds the lock, and nothing else uses that at the same
+    /// time (S1).
+    pub(super) unsafe fn held(&self) -> ManuallyDrop<Held<'_>> {
+        ManuallyDrop::new(Held { waiters: self })
+    }
 }
 
 impl<'a> Held<'a> {
@@ -94,6 +107,26 @@ impl<'a> Held<'a> {
     pub(super) fn claim_first(&mut self) -> Option<Claimed> {
         // SAFETY: S1. There is nothing to tell these waiters.
         unsafe { self.inner().queue.claim_first(|_| ()) }
+    }
+
+    /// Puts a waiter of a select behind all others, in the present round.
+    ///
+    /// # Safety
+    /// The link is assigned and in no queue, and its frame keeps W2.
+    pub(super) unsafe fn push(&mut self, link: &Link) {
+        let inner = self.inner();
+        link.set_tag(inner.rounds);
+        // SAFETY: S1; the rest by contract.
+        unsafe { inner.queue.push_back(link) };
+    }
+
+    /// Takes a waiter of a select out of the queue, if it is still there.
+    ///
+    /// # Safety
+    /// The link is in this queue or in none.
+    pub(super) unsafe fn remove(&mut self, link: &Link) {
+        // SAFETY: S1; the rest by contract.
+        unsafe { self.inner().queue.remove(link) };
     }
 
     /// Unlocks, and wakes all who are in the queue now; none of those who come

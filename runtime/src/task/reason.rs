@@ -27,10 +27,14 @@ pub enum WaitReason {
     Sleep,
     /// A call that another thread makes for it ([`offload`](crate::offload)).
     Offload,
+    /// Several channels at once ([`select!`](crate::select)).
+    Select,
+    /// A select that has nothing to wait for.
+    SelectNoCases,
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 9] = [
+    const ALL: [WaitReason; 11] = [
         WaitReason::ChanReceiveNil,
         WaitReason::ChanSendNil,
         WaitReason::ChanReceive,
@@ -40,6 +44,8 @@ impl WaitReason {
         WaitReason::Join,
         WaitReason::Sleep,
         WaitReason::Offload,
+        WaitReason::Select,
+        WaitReason::SelectNoCases,
     ];
 
     /// The words that dumps print.
@@ -58,6 +64,8 @@ impl WaitReason {
             WaitReason::Join => "join",
             WaitReason::Sleep => "sleep",
             WaitReason::Offload => "offload",
+            WaitReason::Select => "select",
+            WaitReason::SelectNoCases => "select (no cases)",
         }
     }
 

@@ -3,6 +3,7 @@
 use super::join::{Detach, JoinWord};
 use super::packet::{self, Ended};
 use super::record::{Birth, Extra, Record, TaskId, flag};
+use super::scope::{Scope, ScopeInner};
 use super::{TaskRef, scope};
 use crate::inspect::WaitReason;
 use crate::sched::deadlock::Run;
@@ -138,7 +139,8 @@ impl Builder {
             .then(|| Box::new(self.extra));
         let class = |bytes| Class::for_bytes(bytes).ok_or_else(|| too_large(bytes));
         let limit = self.stack_limit.map(class).transpose()?;
-        let wish = Wish { extra, flags: self.flags, own_thread: self.own_thread, limit };
+        let Builder { flags, own_thread, .. } = self;
+        let wish = Wish { extra, flags, own_thread, limit, scope: None };
         launch(Some(super::pass()), f, wish, Location::caller())
     }
 }
@@ -158,6 +160,18 @@ struct Wish {
     flags: u32,
     own_thread: bool,
     limit: Option<Class>,
+    /// Another one than the parent's.
+    scope: Option<&'static ScopeInner>,
+}
+
+/// [`go`] for the runtime's own rooms: the task is born in that scope, and shows as
+/// made there. Does not give way, so a destructor may call it.
+pub(crate) fn go_in<F>(scope: &Scope, created_at: &'static Location<'static>, f: F)
+where
+    F: FnOnce() + Send + 'static,
+{
+    let wish = Wish { scope: Some(scope.inner()), ..Wish::default() };
+    let Ok(_) = launch(Some(super::current()), f, wish, created_at).map_err(refused);
 }
 
 /// Go: `newproc`. Fills a record and puts it where it will be run.
@@ -197,7 +211,8 @@ where
         false => None,
     };
     let (record, id) = take_record();
-    let scope = parent.map_or_else(scope::root, |p| p.record().scope());
+    let inherited = || parent.map_or_else(scope::root, |p| p.record().scope());
+    let scope = wish.scope.unwrap_or_else(inherited);
     // SAFETY: a record from a free list is ours, and its last task is gone.
     let meta = unsafe { record.body.put(f) };
     record.fill(Birth {

@@ -1,15 +1,16 @@
 //! The state word: where a task is in its life, in one atomic.
 //!
 //! ```text
-//!   63            32 31     24 23             16 15           0
-//!  ┌────────────────┬─────────┬─────────────────┬──────────────┐
-//!  │ ticket         │    0    │ settled │ cause │ scan │ status │
-//!  └────────────────┴─────────┴─────────────────┴──────────────┘
+//!   63            32 31     19   18        17 16    12       0
+//!  ┌────────────────┬─────────┬─────────┬───────┬──────┬────────┐
+//!  │ ticket         │ case    │ settled │ cause │ scan │ status │
+//!  └────────────────┴─────────┴─────────┴───────┴──────┴────────┘
 //! ```
 //!
 //! *Status* has Go's numbers. *Ticket* counts parks and deaths, so that equal
 //! words mean one uninterrupted state: nothing happened between two readings.
-//! *Cause* says who ended the last park. *Settled* means that its stack needs no
+//! *Cause* says who ended the last park, and *case*, if it was a partner of a
+//! `select`, through which of its cases. *Settled* means that its stack needs no
 //! more trimming in this park. *Scan* means that an observer holds the parked
 //! task: it may be made runnable, but it may not start.
 //!
@@ -30,7 +31,7 @@
 //! | `queue_after_call` | syscall => runnable | the task, before it waits for a processor |
 //! | `suspend`, `resume` | running, syscall => preempted => running | the signal handler, on the task's thread |
 //! | `wait`, `wait_held` | running, syscall => waiting [+ scan] | the worker, after the switch |
-//! | `claim` | waiting, copystack, leaked => runnable | whoever ends the park; one wins |
+//! | `claim`, `claim_case` | waiting, copystack, leaked => runnable | whoever ends the park; one wins |
 //! | `condemn` | waiting => leaked | the verifier |
 //! | `finish` | running => dead | the worker, after the last switch |
 //! | `begin_trim` | waiting => copystack + scan | sysmon |
@@ -122,8 +123,11 @@ const STATUS: u64 = 0x0FFF;
 const SCAN: u64 = 0x1000;
 const CAUSE_SHIFT: u32 = 16;
 /// The cause and whatever else ends with the state.
-const CAUSE: u64 = 0xFF << CAUSE_SHIFT;
-const SETTLED: u64 = 0x80 << CAUSE_SHIFT;
+const CAUSE: u64 = 0xFFFF << CAUSE_SHIFT;
+const SETTLED: u64 = 4 << CAUSE_SHIFT;
+const CASE_SHIFT: u32 = 19;
+/// How many cases a select can have: what the word has room for.
+pub(crate) const CASES: usize = 1 << (TICKET_SHIFT - CASE_SHIFT);
 const TICKET_SHIFT: u32 = 32;
 const TICKET_ONE: u64 = 1 << TICKET_SHIFT;
 
@@ -153,11 +157,16 @@ impl Reading {
     }
 
     pub(crate) fn cause(self) -> Cause {
-        match (self.0 & CAUSE & !SETTLED) >> CAUSE_SHIFT {
+        match (self.0 >> CAUSE_SHIFT) & 3 {
             0 => Cause::Ready,
             1 => Cause::Timer,
             _ => Cause::Reaper,
         }
+    }
+
+    /// Which case of a select the partner served; 0 for any other park.
+    pub(crate) fn case(self) -> u16 {
+        (self.low() >> CASE_SHIFT) as u16
     }
 
     /// Waiting, whatever observers do with it or think of it.
@@ -347,14 +356,26 @@ impl StateWord {
     /// if it is that park.
     #[inline]
     pub(crate) fn claim(&self, cause: Cause, ticket: Option<u32>) -> Claim {
+        self.claim_as((cause as u64) << CAUSE_SHIFT, ticket)
+    }
+
+    /// The same for a partner that serves one case of a select. Who wins and
+    /// which case it is are one step.
+    #[inline]
+    pub(crate) fn claim_case(&self, case: u16) -> Claim {
+        debug_assert!(usize::from(case) < CASES);
+        let cause = (Cause::Ready as u64) << CAUSE_SHIFT;
+        self.claim_as(u64::from(case) << CASE_SHIFT | cause, None)
+    }
+
+    #[inline]
+    fn claim_as(&self, cause: u64, ticket: Option<u32>) -> Claim {
         let mut old = self.0.load(Ordering::Relaxed);
         loop {
             if !is_parked(old) || ticket.is_some_and(|t| t != Reading(old).ticket()) {
                 return Claim::Lost;
             }
-            let new = (old & !(STATUS | CAUSE))
-                | Status::Runnable as u64
-                | ((cause as u64) << CAUSE_SHIFT);
+            let new = (old & !(STATUS | CAUSE)) | Status::Runnable as u64 | cause;
             // ORDERING: AcqRel. Acquire pairs with the Release in wait(): the
             // claimer may now touch the saved context. Release pairs with the
             // Acquire in start(): what the claimer did for the task is visible to it.
@@ -547,6 +568,25 @@ mod tests {
         s.begin_call();
         s.wait();
         assert_eq!(s.claim(Cause::Ready, None), Claim::Won);
+    }
+
+    #[test]
+    fn a_case_is_told_until_the_next_park() {
+        let s = parked();
+        let last = (CASES - 1) as u16;
+        assert_eq!(s.claim_case(last), Claim::Won);
+        assert_eq!(s.claim_case(1), Claim::Lost);
+        assert_eq!(s.start(), Cause::Ready);
+        assert_eq!(s.read().case(), last);
+        s.begin_call();
+        s.queue_after_call();
+        assert_eq!(s.start(), Cause::Ready);
+        assert_eq!((s.read().case(), s.read().ticket()), (last, 1));
+        s.wait();
+        let seen = s.read();
+        assert_eq!((seen.case(), seen.ticket(), seen.settled()), (0, 2, false));
+        assert_eq!(s.claim(Cause::Reaper, Some(2)), Claim::Won);
+        assert_eq!((s.start(), s.read().case()), (Cause::Reaper, 0));
     }
 
     #[test]

@@ -225,6 +225,58 @@ fn scopes_that_share_a_primitive_count_for_each_other() {
     });
 }
 
+/// A task that selects can be woken through any of its channels.
+#[test]
+fn a_select_is_near_to_whoever_uses_one_of_its_channels() {
+    alone(here!(), &[], || {
+        let scopes: Vec<_> = ["selects", "first", "second", "timed"].map(Scope::new).into();
+        let outside = || Census::take(&scopes[0]).outside;
+        let in_scope = |n: usize| scopes[n].enter();
+        let (to_a, a) = chan::rendezvous::<u8>();
+        let (_to_b, b) = chan::rendezvous::<u8>();
+        let selects = {
+            let (_in, a, b) = (in_scope(0), a.clone(), b.clone());
+            gopark::go(move || {
+                gopark::select! { recv(a) -> _ => {}, recv(b) -> _ => {} }
+                gopark::select! { recv(a) -> _ => {}, after(Duration::MAX) => {} }
+            })
+        };
+        parked(selects.id(), WaitReason::Select);
+        for scope in &scopes[1..3] {
+            let _in = scope.enter();
+            let task = gopark::go(|| gopark::sleep(Duration::from_secs(3600)));
+            parked(task.id(), WaitReason::Sleep);
+        }
+        let census = Census::take(&scopes[0]);
+        assert!(census.all_blocked(), "nobody uses its channels");
+        assert_eq!(census.outside, 0);
+        for (n, touch) in [(1, &a), (2, &b)] {
+            let (_in, touch) = (in_scope(n), touch.clone());
+            // What a scope uses by a select that chooses something else, too.
+            let (ready, is_ready) = chan::bounded(1);
+            ready.send(()).unwrap();
+            gopark::go(move || {
+                let _ = gopark::select! {
+                    recv(is_ready) -> _ => 0,
+                    recv(touch) -> got => got.unwrap(),
+                };
+            })
+            .join()
+            .unwrap();
+            assert!((1..=2).contains(&outside()));
+            assert!(Census::take(&scopes[0]).all_blocked(), "it is still parked");
+        }
+        assert_eq!(outside(), 2, "one for each channel");
+        to_a.send(1).unwrap();
+        crate::support::until("it waits with a limit", || {
+            !Census::take(&scopes[0]).all_blocked()
+                && crate::support::info(selects.id())
+                    .is_some_and(|task| task.wait.is_some_and(|wait| wait.timed))
+        });
+        scopes.iter().for_each(|scope| _ = scope.reap());
+    });
+}
+
 #[test]
 fn locks_and_groups_are_shared_too() {
     alone(here!(), &[], || {

@@ -1,0 +1,244 @@
+//! One operation, or the end of the context: what most selects on
+//! [`Context::done`] are, without the select.
+//!
+//! A deadline limits the wait itself, too, which a leak check can see.
+
+use super::{Context, ContextError};
+use crate::chan::{self, Limit, Receiver, Sender, TryRecvError, TrySendError};
+use crate::sync::WaitGroup;
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Why [`Context::recv`] received nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecvError {
+    /// The channel is closed and drained.
+    Closed,
+    /// The context is done.
+    Done(ContextError),
+}
+
+/// Why [`Context::send`] did not send. Hands the value back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SendError<T> {
+    /// The channel is closed.
+    Closed(T),
+    /// The context is done.
+    Done(T, ContextError),
+}
+
+impl<T> SendError<T> {
+    /// The value that was not sent.
+    ///
+    /// ```
+    /// use gopark::chan;
+    /// use gopark::context::Context;
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// drop(cancel);
+    /// let (tx, _rx) = chan::bounded(1);
+    /// assert_eq!(ctx.send(&tx, "letter").unwrap_err().into_inner(), "letter");
+    /// ```
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Closed(value) | Self::Done(value, _) => value,
+        }
+    }
+}
+
+impl Context {
+    /// Receives a value, unless the context is or gets done.
+    ///
+    /// Parks the task with reason `select`.
+    ///
+    /// # Errors
+    /// [`RecvError::Done`] if the context is done, even if there is a value;
+    /// [`RecvError::Closed`] if the channel is closed and drained.
+    ///
+    /// ```
+    /// use gopark::chan;
+    /// use gopark::context::{Context, ContextError, RecvError};
+    /// use std::time::Duration;
+    ///
+    /// let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(5));
+    /// let (tx, rx) = chan::bounded(1);
+    /// tx.send(7).unwrap();
+    /// assert_eq!(ctx.recv(&rx), Ok(7));
+    /// assert_eq!(ctx.recv(&rx), Err(RecvError::Done(ContextError::DeadlineExceeded)));
+    /// ```
+    #[track_caller]
+    pub fn recv<T>(&self, rx: &Receiver<T>) -> Result<T, RecvError> {
+        self.check().map_err(RecvError::Done)?;
+        // What is there needs no select.
+        match rx.try_recv() {
+            Ok(value) => return Ok(value),
+            Err(TryRecvError::Closed) => return Err(RecvError::Closed),
+            Err(TryRecvError::Empty) => {}
+        }
+        let (mut case, mut done) = (rx.case(), self.done().case());
+        match chan::select_within(&mut [&mut case, &mut done], self.limit()) {
+            Some(0) => case.take().map_err(|chan::RecvError| RecvError::Closed),
+            _ => Err(RecvError::Done(self.reason())),
+        }
+    }
+
+    /// Sends a value, unless the context is or gets done.
+    ///
+    /// Parks the task with reason `select`.
+    ///
+    /// # Errors
+    /// [`SendError::Done`] if the context is done, even if there is room;
+    /// [`SendError::Closed`] if the channel is closed. The value comes back.
+    ///
+    /// ```
+    /// use gopark::chan;
+    /// use gopark::context::{Context, ContextError, SendError};
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// let (tx, _rx) = chan::bounded(1);
+    /// assert_eq!(ctx.send(&tx, 1), Ok(()));
+    /// drop(cancel);
+    /// assert_eq!(ctx.send(&tx, 2), Err(SendError::Done(2, ContextError::Cancelled)));
+    /// ```
+    #[track_caller]
+    pub fn send<T>(&self, tx: &Sender<T>, value: T) -> Result<(), SendError<T>> {
+        if let Err(reason) = self.check() {
+            return Err(SendError::Done(value, reason));
+        }
+        let value = match tx.try_send(value) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Closed(value)) => return Err(SendError::Closed(value)),
+            Err(TrySendError::Full(value)) => value,
+        };
+        let (mut case, mut done) = (tx.case(value), self.done().case());
+        match chan::select_within(&mut [&mut case, &mut done], self.limit()) {
+            Some(0) => case.take().map_err(|chan::SendError(value)| SendError::Closed(value)),
+            _ => Err(SendError::Done(case.into_value().expect("it was not sent"), self.reason())),
+        }
+    }
+
+    /// Sleeps for so long, unless the context is or gets done.
+    ///
+    /// Parks the task with reason `select`.
+    ///
+    /// # Errors
+    /// The context is done.
+    ///
+    /// ```
+    /// use gopark::context::{Context, ContextError};
+    /// use std::time::Duration;
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// assert_eq!(ctx.sleep(Duration::from_millis(1)), Ok(()));
+    /// let sleeper = gopark::go(move || ctx.sleep(Duration::from_secs(3600)));
+    /// drop(cancel);
+    /// assert_eq!(sleeper.join().unwrap(), Err(ContextError::Cancelled));
+    /// ```
+    #[track_caller]
+    pub fn sleep(&self, duration: Duration) -> Result<(), ContextError> {
+        self.check()?;
+        let limit = match (Instant::now().checked_add(duration), self.deadline()) {
+            (Some(end), Some(deadline)) => Limit::At(end.min(deadline)),
+            (Some(at), None) | (None, Some(at)) => Limit::At(at),
+            (None, None) => Limit::None,
+        };
+        chan::select_within(&mut [&mut self.done().case()], limit);
+        self.check()
+    }
+
+    /// Waits until the context is done, and says why; for ever if it cannot be.
+    ///
+    /// Parks the task with reason `select`.
+    ///
+    /// ```
+    /// use gopark::context::{Context, ContextError};
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// let waiting = gopark::go(move || ctx.wait());
+    /// drop(cancel);
+    /// assert_eq!(waiting.join().unwrap(), ContextError::Cancelled);
+    /// ```
+    #[track_caller]
+    pub fn wait(&self) -> ContextError {
+        chan::select_within(&mut [&mut self.done().case()], self.limit());
+        self.reason()
+    }
+
+    /// Waits until the counter of the group is zero, unless the context is or gets
+    /// done.
+    ///
+    /// Parks the task with reason `select`.
+    ///
+    /// # Errors
+    /// The context is done.
+    ///
+    /// ```
+    /// use gopark::context::{Context, ContextError};
+    /// use gopark::sync::WaitGroup;
+    /// use std::time::Duration;
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// let group = WaitGroup::new();
+    /// group.go(|| ());
+    /// assert_eq!(ctx.wait_for(&group), Ok(()));
+    /// group.add(1);
+    /// let waiting = gopark::go(move || ctx.wait_for(&group));
+    /// drop(cancel);
+    /// assert_eq!(waiting.join().unwrap(), Err(ContextError::Cancelled));
+    /// ```
+    #[track_caller]
+    pub fn wait_for(&self, group: &WaitGroup) -> Result<(), ContextError> {
+        self.check()?;
+        let (mut case, mut done) = (group.case(), self.done().case());
+        match chan::select_within(&mut [&mut case, &mut done], self.limit()) {
+            Some(0) => Ok(()),
+            _ => Err(self.reason()),
+        }
+    }
+
+    fn check(&self) -> Result<(), ContextError> {
+        self.err().map_or(Ok(()), Err)
+    }
+
+    /// After its channel was closed or its deadline passed. Else the task is being
+    /// reaped, where waits fail.
+    fn reason(&self) -> ContextError {
+        self.err().unwrap_or(ContextError::Cancelled)
+    }
+
+    fn limit(&self) -> Limit {
+        self.deadline().map_or(Limit::None, Limit::At)
+    }
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => chan::RecvError.fmt(f),
+            Self::Done(reason) => reason.fmt(f),
+        }
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(_) => chan::SendError(()).fmt(f),
+            Self::Done(_, reason) => reason.fmt(f),
+        }
+    }
+}
+
+// Without `T: Debug`, so that `unwrap` works for every value.
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(_) => f.write_str("Closed(..)"),
+            Self::Done(_, reason) => write!(f, "Done(.., {reason:?})"),
+        }
+    }
+}
+
+impl Error for RecvError {}
+impl<T> Error for SendError<T> {}
