@@ -66,7 +66,9 @@
 //! - A started task waits while its worker runs another task that computes
 //!   without a call of this crate, or sits in a blocking system call. Put
 //!   [`cooperative`](macro@cooperative) on functions that compute for long, or a
-//!   [`safepoint`] into their loops, and [`offload`] calls that block for long.
+//!   [`safepoint`] into their loops, and [`offload`] calls that block for long. A
+//!   task that holds others up for more than a second is reported on stderr, once
+//!   ([`Config::watchdog`](runtime::Config::watchdog)).
 //! - A message between tasks of two workers crosses threads.
 //! - A `std::sync::Mutex` held across a park stops the worker when a sibling
 //!   locks it. Use [`sync::Mutex`] where a task parks under the lock.

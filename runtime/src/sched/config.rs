@@ -23,6 +23,7 @@ pub struct Config {
     pub(super) stack_limit: Option<usize>,
     pub(super) slice: Option<Duration>,
     pub(super) max_threads: Option<usize>,
+    pub(super) no_watchdog: bool,
 }
 
 /// Why the runtime did not start.
@@ -164,6 +165,20 @@ impl Config {
     /// ```
     pub fn max_threads(mut self, n: usize) -> Config {
         self.max_threads = Some(n);
+        self
+    }
+
+    /// Whether a task is reported on stderr that does not give way and holds others up
+    /// for more than a second which are [bound](crate#bound-tasks) to its thread;
+    /// default `true`. Each is reported once. In migrating mode nobody is
+    /// bound. `GOPARK_DEBUG=watchdog=0` overrides this.
+    ///
+    /// ```
+    /// gopark::runtime::Config::new().watchdog(false).start()?;
+    /// # Ok::<(), gopark::runtime::StartError>(())
+    /// ```
+    pub fn watchdog(mut self, on: bool) -> Config {
+        self.no_watchdog = !on;
         self
     }
 

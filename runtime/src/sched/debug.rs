@@ -15,7 +15,7 @@ struct Setting {
     set: fn(&mut Settings, u32),
 }
 
-const SETTINGS: [Setting; 4] = [
+const SETTINGS: [Setting; 5] = [
     Setting {
         name: "asyncpreemptoff",
         most: 1,
@@ -41,6 +41,12 @@ const SETTINGS: [Setting; 4] = [
         most: 1,
         meaning: "1: stacks of parked tasks keep the memory they do not need; default 0",
         set: |settings, n| settings.shrink = n == 0,
+    },
+    Setting {
+        name: "watchdog",
+        most: 1,
+        meaning: "0: tasks that hold others up on their threads are not reported; default 1",
+        set: |settings, n| settings.watchdog = n == 1,
     },
 ];
 

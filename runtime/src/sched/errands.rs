@@ -5,7 +5,7 @@
 //! sysmon [`ask`] for what needs it. What is asked twice before it is done is done
 //! once.
 
-use super::{deadlock, spare};
+use super::{deadlock, spare, watchdog};
 use crate::sys::{futex, thread};
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,6 +19,8 @@ pub(super) enum Errand {
     Spare = 1,
     /// All processors are idle: will one ever be needed again?
     Deadlock = 2,
+    /// Does a task hold others up?
+    Watchdog = 4,
 }
 
 /// What is asked for; the thread's futex.
@@ -56,6 +58,7 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     thread::set_name("gopark-errands");
     TID.store(thread::id(), Ordering::Relaxed);
     let mut maker = spare::Maker::new();
+    let mut watchdog = watchdog::Watchdog::new();
     let mut left = 0;
     loop {
         // ORDERING: Acquire; pairs with the Release in ask().
@@ -74,6 +77,9 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
         }
         if is(Errand::Deadlock) {
             put_off(Errand::Deadlock, deadlock::check());
+        }
+        if is(Errand::Watchdog) {
+            put_off(Errand::Watchdog, watchdog.look());
         }
         futex::wait(&ASKED, 0, again);
     }

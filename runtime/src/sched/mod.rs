@@ -18,6 +18,7 @@
 //! | `spare.rs` | why there is a worker when one is needed |
 //! | `threads.rs` | when a worker's thread ends; how many are too many |
 //! | `errands.rs` | who makes threads, and prints |
+//! | `watchdog.rs` | who holds others up that are bound to his thread |
 //! | `deadlock.rs` | when nobody can go on |
 //! | `sysmon.rs` | what is done beside the workers: slices, retaking processors, trimming |
 //! | `config.rs` | what a program can set |
@@ -68,6 +69,7 @@ pub(crate) mod signal;
 mod spare;
 pub(crate) mod sysmon;
 mod threads;
+mod watchdog;
 pub(crate) mod worker;
 
 use crate::stack::class::Class;
@@ -381,6 +383,11 @@ impl Sched {
     /// Are tasks suspended that do not give way?
     fn preempts(&self) -> bool {
         self.settings.get().is_some_and(|s| s.preempt)
+    }
+
+    /// Does anybody want to hear of tasks that hold their siblings up?
+    fn watches(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.watchdog && !s.migrating)
     }
 
     /// Are the stacks of parked tasks trimmed?

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) max_threads: usize,
     /// How long an idle worker stays; `None` for ever.
     pub(crate) patience: Option<Duration>,
+    /// Are tasks reported that hold their siblings up?
+    pub(crate) watchdog: bool,
     pub(crate) migrating: bool,
     /// Of tasks that ask for nothing.
     pub(crate) stack: Class,
@@ -97,6 +99,7 @@ impl Settings {
             preempt: true,
             max_threads: threads(config.max_threads)?,
             patience: Some(PATIENCE),
+            watchdog: !config.no_watchdog,
             migrating: config.migrating,
             stack: user.or(program).unwrap_or(USUAL),
             least_stack: user,
@@ -435,6 +438,8 @@ mod tests {
                  0: never; default 5000\
                  \n  shrinkstackoff=0|1   1: stacks of parked tasks keep the memory they do not need; \
                  default 0\
+                 \n  watchdog=0|1         0: tasks that hold others up on their threads are not \
+                 reported; default 1\
                  \n  help                 prints this list",
             ),
         ];

@@ -22,7 +22,7 @@
 
 use super::SCHED;
 use super::errands::{self, Errand};
-use super::{blocking, deadlock, find, preempt};
+use super::{blocking, deadlock, find, preempt, watchdog};
 use crate::arch;
 use crate::stack::trim::{self, Scavenger};
 use crate::sys::{clock, futex, thread};
@@ -78,6 +78,8 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     let (mut taken, mut idle) = (0, None);
     // When it asked for the last check for a deadlock.
     let mut checked = None;
+    // When it asked the watchdog last, and whether it has slept since.
+    let (mut asked, mut slept) = (0, false);
     // For good (N1).
     arch::enter_section();
     loop {
@@ -98,6 +100,13 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
         if idle.is_some() && idle != checked && deadlock::is_asked() {
             checked = idle;
             errands::ask(Errand::Deadlock);
+        }
+        // Also before it sleeps: somebody may be in a blocking call.
+        let look = now - asked >= watchdog::PERIOD.as_nanos() as u64 || (idle.is_some() && !slept);
+        slept = idle.is_some();
+        if look && SCHED.watches() {
+            asked = now;
+            errands::ask(Errand::Watchdog);
         }
         let later = match idle {
             Some(taken) => trimmer.left(taken),

@@ -100,6 +100,8 @@ pub(crate) struct Worker {
     /// Decisions of an exclusive worker; those of others are counted by their
     /// processor.
     pub(crate) tick: AtomicU64,
+    /// How often it has started or resumed a task; read by the watchdog.
+    pub(crate) starts: AtomicU64,
     /// Why it holds none although its task runs.
     pub(crate) away: Cell<Option<Away>>,
     loop_sp: Cell<*mut u8>,
@@ -167,6 +169,7 @@ impl Worker {
             slices: Slices::new(),
             current: AtomicPtr::new(ptr::null_mut()),
             tick: AtomicU64::new(0),
+            starts: AtomicU64::new(0),
             away: Cell::new(None),
             loop_sp: Cell::new(ptr::null_mut()),
             after: Cell::new(After::Nothing),
@@ -350,6 +353,7 @@ impl Worker {
     #[inline]
     pub(crate) fn execute(&'static self, task: &'static Record) {
         let _ = task.state.start();
+        self.starts.store(self.starts.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         if task.sp.load(Ordering::Relaxed).is_null() {
             self.first_start(task);
         }

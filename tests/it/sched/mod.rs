@@ -13,6 +13,7 @@ mod preempt;
 mod spreading;
 mod startup;
 mod threads;
+mod watchdog;
 
 use crate::support::{Tally, until};
 use gopark::JoinHandle;
