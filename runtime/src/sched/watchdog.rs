@@ -9,15 +9,15 @@
 //! count of starts is the same at two looks runs one task since; then it looks at all
 //! tasks for those that are bound there and ready. When one of them is ready in the
 //! same state [`LIMIT`] later, and the worker has started nothing since, the
-//! task is reported. Being suspended (`signal.rs`) or in a blocking call does not help
+//! task is reported, with its frames if its thread answers (`signal.rs`). Being suspended (`signal.rs`) or in a blocking call does not help
 //! it: its siblings wait all the same.
 //!
 //! When all processors are idle sysmon sleeps, while a task may be in a blocking call
 //! with siblings behind it. So the watchdog comes back by itself as long as it sees a
 //! task that has not left and is bound to a worker with siblings.
 
-use super::SCHED;
 use super::worker::Worker;
+use super::{SCHED, signal};
 use crate::inspect::{Snapshot, Status, TaskInfo};
 use crate::sys::clock;
 use crate::task::record::{Record, TaskId, flag};
@@ -102,7 +102,7 @@ impl Watchdog {
             && w.starts.load(Ordering::Relaxed) == seen.starts
         {
             self.told.insert(seen.task);
-            tell(seen.task, siblings.ready.len());
+            tell(w, seen.task, siblings.ready.len());
         }
         (seen, siblings.alive != 0)
     }
@@ -133,14 +133,15 @@ fn siblings(w: &'static Worker, task: TaskId) -> Siblings {
     siblings
 }
 
-fn tell(id: TaskId, behind: usize) {
+fn tell(w: &'static Worker, id: TaskId, behind: usize) {
+    let frames = signal::frames(w, id);
     let task = Snapshot::all().tasks.into_iter().find(|task| task.id == id);
     if let Some(task) = task {
-        crate::sys::warn(&report(&task, behind));
+        crate::sys::warn(&report(&task, behind, frames.as_deref()));
     }
 }
 
-fn report(task: &TaskInfo, behind: usize) -> String {
+fn report(task: &TaskInfo, behind: usize, frames: Option<&str>) -> String {
     let mut text = format!("task {}", task.id);
     if let Some(name) = &task.name {
         let _ = write!(text, " ({name:?})");
@@ -164,5 +165,8 @@ fn report(task: &TaskInfo, behind: usize) -> String {
         made.file(),
         made.line()
     );
+    if let Some(frames) = frames {
+        let _ = write!(text, "\n\tit is at\n{}", frames.trim_end());
+    }
     text
 }

@@ -1,15 +1,19 @@
-//! The frames of a task that ran off its stack: found, named, written.
+//! The frames of a task that was interrupted, because it ran off its stack or because
+//! somebody asks for them: found, named, written.
 //!
 //! Shown are the 50 innermost and the 50 outermost, in the form of Rust's own
 //! backtraces; between them stands how many there are. Nothing is hidden, except
 //! what calls the task's function, which is the same in every task: everything
 //! from [`MARK`] on, as in Rust's own backtraces.
 //!
-//! All of this runs under the watch of [`last_words`] (H2). Only [`bare`] does
-//! not: it writes addresses where names cannot be had, and keeps H1.
+//! After an overflow all of this runs under the watch of [`last_words`] (H2). Only
+//! [`bare`] does not: it writes addresses where names cannot be had, and keeps H1. If
+//! somebody asks, only the walk is in the handler ([`answer`]), and the names are his
+//! business ([`text`]).
 
 use crate::sys::last_words::{self, Text, Trouble};
 use crate::sys::program::Program;
+use crate::task;
 use core::fmt::{self, Write};
 use core::ops::Range;
 use std::env;
@@ -40,7 +44,10 @@ struct Frames {
     next: AtomicUsize,
 }
 
+/// Of the overflow.
 static FRAMES: Frames = Frames::new();
+/// Of the task that somebody has asked about.
+static ASKED: Frames = Frames::new();
 
 impl Frames {
     const fn new() -> Frames {
@@ -135,47 +142,78 @@ pub(super) fn note(pc: usize) {
 /// Finds the callers of the frame that was interrupted at `pc`, up to the one at
 /// the `top` of the task's own stack. Called in the handler that interrupted it.
 pub(super) fn walk(pc: usize, top: Option<usize>) {
-    let mut interrupted = false;
-    let mut reached = 0;
-    // SAFETY: the lock that this does without, and that the interrupted code may
-    // hold, is for other systems: here the walk is `_Unwind_Backtrace`, which
-    // threads may call at the same time.
-    unsafe {
-        backtrace::trace_unsynchronized(|frame| {
-            let ip = frame.ip().addr();
-            if interrupted && ip != 0 {
-                FRAMES.push(ip - 1);
-            }
-            interrupted |= ip == pc;
-            reached = frame.sp().addr();
-            true
-        });
-    }
-    // The first frame has no more than its return address there.
-    let all = top.is_none_or(|top| (top - 64..=top).contains(&reached));
-    FRAMES.torn.store(!interrupted || !all, Ordering::Relaxed);
+    FRAMES.walk(pc, top);
 }
 
 /// Writes the frames with their names.
 pub(super) fn name() {
-    let folder = env::current_dir().ok();
-    FRAMES.trim(|address| {
-        let functions = functions(address, None);
-        let mark = functions.iter().position(Function::is_mark)?;
-        Some(mark == 0)
-    });
-    FRAMES.rest(|entry| {
-        let mut text = String::new();
-        let _ = match entry {
-            Entry::Frame(n, address) => {
-                let functions = functions(address, folder.as_deref());
-                let own = functions.iter().take_while(|function| !function.is_mark());
-                write_named(&mut text, n, address, own)
-            }
-            other => write!(text, "{other}"),
-        };
-        last_words::write(text.as_bytes());
-    });
+    FRAMES.name(|text| last_words::write(text.as_bytes()));
+}
+
+/// Finds the frames of the task that was interrupted at `pc`, for [`text`]. In the
+/// handler that interrupted it; one at a time.
+pub(crate) fn answer(pc: usize) {
+    ASKED.count.store(0, Ordering::Relaxed);
+    ASKED.next.store(0, Ordering::Relaxed);
+    ASKED.push(pc);
+    ASKED.walk(pc, running_stack().map(|stack| stack.top().addr()));
+}
+
+/// What [`answer`] has found, with names.
+pub(crate) fn text() -> String {
+    let mut text = String::new();
+    ASKED.name(|frame| text.push_str(frame));
+    text
+}
+
+fn running_stack() -> Option<super::Stack> {
+    task::running()?.record().place().stack()
+}
+
+impl Frames {
+    fn walk(&self, pc: usize, top: Option<usize>) {
+        let mut interrupted = false;
+        let mut reached = 0;
+        // SAFETY: the lock that this does without, and that the interrupted code may
+        // hold, is for other systems: here the walk is `_Unwind_Backtrace`, which
+        // threads may call at the same time.
+        unsafe {
+            backtrace::trace_unsynchronized(|frame| {
+                let ip = frame.ip().addr();
+                if interrupted && ip != 0 {
+                    self.push(ip - 1);
+                }
+                interrupted |= ip == pc;
+                reached = frame.sp().addr();
+                true
+            });
+        }
+        // The first frame has no more than its return address there.
+        let all = top.is_none_or(|top| (top - 64..=top).contains(&reached));
+        self.torn.store(!interrupted || !all, Ordering::Relaxed);
+    }
+
+    /// Trims them and calls `write` with each that is not written yet.
+    fn name(&self, mut write: impl FnMut(&str)) {
+        let folder = env::current_dir().ok();
+        self.trim(|address| {
+            let functions = functions(address, None);
+            let mark = functions.iter().position(Function::is_mark)?;
+            Some(mark == 0)
+        });
+        self.rest(|entry| {
+            let mut text = String::new();
+            let _ = match entry {
+                Entry::Frame(n, address) => {
+                    let functions = functions(address, folder.as_deref());
+                    let own = functions.iter().take_while(|function| !function.is_mark());
+                    write_named(&mut text, n, address, own)
+                }
+                other => write!(text, "{other}"),
+            };
+            write(&text);
+        });
+    }
 }
 
 /// The functions that have this instruction: several, if some were inlined,

@@ -54,7 +54,7 @@ pub(crate) mod adapt;
 pub(crate) mod arena;
 pub(crate) mod class;
 mod exact;
-mod frames;
+pub(crate) mod frames;
 pub(crate) mod overflow;
 pub(crate) mod pool;
 mod refusal;

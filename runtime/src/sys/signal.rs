@@ -139,14 +139,14 @@ impl Fault {
 
 /// Program counter and stack pointer of the interrupted code.
 #[cfg(target_arch = "x86_64")]
-fn registers(context: &libc::mcontext_t) -> (usize, usize) {
+pub(super) fn registers(context: &libc::mcontext_t) -> (usize, usize) {
     let of = |register: libc::c_int| context.gregs[register as usize] as usize;
     (of(libc::REG_RIP), of(libc::REG_RSP))
 }
 
 /// Program counter and stack pointer of the interrupted code.
 #[cfg(target_arch = "aarch64")]
-fn registers(context: &libc::mcontext_t) -> (usize, usize) {
+pub(super) fn registers(context: &libc::mcontext_t) -> (usize, usize) {
     (context.pc as usize, context.sp as usize)
 }
 

@@ -1,5 +1,6 @@
 //! Signals to one thread: by a timer, by another thread; and what one interrupted.
 
+use super::signal::registers;
 use core::cell::UnsafeCell;
 use core::ptr;
 use std::io;
@@ -101,6 +102,8 @@ pub(crate) fn queue(tid: u32, signal: libc::c_int, value: *mut ()) {
 #[derive(Clone, Copy)]
 pub(crate) struct Arrived {
     pub(crate) value: *mut (),
+    /// The instruction that it has interrupted.
+    pub(crate) pc: usize,
     /// It has interrupted a system call, or the thread was just about to make one.
     pub(crate) in_system_call: bool,
 }
@@ -175,13 +178,15 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     let ours = (code == libc::SI_TIMER || code == libc::SI_QUEUE)
         && on_signal.is_some_and(|on_signal| {
             // SAFETY: both kinds have a value; the context is this handler's.
-            let (value, in_system_call) = unsafe {
-                (
-                    (*info).si_value().sival_ptr,
-                    in_system_call(&(*context.cast::<libc::ucontext_t>()).uc_mcontext),
-                )
+            let (value, context) = unsafe {
+                let context = &*context.cast::<libc::ucontext_t>();
+                ((*info).si_value().sival_ptr, &context.uc_mcontext)
             };
-            on_signal(&Arrived { value: value.cast(), in_system_call })
+            on_signal(&Arrived {
+                value: value.cast(),
+                pc: registers(context).0,
+                in_system_call: in_system_call(context),
+            })
         });
     // SAFETY: as above. What follows is the other handler's business.
     unsafe { *errno = saved };

@@ -94,6 +94,10 @@ fn a_task_that_computes() {
     ] {
         assert!(text.contains(says), "does not say {says:?}:\n{text}");
     }
+    let (_, frames) = text.split_once("\tit is at\n   0: ").expect("frames");
+    for says in ["it::support::spin_until", "watchdog::a_task_that_computes", "watchdog.rs:"] {
+        assert!(frames.contains(says), "no frame of {says:?}:\n{text}");
+    }
 }
 
 #[test]
@@ -116,6 +120,9 @@ fn a_task_that_blocks() {
     let text = child(here!(), "");
     assert_eq!(text.matches(SAYS).count(), 1, "{text}");
     assert!(text.contains("it is syscall, in a call at "), "{text}");
+    let (_, frames) = text.split_once("\tit is at\n   0: ").expect("frames");
+    assert!(frames.contains("std::thread::functions::sleep"), "{text}");
+    assert!(frames.contains("watchdog::a_task_that_blocks"), "{text}");
 }
 
 fn compute(time: Duration) {
