@@ -8,9 +8,9 @@
 //! be done in a section: sysmon asks for it. It looks at the workers first. Whose
 //! count of starts is the same at two looks runs one task since; then it looks at all
 //! tasks for those that are bound there and ready. When one of them is ready in the
-//! same state [`LIMIT`] later, and the worker has started nothing since, the
-//! task is reported, with its frames if its thread answers (`signal.rs`). Being suspended (`signal.rs`) or in a blocking call does not help
-//! it: its siblings wait all the same.
+//! same state [`LIMIT`] later, and the worker has started nothing since, the task is
+//! reported, with its frames if its thread answers (`signal.rs`). Being suspended or
+//! in a blocking call does not help it: its siblings wait all the same.
 //!
 //! When all processors are idle sysmon sleeps, while a task may be in a blocking call
 //! with siblings behind it. So the watchdog comes back by itself as long as it sees a
