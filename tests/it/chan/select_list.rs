@@ -1,6 +1,6 @@
 //! Selects over lists of cases (Go: `reflect.Select`).
 
-use super::support::{EACH, Here, Ledger};
+use super::support::{EACH, Here, Ledger, Random};
 use gopark::chan::{
     self, Case, RecvCase, RecvError, SendError, TryRecvError, TrySendError, bounded, never,
     never_sender, rendezvous,
@@ -8,6 +8,7 @@ use gopark::chan::{
 use gopark::inspect::WaitReason;
 use gopark::sync::WaitGroup;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(20);
@@ -60,6 +61,38 @@ fn long_lists() {
         for (tx, _) in &channels {
             assert_eq!(tx.try_send('d'), Err(TrySendError::Full('d')), "it still queues");
         }
+    }
+}
+
+/// While a value is always in one of two channels, first in the second and then
+/// in the first, too, no select finds both empty, however many others it has to
+/// look at in between.
+#[test]
+fn nothing_is_missed_that_moves() {
+    let mut random = Random::new(1);
+    let others: Vec<_> = (0..500).map(|_| rendezvous::<i32>()).collect();
+    for round in 0..300 {
+        let (to_a, a) = bounded(1);
+        let (to_b, b) = bounded(1);
+        to_b.send(1).unwrap();
+        let start = Arc::new(Barrier::new(2));
+        let mover = std::thread::spawn({
+            let (start, to_a, b) = (start.clone(), to_a.clone(), b.clone());
+            let wait = random.below(2000);
+            move || {
+                start.wait();
+                (0..wait).for_each(|_| std::hint::spin_loop());
+                to_a.send(1).unwrap();
+                b.try_recv().is_ok()
+            }
+        });
+        let mut cases: Vec<_> = others.iter().map(|(_, rx)| rx.case()).collect();
+        cases.extend([a.case(), b.case()]);
+        let mut list = list(&mut cases);
+        start.wait();
+        assert!(chan::try_select(&mut list).is_some(), "one was full, in round {round}");
+        mover.join().unwrap();
+        drop(to_b);
     }
 }
 
