@@ -48,6 +48,8 @@ var workloads = map[string]workload{
 	"fib":             {fib, fibonacci},
 	"skynet":          {skynet, sumBelow},
 	"parked":          {parked, same},
+	"wake_delay":      {wakeDelay, same},
+	"wake_delay_1ms":  {wakeDelay, same},
 	"recursion_100":   {recursion(100), same},
 	"recursion_1000":  {recursion(1_000), same},
 	"recursion_10000": {recursion(10_000), same},

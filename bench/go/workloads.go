@@ -210,6 +210,39 @@ func skynetTask(result chan<- int64, first, size int64) {
 	result <- sum
 }
 
+// wakeDelay sleeps beside a goroutine that computes without end, the same
+// one in all passes.
+func wakeDelay(size int64) int64 {
+	const nap = 5 * time.Millisecond
+	busy.Do(func() {
+		started := make(chan struct{})
+		go func() {
+			close(started)
+			for {
+				turns++
+			}
+		}()
+		<-started
+	})
+	mean, worst := time.Duration(0), time.Duration(0)
+	for range size {
+		start := time.Now()
+		time.Sleep(nap)
+		late := time.Since(start) - nap
+		mean += late
+		worst = max(worst, late)
+	}
+	extra["mean_ns"] = int64(mean) / size
+	extra["worst_ns"] = int64(worst)
+	return size
+}
+
+// busy starts the loop once, and turns is its own.
+var (
+	busy  sync.Once
+	turns int
+)
+
 // parked has size tasks wait on a channel, and reports what is resident then
 // beyond what was before.
 func parked(size int64) int64 {

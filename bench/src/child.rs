@@ -28,6 +28,7 @@ fn measure(job: &Job) -> Result<Sample, String> {
             contenders::gopark::start(contender.mode, case.procs)?;
             body(job.warm, job.size)
         }
+        (Runtime::Gopark, Body::Itself(body)) => body(contender.mode, job.warm, job.size),
         (Runtime::Tokio, Body::Future(body)) => {
             contenders::tokio::as_task(case.procs, passes.time_async(*body))
         }

@@ -74,6 +74,12 @@ const GOALS: &[Goal] = &[
     shown("recursion_10000_cold", COLD),
     fixed("grow_hot", "<= 30 ns", 30.0),
     fixed("ensure_hot", "<= 30 ns", 30.0),
+    of_go("wake_delay_mean", "<= 0.6", 0.6),
+    of_go("wake_delay_worst", "<= 0.4", 0.4),
+    of_go("wake_delay_1ms_mean", "<= 0.1", 0.1),
+    of_go("wake_delay_1ms_worst", "<= 0.1", 0.1),
+    fixed("preempted_compute", "<= 1 %", 1.0),
+    fixed("undeclared_reads", "<= 25 %", 25.0),
     fixed("clean_check", "<= 0.05 of goleak's 97 us", 0.05 * 97.0),
     Goal {
         row: "clean_check_beside_10k",

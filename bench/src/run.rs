@@ -27,6 +27,7 @@ const QUICK_PATIENCE: Duration = Duration::from_secs(15);
 const CLEARED: &[&str] = &[
     "GOPARK_DEBUG",
     "GOPARK_MAXPROCS",
+    "GOPARK_SLICE",
     "GOPARK_STACK",
     "GOMAXPROCS",
     "GODEBUG",

@@ -135,7 +135,7 @@ impl Contender {
 /// The result of an asynchronous body.
 pub(crate) type Answer = Pin<Box<dyn Future<Output = u64> + Send>>;
 
-/// How a runtime does a case. All but `Measured` are timed by `child`, as a
+/// How a runtime does a case. All but `Measured` and `Itself` are timed by `child`, as a
 /// task of the runtime, and answer with the result for the size.
 pub(crate) enum Body {
     /// A blocking function.
@@ -145,6 +145,8 @@ pub(crate) enum Body {
     /// Takes the warm-up size and the size, and times and checks everything
     /// itself, on the main thread, with the runtime started.
     Measured(fn(u64, u64) -> Result<Sample, String>),
+    /// As `Measured`, and starts the runtime too.
+    Itself(fn(Mode, u64, u64) -> Result<Sample, String>),
     /// In the Go program, under the name of the case.
     InGo,
 }

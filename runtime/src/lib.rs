@@ -36,9 +36,9 @@
 //! | `sync.Mutex`, `sync.WaitGroup` | [`sync`] |
 //! | `time.Sleep`, `time.After`, `time.Timer`, `time.Ticker`, `time.AfterFunc` | [`sleep`], [`time`] |
 //! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`], [`set_maxprocs`] |
-//! | preemption of long loops | [`safepoint`], [`#[cooperative]`](macro@cooperative) |
+//! | preemption of long loops | [by a signal](#preemption), too; [`safepoint`], [`#[cooperative]`](macro@cooperative) |
 //! | `runtime.LockOSThread` | [`lock_os_thread`]; [`Builder::own_thread`] for a thread without siblings |
-//! | `entersyscall` | [`blocking`], and [`offload`] for what blocks long |
+//! | `entersyscall` | [`blocking`], and [`offload`] for what blocks long; a call that says nothing is found |
 //! | `runtime.Stack`, `/debug/pprof/goroutine?debug=2` | [`inspect`] |
 //! | – | [`JoinHandle`]: the result, or the panic, of a task |
 //! | – | [`Scope`]: whose task is this |
@@ -64,7 +64,8 @@
 //!   then replaces, under the sibling's borrow, what it holds. This is undefined
 //!   behaviour that no crate can see; wrap such an initialiser in [`no_park`].
 //! - A started task waits while its worker runs another task that computes
-//!   without a call of this crate, or sits in a blocking system call. Put
+//!   without a call of this crate, also while [that is suspended](#preemption), or
+//!   sits in a blocking system call. Put
 //!   [`cooperative`](macro@cooperative) on functions that compute for long, or a
 //!   [`safepoint`] into their loops, and [`offload`] calls that block for long. A
 //!   task that holds others up for more than a second is reported on stderr, once
@@ -75,8 +76,8 @@
 //!
 //! # Giving way
 //!
-//! A task that has had its slice, ten milliseconds, goes behind those that wait,
-//! at its next call that sends, receives, locks, counts, starts a task, or asks a
+//! A task that has had its slice, ten milliseconds unless
+//! [set otherwise](runtime::Config::slice), goes behind those that wait, at its next call that sends, receives, locks, counts, starts a task, or asks a
 //! channel or handle for its state, whether or not that call has to wait; at
 //! [`safepoint`], which does nothing else; and, if it computes, in the loops of a
 //! function that is [`cooperative`](macro@cooperative). If nobody waits it goes
@@ -84,6 +85,57 @@
 //! this crate (dropping a guard or a handle) or in `Debug`.
 //!
 //! [`yield_now`] gives way at once.
+//!
+//! # Preemption
+//!
+//! A task that computes on without any such call is **suspended**: a timer sends its
+//! thread a signal, `SIGURG`, once in a slice, and if somebody waits who could run,
+//! the handler passes the processor to another worker thread and sleeps. So a loop
+//! without calls, of a task or of a library, keeps no processor from others. The
+//! suspended task is in state `preempted`, waits in the same queue as all others,
+//! and goes on where it was, on its thread, with all registers and `errno`.
+//!
+//! - Code may be suspended between any two instructions, inside of `malloc` or with a
+//!   lock of `std` held, as the kernel may do to any thread. Who needs that lock waits
+//!   in the kernel and loses its own processor for that time. Nothing else runs on
+//!   the suspended thread, so no thread-local changes under its hands.
+//! - It is never suspended while nobody waits, inside [`blocking`], where it has no
+//!   processor, and in parts of this crate that others would wait for. It may be inside
+//!   [`no_park`], which forbids parks: its siblings do not run meanwhile.
+//! - The tasks that are [bound](#bound-tasks) to its worker wait until it goes on and
+//!   comes to a call that gives way. Against that a [`safepoint`] helps, or
+//!   [`Builder::own_thread`]; in migrating mode they go on elsewhere.
+//! - In a system call that blocks, a task loses its processor within some
+//!   milliseconds, although it says nothing, and gets one back at its next call of
+//!   this crate, or when it has computed for a slice. A call that lasts is interrupted
+//!   once: most are restarted by the kernel, `poll`, `select`, `epoll_wait` and
+//!   `nanosleep` fail with `EINTR` then, as under Go; `std` hides that.
+//! - The signal interrupts other threads of the program never, and a `SIGURG` of the
+//!   program's own goes to the handler that it had before the first task. A program
+//!   that installs its handler later, or blocks the signal on a task's thread, has
+//!   cooperative tasks only.
+//!
+//! | setting | from the program | from the environment | default |
+//! |---|---|---|---|
+//! | slice | [`Config::slice`](runtime::Config::slice) | `GOPARK_SLICE=1ms` to `1s` | `10ms`, as in Go |
+//! | suspend nobody | – | `GOPARK_DEBUG=asyncpreemptoff=1` | suspend |
+//!
+//! A shorter slice makes others wait less, and interrupts those who compute more
+//! often, which costs some microseconds each time. Go: asynchronous preemption.
+//!
+//! ```
+//! use std::sync::atomic::{AtomicBool, Ordering};
+//! use std::sync::Arc;
+//!
+//! gopark::runtime::Config::new().maxprocs(1).start()?;
+//! let over = Arc::new(AtomicBool::new(false));
+//! let end = over.clone();
+//! let busy = gopark::go(move || while !end.load(Ordering::Relaxed) {});
+//! // There is one processor, and it is not busy for ever.
+//! gopark::go(move || over.store(true, Ordering::Relaxed)).join().unwrap();
+//! busy.join().unwrap();
+//! # Ok::<(), gopark::runtime::StartError>(())
+//! ```
 //!
 //! # Migrating
 //!
@@ -94,7 +146,8 @@
 //!
 //! A task that blocks in the kernel or in a C library (files, child processes,
 //! `std::thread::sleep`, name lookups) keeps its thread and, unless it says so,
-//! its processor. Two functions say so:
+//! its processor until [that is noticed](#preemption), some milliseconds later. Two
+//! functions say so:
 //!
 //! | | [`blocking`]`(f)` | [`offload`]`(f)` |
 //! |---|---|---|
@@ -145,6 +198,7 @@
 //! |---|---|
 //! | `GOPARK_MAXPROCS` | how many tasks run at the same time, from 1 to 1024; default: the CPUs that this process may use |
 //! | `GOPARK_STACK` | how many bytes of stack a task can use, such as `1M` or `512KiB`, at most `1G`; overrides [`stack_limit`](runtime::Config::stack_limit) and raises what a task asks for itself if that is less |
+//! | `GOPARK_SLICE` | how long a task may keep a processor that others want, from `1ms` to `1s`; default `10ms` |
 //! | `GOPARK_DEBUG` | settings for finding faults, `name=value,name=value`; `help` prints them at the start |
 //!
 //! # Platforms

@@ -206,3 +206,43 @@ fn deep_recursion() {
         assert!(printed.contains(&line), "the README says {line:?}:\n{text}");
     }
 }
+
+/// Mean and worst delay in milliseconds, of the last line.
+#[track_caller]
+fn delays(text: &str) -> [f64; 2] {
+    let last = text.lines().last().expect("a line");
+    let rest = last.strip_prefix("woke late by ").expect("the last line");
+    let (mean, worst) = rest.split_once(" ms on the mean, ").expect("both delays");
+    let worst = worst.strip_suffix(" ms at worst").expect("both delays");
+    [mean, worst].map(|number| number.parse().expect("a number"))
+}
+
+/// That it ends shows that the loops are suspended. How soon, the bench tells.
+#[test]
+fn busy_loop() {
+    for (args, says) in [
+        (&[][..], "1 busy loops on 1 processors, and a task that sleeps 100 times"),
+        (&["1", "1", "20"], "1 busy loops on 1 processors, and a task that sleeps 20 times"),
+        (&["2", "5", "20"], "2 busy loops on 2 processors, and a task that sleeps 20 times"),
+    ] {
+        let run = started("busy_loop", args);
+        assert!(run.passed, "{}", run.text);
+        shows(&run.text, &[says]);
+        let [mean, worst] = delays(&run.text);
+        assert!(0.0 < mean && mean <= worst, "{}", run.text);
+    }
+}
+
+#[test]
+fn busy_loop_wants_numbers() {
+    for (args, says) in [
+        (&["many"][..], "\"many\" is no number above 0"),
+        (&["1", "0"], "\"0\" is no number above 0"),
+        (&["1", "2000"], "a slice is between 1ms and 1s"),
+        (&["1", "10", "5", "7"], "three numbers are enough, what is \"7\"?"),
+    ] {
+        let run = started("busy_loop", args);
+        assert_eq!(run.code, Some(2), "{args:?}\n{}", run.text);
+        shows(&run.text, &[says, "usage: busy_loop [PROCESSORS [SLICE_MS [NAPS]]]"]);
+    }
+}

@@ -1,6 +1,7 @@
 //! What happens on the main thread, where libtest runs nothing: its stack is the
-//! kernel's, grows as it is touched, and ends at a limit; and what happens in a
-//! program without other threads (`deadlock.rs`).
+//! kernel's, grows as it is touched, and ends at a limit; what happens in a
+//! program without other threads (`deadlock.rs`), and what tools see of a process
+//! (`tools.rs`).
 //!
 //! A harness of its own, which understands what nextest and `cargo test` ask.
 
@@ -10,6 +11,7 @@ mod child;
 mod deadlock;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
+mod tools;
 
 use child::{Child, inside};
 use gopark::stack::{ensure, grow, high_water, remaining};
@@ -36,7 +38,7 @@ const STACK: &[(&str, fn())] = &[
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     let has = |flag: &str| args.iter().any(|arg| arg == flag);
-    let tests = STACK.iter().chain(deadlock::TESTS);
+    let tests = STACK.iter().chain(deadlock::TESTS).chain(tools::TESTS);
     if has("--list") {
         if !has("--ignored") {
             tests.for_each(|(name, _)| println!("{name}: test"));

@@ -7,6 +7,7 @@ mod grow;
 mod mpmc;
 mod parked;
 mod ping_pong;
+mod preemption;
 mod recursion;
 mod select;
 mod skynet;
@@ -32,6 +33,7 @@ pub(crate) const ALL: &[Family] = &[
     parked::FAMILY,
     recursion::FAMILY,
     grow::FAMILY,
+    preemption::FAMILY,
     clean_check::FAMILY,
     verdict::FAMILY,
 ];

@@ -480,17 +480,20 @@ fn check(old: u64, from: &[Status], to: Status) {
 fn illegal(old: u64, to: Status) -> ! {
     let from = Reading(old);
     let scan = if from.held() { " + scan" } else { "" };
-    let message = format!(
+    // Nothing is allocated: this may be in a section.
+    let abort = |message| {
+        #[cfg(not(loom))]
+        crate::sys::fatal(message);
+        #[cfg(loom)]
+        panic!("{message}");
+    };
+    abort(format_args!(
         "illegal task transition {} ({}){scan} => {} ({})",
         from.status() as u8,
         from.status().as_str(),
         to as u8,
         to.as_str(),
-    );
-    #[cfg(not(loom))]
-    crate::sys::fatal(format_args!("{message}"));
-    #[cfg(loom)]
-    panic!("{message}");
+    ))
 }
 
 #[cfg(all(test, not(loom)))]
@@ -568,6 +571,101 @@ mod tests {
         s.begin_call();
         s.wait();
         assert_eq!(s.claim(Cause::Ready, None), Claim::Won);
+    }
+
+    const ALL: [Status; 9] = [
+        Status::Idle,
+        Status::Runnable,
+        Status::Running,
+        Status::Syscall,
+        Status::Waiting,
+        Status::Dead,
+        Status::CopyStack,
+        Status::Preempted,
+        Status::Leaked,
+    ];
+
+    type Change = (&'static str, fn(&StateWord), &'static [Status], Status);
+
+    /// What aborts in a state that it is not for; and where it leads in the others.
+    const CHANGES: [Change; 12] = {
+        use Status::*;
+        [
+            ("birth", StateWord::birth, &[Idle, Dead], Runnable),
+            ("adopt", StateWord::adopt, &[Idle, Dead], Running),
+            ("start", |s| _ = s.start(), &[Runnable], Running),
+            ("begin_call", StateWord::begin_call, &[Running], Syscall),
+            ("end_call", StateWord::end_call, &[Syscall], Running),
+            ("queue_after_call", StateWord::queue_after_call, &[Syscall], Runnable),
+            ("suspend", StateWord::suspend, &[Running, Syscall], Preempted),
+            ("resume", StateWord::resume, &[Preempted], Running),
+            ("requeue", StateWord::requeue, &[Running, Syscall], Runnable),
+            ("wait", StateWord::wait, &[Running, Syscall], Waiting),
+            ("wait_held", StateWord::wait_held, &[Running, Syscall], Waiting),
+            ("finish", StateWord::finish, &[Running], Dead),
+        ]
+    };
+
+    /// Set in a process that makes the change.
+    const MAKES: &str = "GOPARK_TEST_MAKES";
+
+    fn made(name: &str, from: Status) -> std::process::Output {
+        let here = module_path!().split_once("::").unwrap().1;
+        let test = format!("{here}::every_other_change_aborts_and_names_both_states");
+        let binary = std::env::current_exe().unwrap();
+        let mut process = std::process::Command::new(binary);
+        process.args(["--exact", &test, "--nocapture"]);
+        process.env(MAKES, format!("{name} {}", from as u8)).output().unwrap()
+    }
+
+    #[test]
+    fn every_change_leads_where_the_table_says() {
+        for (name, change, from, to) in CHANGES {
+            for from in from {
+                let s = StateWord(AtomicU64::new(*from as u64));
+                change(&s);
+                assert_eq!(s.read().status(), to, "{name} from {from:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_other_change_aborts_and_names_both_states() {
+        if let Ok(makes) = std::env::var(MAKES) {
+            let (name, from) = makes.split_once(' ').unwrap();
+            let (_, change, ..) = CHANGES.iter().find(|change| change.0 == name).unwrap();
+            change(&StateWord(AtomicU64::new(from.parse().unwrap())));
+            return;
+        }
+        for (name, _, legal, to) in CHANGES {
+            for from in ALL.into_iter().filter(|from| !legal.contains(from)) {
+                let ended = made(name, from);
+                let text = String::from_utf8_lossy(&ended.stderr);
+                let says = format!(
+                    "illegal task transition {} ({}) => {} ({})",
+                    from as u8,
+                    from.as_str(),
+                    to as u8,
+                    to.as_str()
+                );
+                let signal = std::os::unix::process::ExitStatusExt::signal(&ended.status);
+                assert_eq!(signal, Some(libc::SIGABRT), "{name} from {from:?}: {text}");
+                assert!(text.contains(&says), "{name} from {from:?}: {text}");
+            }
+        }
+        // A legal one does not, or this test shows nothing.
+        assert!(made("suspend", Status::Running).status.success());
+    }
+
+    /// While an observer holds it, only a claim may change it.
+    #[test]
+    fn a_held_task_does_not_start() {
+        let s = parked();
+        assert!(s.begin_trim(s.read()));
+        assert_eq!(s.claim(Cause::Ready, None), Claim::Held);
+        assert_eq!((s.read().status(), s.read().held()), (Status::Runnable, true));
+        assert_eq!(s.release(), Release::Enqueue);
+        let _ = s.start();
     }
 
     #[test]

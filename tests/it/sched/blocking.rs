@@ -1,13 +1,12 @@
 //! Blocking calls that the program declares: who goes on meanwhile, and how the
 //! task comes back.
 
-use super::{ONE, TWO, Turns};
+use super::{ONE, TWO, TWO_BRIEF, Turns, migrate, status};
 use crate::child::{alone, here};
 use crate::support::{
     COOPERATIVE, Gate, ONE_COOPERATIVE, info, parked, spin_until, thread_id, until,
 };
 use gopark::inspect::{Snapshot, Status, WaitReason};
-use gopark::runtime::Config;
 use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Builder, JoinHandle, Scope, TaskId, blocking, chan};
 use std::collections::HashSet;
@@ -16,20 +15,10 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-#[expect(unsafe_code, reason = "the promise of migrating mode")]
-fn migrate(maxprocs: usize) {
-    // SAFETY: no frame of these tests touches a thread-local on both sides of a park.
-    unsafe { Config::new().maxprocs(maxprocs).migrating() }.start().unwrap();
-}
-
 /// Waits until the task is in a blocking call.
 #[track_caller]
 fn in_call(id: TaskId) {
     until("a task is in a blocking call", || status(id) == Some(Status::Syscall));
-}
-
-fn status(id: TaskId) -> Option<Status> {
-    info(id).map(|task| task.status)
 }
 
 /// A task that blocks its thread until it is told to go on.
@@ -437,12 +426,9 @@ fn nor_where_tasks_migrate() {
 
 #[test]
 fn no_wake_up_is_lost_where_tasks_are_suspended() {
-    for procs in ["1", "2", "3"] {
-        let short = [("GOPARK_MAXPROCS", procs), ("GOPARK_SLICE", "1ms")];
-        alone(here!(), &short, || {
-            traffic(30, 300);
-        });
-    }
+    alone(here!(), TWO_BRIEF, || {
+        traffic(30, 300);
+    });
 }
 
 #[test]

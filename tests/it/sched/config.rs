@@ -4,6 +4,7 @@ use crate::child::{Child, alone, here, inside};
 use gopark::runtime::{Config, StartError, is_migrating};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 #[test]
 fn the_environment_sets_the_number_of_processors() {
@@ -73,6 +74,34 @@ fn the_program_overrides_the_environment() {
 }
 
 #[test]
+fn a_slice_that_cannot_be_is_an_error_of_start() {
+    alone(here!(), &[("GOPARK_SLICE", "never")], || {
+        let limits = [Duration::from_micros(999), Duration::from_millis(1001), Duration::MAX];
+        for slice in limits {
+            let error = Config::new().slice(slice).start().unwrap_err();
+            assert!(
+                matches!(error, StartError::Slice { source: "Config::slice", .. }),
+                "{error:?}"
+            );
+            let says = format!("Config::slice is \"{slice:?}\"");
+            assert!(error.to_string().starts_with(&says), "{error}");
+        }
+        // The environment is not read where the program says it.
+        Config::new().slice(Duration::from_millis(1)).start().unwrap();
+    });
+}
+
+#[test]
+fn every_slice_between_the_limits_is_taken() {
+    for value in ["1ms", "1000us", " 1500us ", "10ms", "1s", "1000ms"] {
+        if inside(here!()) {
+            return Config::new().start().unwrap();
+        }
+        Child::new(here!()).env("GOPARK_SLICE", value).run().passed(here!());
+    }
+}
+
+#[test]
 fn a_bad_environment_is_an_error_of_start() {
     alone(here!(), &[("GOPARK_MAXPROCS", "many")], || {
         let error = Config::new().start().unwrap_err();
@@ -94,8 +123,15 @@ fn a_setting_that_makes_no_sense_ends_the_process_at_first_use() {
     }
     let size = "but the size of a stack is a number of bytes such as 512K, 1M or 64M, at most 1G";
     let list =
-        ["which is none of\n", "\n  guardpages=0|1 ", "\n  shrinkstackoff=0|1 ", "\n  help "];
-    let bad: [(_, &[u8], _, &[&str]); 8] = [
+        ["which is none of\n", "\n  asyncpreemptoff=0|1 ", "\n  guardpages=0|1 ", "\n  help "];
+    let slice = "but a slice is between 1ms and 1s, such as 1500us, 10ms or 1s";
+    let bad: [(_, &[u8], _, &[&str]); 14] = [
+        ("GOPARK_SLICE", b"999us", "is \"999us\"", &[slice]),
+        ("GOPARK_SLICE", b"1001ms", "is \"1001ms\"", &[slice]),
+        ("GOPARK_SLICE", b"0", "is \"0\"", &[slice]),
+        ("GOPARK_SLICE", b"10", "is \"10\"", &[slice]),
+        ("GOPARK_SLICE", b"ms", "is \"ms\"", &[slice]),
+        ("GOPARK_SLICE", b"1.5ms", "is \"1.5ms\"", &[slice]),
         ("GOPARK_STACK", b"2G", "is \"2G\"", &[size]),
         ("GOPARK_STACK", b"0", "is \"0\"", &[size]),
         ("GOPARK_STACK", b"1.5M", "is \"1.5M\"", &[size]),
@@ -119,7 +155,12 @@ fn a_setting_that_makes_no_sense_ends_the_process_at_first_use() {
 #[test]
 fn a_setting_that_makes_no_sense_is_an_error_of_start() {
     type Is = fn(&StartError) -> bool;
-    let bad: [(_, _, Is); 2] = [
+    let bad: [(_, _, Is); 3] = [
+        (
+            "GOPARK_SLICE",
+            "2s",
+            |error| matches!(error, StartError::Slice { value, source: "GOPARK_SLICE" } if value == "2s"),
+        ),
         (
             "GOPARK_STACK",
             "much",
@@ -179,7 +220,7 @@ fn help_lists_the_debug_settings_once_and_the_program_goes_on() {
     ended.passed(here!());
     assert!(ended.stdout.contains("it ran: 7"), "{}", ended.stdout);
     assert_eq!(ended.stderr.matches("GOPARK_DEBUG is a list").count(), 1, "{}", ended.stderr);
-    for name in ["guardpages=0|1", "shrinkstackoff=0|1", "help"] {
+    for name in ["asyncpreemptoff=0|1", "guardpages=0|1", "shrinkstackoff=0|1", "help"] {
         let lines = ended.stderr.lines();
         let lines = lines.filter(|line| line.trim_start().split(' ').next() == Some(name));
         assert_eq!(lines.count(), 1, "{name}:\n{}", ended.stderr);
