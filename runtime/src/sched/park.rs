@@ -72,8 +72,8 @@ pub(crate) enum Wake {
     Ready,
     /// The deadline passed.
     TimedOut,
-    /// The reaper wants the task to end, or it must not park here. Unlink the
-    /// waiter and call [`on_reaped`].
+    /// The reaper wants the task to end, or it must not park here, or no longer.
+    /// Unlink the waiter and call [`on_reaped`].
     Reaped,
 }
 
@@ -151,11 +151,13 @@ pub(crate) fn park_cases<C: Commit>(how: Park, commit: &C) -> (Wake, u16) {
 fn park_task<C: Commit>(
     worker: &'static Worker,
     task: &'static Record,
-    how: Park,
+    mut how: Park,
     commit: &C,
 ) -> (Wake, u16) {
-    let marked = flag::REAP | flag::UNINTERRUPTIBLE | flag::PREEMPT;
-    if (task.has(marked) || how.uninterruptible || task.no_park.get() != 0) && !may_park(task, how)
+    let marked = flag::REAP | flag::UNINTERRUPTIBLE | flag::PREEMPT | flag::DEADLINE;
+    let own = how.until;
+    if (task.has(marked) || how.uninterruptible || task.no_park.get() != 0)
+        && !may_park(task, &mut how)
     {
         commit.cancel();
         match unwinding_here() {
@@ -172,7 +174,7 @@ fn park_task<C: Commit>(
     if how.until != u64::MAX {
         time::park_ended(task, reading.cause());
     }
-    (wake_of(reading.cause()), reading.case())
+    (wake_of(reading.cause(), how.until != own), reading.case())
 }
 
 /// Switches away from the task, which comes back on another thread only if it
@@ -202,7 +204,7 @@ fn leave_it(worker: &'static Worker, task: &'static Record, after: After) {
 
 /// The rare conditions: `no_park`, and tasks that the reaper or sysmon has marked.
 #[cold]
-fn may_park(task: &Record, how: Park) -> bool {
+fn may_park(task: &Record, how: &mut Park) -> bool {
     // Whoever parks gives way.
     task.clear(flag::PREEMPT);
     if task.no_park.get() != 0 {
@@ -213,12 +215,24 @@ fn may_park(task: &Record, how: Park) -> bool {
         return true;
     }
     task.clear(flag::UNINTERRUPTIBLE);
-    !task.has(flag::REAP) || task.has(flag::ABANDONED)
+    (!task.has(flag::REAP) || task.has(flag::ABANDONED)) && is_in_time(task, how)
 }
 
-fn wake_of(cause: Cause) -> Wake {
+/// Lets the park last no longer than the task's limit. `false`: that has passed.
+fn is_in_time(task: &Record, how: &mut Park) -> bool {
+    if !task.has(flag::DEADLINE) {
+        return true;
+    }
+    let limit = time::limit(task, how.until);
+    how.until = limit.unwrap_or(how.until);
+    limit.is_some()
+}
+
+/// `limited`: the timer was not the park's own, but a limit's further out.
+fn wake_of(cause: Cause, limited: bool) -> Wake {
     match cause {
         Cause::Ready => Wake::Ready,
+        Cause::Timer if limited => Wake::Reaped,
         Cause::Timer => Wake::TimedOut,
         Cause::Reaper => Wake::Reaped,
     }
@@ -289,7 +303,12 @@ impl Pin {
 }
 
 /// An adopted thread waits on the low half of its state word.
-fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> (Wake, u16) {
+fn park_thread<C: Commit>(task: &'static Record, mut how: Park, commit: &C) -> (Wake, u16) {
+    let own = how.until;
+    if !how.uninterruptible && !is_in_time(task, &mut how) {
+        commit.cancel();
+        return (Wake::Reaped, 0);
+    }
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
     task.state.wait_held();
     let parked = commit.commit();
@@ -301,7 +320,8 @@ fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> (Wake
     loop {
         let reading = task.state.read();
         if reading.status() == Status::Runnable && !reading.held() {
-            return (wake_of(task.state.start()), reading.case());
+            let wake = wake_of(task.state.start(), how.until != own);
+            return (wake, reading.case());
         }
         let timeout = (how.until != u64::MAX)
             .then(|| Duration::from_nanos(how.until.saturating_sub(clock::now())));
@@ -315,7 +335,8 @@ fn park_thread<C: Commit>(task: &'static Record, how: Park, commit: &C) -> (Wake
     }
 }
 
-/// After [`Wake::Reaped`], when the waiter is unlinked: unwinds the task.
+/// After [`Wake::Reaped`], when the waiter is unlinked: unwinds the task, as the
+/// reaper wants, or to a limit that has passed ([`timeout`](time::timeout)).
 ///
 /// Returns only if the task was given up, or if it is unwinding already, where a
 /// second unwind would abort. A call that has an error to return then returns it; one that has none
@@ -335,6 +356,9 @@ pub(crate) fn on_reaped() {
     );
     if !task.has(flag::UNWINDING) {
         // So it was when it parked.
+        if task.has(flag::DEADLINE) && (!task.has(flag::REAP) || task.has(flag::ABANDONED)) {
+            time::expire(task);
+        }
         return task::reap::unwind(task);
     }
     match unwinding_here() {

@@ -286,30 +286,33 @@ impl Worker {
 
     /// Waits until somebody assigns a processor.
     pub(crate) fn await_processor(&self) {
-        let assigned = self.await_by(|asleep| {
-            futex::wait(asleep, ASLEEP, None);
-            true
-        });
+        let assigned = self.await_for(None, |asleep, left| futex::wait(asleep, ASLEEP, left));
         debug_assert!(assigned, "without a limit");
     }
 
-    /// The same, for a worker without a task. `false`: its thread is to end.
+    /// The same, for a worker without a task, which looks after timers meanwhile.
+    /// `false`: its thread is to end.
     fn await_or_end(&'static self) -> bool {
-        let end = SCHED.patience(self).map(clock::after);
-        if self.await_by(|asleep| doze(asleep, end)) {
+        let patience = SCHED.patience(self);
+        if self.await_for(patience, look_after_timers) {
             return true;
         }
         if SCHED.dismiss(self) {
-            time::watch_leaves();
+            time::leave_to_sysmon();
             return false;
         }
         // It is the last idle one, or was given a processor just now.
-        self.await_by(|asleep| doze(asleep, None))
+        self.await_for(None, look_after_timers)
     }
 
-    /// `false`: `sleep` has given up.
+    /// `false`: nobody has assigned one for so long.
     #[inline]
-    fn await_by(&self, sleep: impl Fn(&AtomicU32) -> bool) -> bool {
+    fn await_for(
+        &self,
+        patience: Option<Duration>,
+        sleep: impl Fn(&AtomicU32, Option<Duration>),
+    ) -> bool {
+        let end = patience.map(clock::after);
         let n = loop {
             // ORDERING: Acquire; pairs with the Release in assign().
             match self.handoff.load(Ordering::Acquire) {
@@ -323,9 +326,12 @@ impl Worker {
                     );
                 }
                 ASLEEP => {
-                    if !sleep(&self.handoff) {
+                    let left =
+                        end.map(|end| Duration::from_nanos(end.saturating_sub(clock::now())));
+                    if left == Some(Duration::ZERO) {
                         return false;
                     }
+                    sleep(&self.handoff, left);
                 }
                 n => break n,
             }
@@ -469,6 +475,18 @@ impl Worker {
     }
 }
 
+/// Sleeps, no longer than until the earliest timer, and fires what is due.
+fn look_after_timers(asleep: &AtomicU32, limit: Option<Duration>) {
+    time::sleep_watching(asleep, ASLEEP, limit);
+    // ORDERING: Relaxed; as for going to sleep.
+    if time::idle_are_due()
+        && asleep.compare_exchange(ASLEEP, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    {
+        // Nobody need wake it now: it may give itself a processor.
+        time::run_idle();
+    }
+}
+
 /// What is left to do after a processor was assigned under the lock, outside it.
 #[must_use]
 pub(crate) enum Nudge {
@@ -487,23 +505,6 @@ impl Nudge {
             Nudge::Hurry => signal::hurry(),
         }
     }
-}
-
-/// Sleeps without a task, and looks after timers meanwhile. `false`: it is `end`.
-fn doze(asleep: &AtomicU32, end: Option<u64>) -> bool {
-    let left = end.map(|end| Duration::from_nanos(end.saturating_sub(clock::now())));
-    if left == Some(Duration::ZERO) {
-        return false;
-    }
-    time::sleep_watching(asleep, ASLEEP, left);
-    // ORDERING: Relaxed; as for going to sleep.
-    if time::idle_are_due()
-        && asleep.compare_exchange(ASLEEP, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    {
-        // From here on nobody wakes it; it may give itself a processor.
-        time::run_idle();
-    }
-    true
 }
 
 extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {

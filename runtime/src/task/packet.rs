@@ -3,6 +3,7 @@
 //!
 //! - **P1** The body holds the closure from `put` until `run` takes it, then
 //!   nothing, then the outcome until somebody takes or disposes of that.
+//!   While it holds nothing, its last word is the running task's own.
 //! - **P2** Who may touch the body: the spawner, then the task, then whoever
 //!   the join word appoints (J1).
 
@@ -83,7 +84,29 @@ impl<F, T> Place<F, T> {
 
 impl Body {
     pub(crate) const fn new() -> Body {
-        Body(UnsafeCell::new(MaybeUninit::uninit()))
+        Body(UnsafeCell::new(MaybeUninit::new([0; 5])))
+    }
+
+    fn last_word(&self) -> *mut *const () {
+        self.0.get().cast::<*const ()>().wrapping_add(4)
+    }
+
+    /// What [`set_local`](Self::set_local) was told last.
+    pub(crate) fn local(&self) -> *const () {
+        // SAFETY: initialised by new(), and later by whatever was put in; who asks
+        // has set it before.
+        unsafe { self.last_word().read() }
+    }
+
+    /// Keeps a pointer for the running task.
+    ///
+    /// # Safety
+    /// The caller is that task, in its function, or an adopted thread, whose body
+    /// is never used (P1).
+    pub(crate) unsafe fn set_local(&self, pointer: *const ()) {
+        // SAFETY: by contract there is nothing in the word: a content that is
+        // inside has been taken out, and one in a box has its pointer in the first.
+        unsafe { self.last_word().write(pointer) };
     }
 
     /// Puts a closure in and says what describes it.

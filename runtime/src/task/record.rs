@@ -94,8 +94,10 @@ pub(crate) mod flag {
     pub(crate) const UNWINDING: u32 = 1 << 6;
     /// Has had its slice: gives way at its next safepoint (`sched/preempt.rs`).
     pub(crate) const PREEMPT: u32 = 1 << 7;
+    /// Its waits have a limit (`time/timeout.rs`).
+    pub(crate) const DEADLINE: u32 = 1 << 8;
     /// All of them; the number of the life stands above.
-    pub(super) const BITS: u32 = 8;
+    pub(super) const BITS: u32 = 9;
 }
 
 /// Which task of the many that a record serves.

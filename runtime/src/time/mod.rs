@@ -7,6 +7,7 @@
 //! | `time.NewTimer`, `Stop`, `Reset` | [`Timer`] |
 //! | `time.NewTicker`, `Stop`, `Reset` | [`Ticker`] |
 //! | `time.AfterFunc` | [`after_func`] |
+//! | `context.WithTimeout`, in a way | [`timeout`] |
 //!
 //! Times are those of `std::time::Instant`, which stands still while the system is
 //! suspended. Nothing fires early; how late, depends on what else there is to do,
@@ -22,6 +23,7 @@
 //! | `node` | what is behind timers, tickers and functions; why stop is final |
 //! | `cover`, `watch` | who sleeps until the earliest timer (proof) |
 //! | `timer`, `ticker` | the handles |
+//! | `timeout` | a limit for all waits of a function |
 //!
 //! A timer costs an entry of sixteen bytes in a heap of the processor that its task
 //! ran on, and none of the other processors hears of it unless it has nothing else
@@ -33,18 +35,21 @@ mod heap;
 mod node;
 mod room;
 mod ticker;
+mod timeout;
 mod timer;
 mod timers;
 mod watch;
 
 pub(crate) use node::{Node, abandoned};
 pub(crate) use room::{Room, arm, give_back, make_room, park_ended};
+pub(crate) use timeout::{expire, limit};
 pub(crate) use timers::Timers;
 pub(crate) use watch::{
-    Alarm, idle_are_due, leave as watch_leaves, run_idle, run_others, sleep as sleep_watching,
+    Alarm, idle_are_due, leave_to_sysmon, run_idle, run_others, sleep as sleep_watching,
 };
 
 pub use ticker::Ticker;
+pub use timeout::{Elapsed, timeout};
 pub use timer::{AfterFunc, Timer, after, after_func};
 
 use crate::inspect::WaitReason;

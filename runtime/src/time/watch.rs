@@ -79,7 +79,7 @@ fn earliest_idle() -> u64 {
 }
 
 /// t2 to t6 for a worker that has no processor: sleeps while the word has the value,
-/// for `limit` at most.
+/// no longer than `limit`.
 pub(crate) fn sleep(word: &AtomicU32, asleep: u32, limit: Option<Duration>) {
     let until = earliest_idle();
     if until == u64::MAX || !WATCH.begin(until) {
@@ -87,16 +87,16 @@ pub(crate) fn sleep(word: &AtomicU32, asleep: u32, limit: Option<Duration>) {
     }
     let left = Duration::from_nanos(until.saturating_sub(clock::now()));
     if !left.is_zero() {
-        futex::wait(word, asleep, Some(limit.map_or(left, |limit| limit.min(left))));
+        futex::wait(word, asleep, limit.into_iter().chain([left]).min());
     }
     WATCH.end(until);
 }
 
-/// A worker that may have been the watch sleeps no more, and does not look again:
-/// sysmon comes to y3 instead.
-pub(crate) fn leave() {
-    if earliest_idle() != u64::MAX {
-        sysmon::wake();
+/// A worker that is not given a processor does not come to t2 again: it ends.
+pub(crate) fn leave_to_sysmon() {
+    let first = earliest_idle();
+    if first != u64::MAX {
+        was_set(first);
     }
 }
 

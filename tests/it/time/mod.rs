@@ -1,6 +1,7 @@
 //! Sleeping, timers, tickers: never too early, in order, never for nothing.
 
 mod functions;
+mod limits;
 mod sleeping;
 mod tickers;
 mod timers;
