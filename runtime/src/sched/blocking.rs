@@ -77,8 +77,8 @@ use super::worker::{self, Worker};
 use super::{SCHED, find, signal, sysmon};
 use crate::sys::clock;
 use crate::sys::section::Section;
-use crate::task;
 use crate::task::record::{Record, flag};
+use crate::task::{self, TaskRef};
 use core::panic::Location;
 use std::time::Duration;
 
@@ -149,8 +149,11 @@ struct Call {
 impl Call {
     fn begin(site: &'static Location<'static>) -> Call {
         let Some(task) = worker::current_task() else { return Call { outermost: false } };
-        if task.has(flag::REAP) {
+        if worker::current().is_some_and(Worker::is_detached) {
+            // It need not wait for a processor that it would only lend.
             task::check_reap();
+        } else {
+            TaskRef::from(task).attend();
         }
         Call { outermost: lend(task, site) }
     }
@@ -269,7 +272,11 @@ fn take_another(w: &'static Worker, task: &'static Record, waits: Waits) {
     nudge.send();
     w.await_processor();
     match waits {
-        Waits::Queued => drop(task.state.start()),
+        Waits::Queued => {
+            let _ = task.state.start();
+            // It had its worker for all that time: its siblings come first now.
+            task.set(flag::PREEMPT);
+        }
         Waits::Suspended => task.state.resume(),
     }
 }
@@ -292,15 +299,13 @@ pub(super) fn suspend_detached(w: &'static Worker, task: &'static Record) {
     attach(w, task, Waits::Suspended);
 }
 
-/// The running task has a processor again, if it was detached. Whether it was.
-pub(crate) fn reattach(task: &'static Record) -> bool {
+/// The running task has a processor again, if it was detached.
+pub(crate) fn reattach(task: &'static Record) {
     let _section = Section::new();
     let w = worker::current().expect("a task runs on a worker");
-    let detached = w.is_detached();
-    if detached {
+    if w.is_detached() {
         attach(w, task, Waits::Queued);
     }
-    detached
 }
 
 fn attach(w: &'static Worker, task: &'static Record, waits: Waits) {

@@ -119,11 +119,10 @@ fn mark(p: &Processor, holder: &Worker, turns: u64) {
 #[inline(never)]
 pub(crate) fn give_way(task: &'static Record) -> bool {
     task.clear(flag::PREEMPT);
-    if worker::current().is_some_and(Worker::is_detached) {
-        return blocking::reattach(task);
-    }
     // A thread that runs no task is never marked.
     let Some(worker) = worker::current() else { return false };
+    // It may come from a call in which it had its worker for itself.
+    blocking::reattach(task);
     // Without a processor, in a blocking call, there is nothing to give.
     let leaves = task.no_park.get() == 0
         && find::somebody_waits(worker)

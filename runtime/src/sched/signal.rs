@@ -20,7 +20,8 @@
 //! In this order:
 //!
 //! 1. In a section (`section.rs`), the scheduler's loop included, nothing, but that
-//!    a task that has had its slice is marked, to give way at its next safepoint.
+//!    a task that has had its slice is marked, to give way at its next safepoint. So
+//!    is one in a call that it has declared.
 //! 2. In a system call, the task is *detached*: it becomes `syscall` and the
 //!    processor goes, while the call goes on (`blocking.rs`). A task that was
 //!    detached and computes now is suspended until there is a processor for it.
@@ -287,9 +288,10 @@ fn on_signal(signal: &Arrived) -> bool {
     let _section = Section::new();
     let Some(p) = w.holding() else {
         w.slices.off();
+        let Some(task) = w.running() else { return true };
+        // In a call for so long: its siblings go first when it is over.
+        task.set(flag::PREEMPT);
         if outside && w.is_detached() && !signal.in_system_call {
-            // Runs in user code, so there is a task.
-            let task = w.running().expect("a task is detached");
             blocking::suspend_detached(w, task);
         }
         return true;

@@ -49,7 +49,7 @@ impl TaskRef {
 
     /// Does what others have asked the running task for: ends, or gives way.
     #[inline]
-    fn attend(self) {
+    pub(crate) fn attend(self) {
         if self.0.has(flag::REAP | flag::PREEMPT) {
             attend(self.0);
         }

@@ -15,6 +15,8 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+const ONE_UNDECLARED: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1"), ("UNDECLARED", "1")];
+
 /// Waits until the task is in a blocking call.
 #[track_caller]
 fn in_call(id: TaskId) {
@@ -54,6 +56,44 @@ fn tasks_start_while_one_blocks() {
             blocked.end();
         }
     });
+}
+
+/// Each call takes the worker with it, and so does each by itself what a slice is
+/// for: the next safepoint after a call that has lasted lets siblings run.
+#[test]
+fn siblings_run_between_calls() {
+    for declared in [true, false] {
+        alone(here!(), if declared { ONE } else { ONE_UNDECLARED }, || {
+            let held = Gate::new();
+            let pass = held.clone();
+            let ran = Arc::new(AtomicBool::new(false));
+            let seen = ran.clone();
+            let sibling = gopark::go(move || {
+                pass.pass();
+                seen.store(true, Ordering::SeqCst);
+            });
+            parked(sibling.id(), WaitReason::ChanReceive);
+            let calls = gopark::go(move || {
+                held.open();
+                for _ in 0..200 {
+                    if ran.load(Ordering::SeqCst) {
+                        return true;
+                    }
+                    let call = || std::thread::sleep(Duration::from_millis(3));
+                    if std::env::var_os("UNDECLARED").is_some() {
+                        call();
+                        gopark::safepoint();
+                    } else {
+                        blocking(call);
+                    }
+                }
+                false
+            });
+            // On the thread of the sibling, or this shows nothing.
+            assert!(calls.join().unwrap(), "200 calls, and the sibling never ran");
+            sibling.join().unwrap();
+        });
+    }
 }
 
 #[test]
