@@ -196,10 +196,9 @@ fn tasks_wake_in_the_order_in_which_they_were_made_ready() {
 /// Stacks and records of ended tasks serve the next ones.
 #[test]
 fn memory_is_used_again() {
-    fn virtual_kib() -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmSize:")).unwrap();
-        line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+    // Not all that the process has: a worker more has a stack and a heap of libc's.
+    fn reserved() -> usize {
+        gopark::stack::usage().reserved
     }
     fn burst() {
         let tasks: Vec<_> = (0..100).map(|n| gopark::go(move || n)).collect();
@@ -207,11 +206,11 @@ fn memory_is_used_again() {
     }
     alone(here!(), TWO, || {
         (0..20).for_each(|_| gopark::go(burst).join().unwrap());
-        let before = virtual_kib();
+        let before = reserved();
         (0..1000).for_each(|_| gopark::go(burst).join().unwrap());
-        let grown = virtual_kib().saturating_sub(before);
-        // Not even one of a hundred thousand stacks of half a megabyte and more.
-        assert!(grown < 100 << 10, "{grown} KiB more after 100 000 tasks");
+        // Of a hundred stacks not even one stays.
+        let grown = reserved() - before;
+        assert!(grown < 1000 << 19, "{grown} bytes more after 100 000 tasks");
     });
 }
 

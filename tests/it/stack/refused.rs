@@ -245,13 +245,9 @@ fn whoever_was_counted_gets_a_stack() {
 #[test]
 fn several_at_the_limit_lose_no_stack() {
     in_tight_space(here!(), &[("GOPARK_MAXPROCS", "2")], || {
-        let (mut crowd, _) = Crowd::of(MIB);
-        let count = crowd.tasks.len();
-        for _ in 0..20 {
-            crowd.lose(0);
-        }
-        let start = Barrier::new(4);
-        thread::scope(|s| {
+        // Threads need address space, too.
+        let start = Barrier::new(5);
+        let (mut crowd, count) = thread::scope(|s| {
             for _ in 0..4 {
                 s.spawn(|| {
                     start.wait();
@@ -263,6 +259,13 @@ fn several_at_the_limit_lose_no_stack() {
                     }
                 });
             }
+            let (mut crowd, _) = Crowd::of(MIB);
+            let count = crowd.tasks.len();
+            for _ in 0..20 {
+                crowd.lose(0);
+            }
+            start.wait();
+            (crowd, count)
         });
         until("all are there again", || {
             while crowd.grows() {}
