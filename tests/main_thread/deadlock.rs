@@ -3,6 +3,7 @@
 
 use super::child::{Child, Ended, inside};
 use gopark::chan;
+use gopark::time::{Timer, after, after_func};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub(super) const TESTS: &[(&str, fn())] = &[
     ),
     ("a_thread_that_ends_saved_nobody", a_thread_that_ends_saved_nobody),
     ("a_timer_saves_them", a_timer_saves_them),
+    ("a_timers_channel_saves_them", a_timers_channel_saves_them),
+    ("a_timer_that_is_stopped_saves_nobody", a_timer_that_is_stopped_saves_nobody),
     ("a_thread_saves_them", a_thread_saves_them),
     ("an_offloaded_call_saves_them", an_offloaded_call_saves_them),
     ("a_system_call_saves_them", a_system_call_saves_them),
@@ -99,6 +102,28 @@ fn a_timer_saves_them() {
                 tx.send(1).unwrap();
             }));
             assert_eq!(rx.recv(), Ok(1));
+        });
+    });
+}
+
+fn a_timers_channel_saves_them() {
+    lives("a_timers_channel_saves_them", || {
+        gopark::run(|| {
+            let late = Duration::from_millis(300);
+            assert!(after(late).recv().is_ok());
+            let (tx, rx) = chan::rendezvous();
+            after_func(late, move || tx.send(1).unwrap());
+            assert_eq!(rx.recv(), Ok(1));
+        });
+    });
+}
+
+fn a_timer_that_is_stopped_saves_nobody() {
+    deadlocks("a_timer_that_is_stopped_saves_nobody", || {
+        gopark::run(|| {
+            let timer = Timer::new(Duration::from_secs(3600));
+            timer.stop();
+            timer.receiver().recv().unwrap();
         });
     });
 }

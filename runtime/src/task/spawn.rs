@@ -186,7 +186,7 @@ where
     T: Send + 'static,
 {
     let (record, id) = prepare(parent, f, wish, created_at)?;
-    release(record);
+    release(record, || ());
     let id = TaskId::new(id).expect("numbers start at 1");
     Ok(JoinHandle { record, id, _result: PhantomData })
 }
@@ -233,9 +233,10 @@ where
 }
 
 /// Brings a task to life and puts it where it will be run. Something keeps its
-/// scope until then: the caller belongs to it, or a timer of it is set.
+/// scope until then: the caller belongs to it, or a timer of it is set. When observers
+/// can see the task, and before it can run, `born` is called, in a section.
 #[inline]
-pub(crate) fn release(record: &'static Record) {
+pub(crate) fn release(record: &'static Record, born: impl FnOnce()) {
     let scope = record.home();
     if scope.is_reaping() {
         // It takes no new life.
@@ -244,6 +245,7 @@ pub(crate) fn release(record: &'static Record) {
     worker::with_processor(|here| {
         scope.count_birth(here.map(|p| p.id));
         record.state.birth();
+        born();
         // From here on any worker may run it.
         find::enqueue(record);
     });

@@ -363,18 +363,21 @@ struct Firing {
 impl Firing {
     fn finish(self, node: &'static Node, timers: &Timers) -> Fired {
         let ready = self.received.is_some() || self.start.is_some();
-        if let Some(claimed) = self.received {
-            match claimed {
-                Claimed::Task(task) => find::enqueue_behind(task),
-                other => other.enqueue(),
+        // Before what it woke or started can look, but not before that is seen to be
+        // ready: an observer finds the one or the other.
+        let unset = || {
+            if let Some(scope) = self.scope {
+                scope.timer_unset();
             }
+        };
+        match self.start {
+            Some(task) => spawn::release(task, unset),
+            None => unset(),
         }
-        if let Some(task) = self.start {
-            spawn::release(task);
-        }
-        if let Some(scope) = self.scope {
-            // Now what it did is to be seen.
-            scope.timer_unset();
+        match self.received {
+            Some(Claimed::Task(task)) => find::enqueue_behind(task),
+            Some(other) => other.enqueue(),
+            None => {}
         }
         if self.unused {
             UNUSED.push(node);

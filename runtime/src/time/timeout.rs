@@ -20,7 +20,7 @@
 //! function runs (P1), and is there while the task has
 //! [`flag::DEADLINE`](crate::task::record::flag::DEADLINE).
 //!
-//! - **E1** A frame is in its task's list from before `f` until `f` has returned or
+//! - **U1** A frame is in its task's list from before `f` until `f` has returned or
 //!   unwound, and only that task looks at the list. So every frame in it is alive.
 
 use super::{clock_after, room};
@@ -153,7 +153,7 @@ fn set_first(task: &Record, frame: *const Frame) {
 fn frames<'a>(task: &Record) -> impl Iterator<Item = &'a Frame> {
     let mut next = first(task);
     let all = std::iter::from_fn(move || {
-        // SAFETY: null, or alive as long as the running task is inside of it (E1).
+        // SAFETY: null, or alive as long as the running task is inside of it (U1).
         let frame = unsafe { next.as_ref() }?;
         next = frame.outer;
         Some(frame)

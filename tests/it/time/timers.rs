@@ -280,7 +280,8 @@ fn a_million_timers() {
         for timer in timers.iter().skip(1).step_by(1000) {
             assert!(timer.receiver().recv().is_ok());
         }
-        assert_eq!(set(&scope), 499_000);
+        // This thread may be awake a moment before the timer counts as fired.
+        set_are(&scope, 499_000);
         drop(timers);
         assert_eq!(set(&scope), 0);
     });

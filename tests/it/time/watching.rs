@@ -231,3 +231,37 @@ fn many_short_sleeps_of_few_tasks() {
         threads.into_iter().for_each(|it| it.join().unwrap());
     });
 }
+
+/// Processors that are gone keep their timers, and somebody looks.
+#[test]
+fn fewer_processors() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "4")], || {
+        let tasks: Vec<_> = (0..200_u32)
+            .map(|n| gopark::go(move || (1..4).for_each(|k| sleep(MS * (n % 8) * k))))
+            .collect();
+        let timers: Vec<_> = (0..8).map(|n| gopark::go(move || after(MS * n * 2))).collect();
+        for n in [1, 3, 1, 4, 1] {
+            gopark::set_maxprocs(n);
+            sleep(MS * 2);
+        }
+        tasks.into_iter().for_each(|it| it.join().unwrap());
+        for timer in timers {
+            assert!(timer.join().unwrap().recv().is_ok());
+        }
+    });
+}
+
+/// A worker that ends does not take with it that somebody sleeps until the timer.
+#[test]
+fn workers_that_end() {
+    let short = [("GOPARK_MAXPROCS", "4"), ("GOPARK_DEBUG", "idleworkers=1")];
+    alone(here!(), &short, || {
+        for n in 0..40 {
+            let burst: Vec<_> = (0..8).map(|_| gopark::go(|| std::thread::sleep(MS))).collect();
+            let (fires, sleeper) = (after(MS * (n % 5) * 2), gopark::go(move || sleep(MS * 4)));
+            burst.into_iter().for_each(|it| it.join().unwrap());
+            assert!(fires.recv().is_ok());
+            sleeper.join().unwrap();
+        }
+    });
+}
