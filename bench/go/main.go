@@ -43,6 +43,7 @@ var workloads = map[string]workload{
 	"ping_pong_2p":    {pingPong, sumBelow},
 	"mpmc_buffered":   {func(n int64) int64 { return mpmc(n, 1024) }, sumBelow},
 	"mpmc_rendezvous": {func(n int64) int64 { return mpmc(n, 0) }, sumBelow},
+	"mutex_contended": {mutexContended, same},
 	"select_1p":       {selecting, sumBelow},
 	"select_2p":       {selecting, sumBelow},
 	"fib":             {fib, fibonacci},

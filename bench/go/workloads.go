@@ -157,6 +157,33 @@ func mpmc(size int64, capacity int) int64 {
 	return total
 }
 
+// mutexTasks is how many tasks take the lock.
+const mutexTasks = 4
+
+// mutexContended counts to size in four tasks with one lock.
+func mutexContended(size int64) int64 {
+	var lock sync.Mutex
+	var tasks sync.WaitGroup
+	count := int64(0)
+	for task := range int64(mutexTasks) {
+		share := size / mutexTasks
+		if task < size%mutexTasks {
+			share++
+		}
+		tasks.Add(1)
+		go func() {
+			for range share {
+				lock.Lock()
+				count++
+				lock.Unlock()
+			}
+			tasks.Done()
+		}()
+	}
+	tasks.Wait()
+	return count
+}
+
 // fib computes a Fibonacci number with a task for every call.
 func fib(n int64) int64 {
 	value := make(chan int64, 1)

@@ -58,6 +58,7 @@ const GOALS: &[Goal] = &[
     of_go("ping_pong_2p", "<= 0.5", 0.5),
     of_go("mpmc_buffered", "<= 0.7", 0.7),
     of_go("mpmc_rendezvous", "<= 0.5", 0.5),
+    of_go("mutex_contended", "<= 0.8", 0.8),
     of_go("select_1p", "<= 0.5", 0.5),
     of_go("select_2p", "<= 0.5", 0.5),
     of_go("fib", "<= 0.4", 0.4),

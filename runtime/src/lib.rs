@@ -33,7 +33,7 @@
 //! | `make(chan T, n)`, `close`, `range` | [`chan`] |
 //! | `select`, `reflect.Select` | [`select!`](macro@select), [`chan::select`](fn@chan::select) |
 //! | `context` | [`context`] |
-//! | `sync.Mutex`, `sync.WaitGroup` | [`sync`] |
+//! | `sync`, `errgroup`, `semaphore` | [`sync`]: locks, conditions, groups, once, pools |
 //! | `time.Sleep`, `time.After`, `time.Timer`, `time.Ticker`, `time.AfterFunc` | [`sleep`], [`time`] |
 //! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`], [`set_maxprocs`] |
 //! | preemption of long loops | [by a signal](#preemption), too; [`safepoint`], [`#[cooperative]`](macro@cooperative) |
@@ -41,6 +41,7 @@
 //! | `entersyscall` | [`blocking`], and [`offload`] for what blocks long; a call that says nothing is found |
 //! | `runtime.Stack`, `/debug/pprof/goroutine?debug=2` | [`inspect`] |
 //! | – | [`JoinHandle`]: the result, or the panic, of a task |
+//! | – | [`scope`](scope()): tasks that borrow from the one that starts them |
 //! | – | [`Scope`]: whose task is this |
 //!
 //! Everything that blocks works from tasks and from ordinary threads: a thread
@@ -82,7 +83,8 @@
 //! [`safepoint`], which does nothing else; and, if it computes, in the loops of a
 //! function that is [`cooperative`](macro@cooperative). If nobody waits it goes
 //! on. It never gives way inside [`no_park`], while it unwinds, in a destructor of
-//! this crate (dropping a guard or a handle) or in `Debug`.
+//! this crate (dropping a guard or a handle), in `Debug`, or in the `try_lock` of a
+//! lock.
 //!
 //! [`yield_now`] gives way at once.
 //!
@@ -240,8 +242,17 @@ pub(crate) mod join;
 #[cfg(all(loom, test))]
 mod models;
 #[cfg(any(runtime, loom))]
+#[path = "sync/mutex_word.rs"]
+pub(crate) mod mutex_word;
+#[cfg(any(runtime, loom))]
 #[path = "sched/ring.rs"]
 pub(crate) mod ring;
+#[cfg(any(runtime, loom))]
+#[path = "sync/rw_word.rs"]
+pub(crate) mod rw_word;
+#[cfg(any(runtime, loom))]
+#[path = "sync/sem_word.rs"]
+pub(crate) mod sem_word;
 #[cfg(any(runtime, loom))]
 #[path = "task/state.rs"]
 pub(crate) mod state;
@@ -327,6 +338,7 @@ pub use crate::{
     sched::lock_thread::{OsThreadLock, lock_os_thread},
     sched::offload::offload,
     sched::processors::{maxprocs, set_maxprocs},
+    sync::scoped::{Nursery, ScopedJoinHandle, scope},
     sys::section::{in_section, may_allocate},
     task::entry::{goexit, safepoint, yield_now},
     task::no_park,

@@ -14,6 +14,10 @@
 //! | `calling` | a lent processor: take back, retake, wait; sysmon's sleep | `call`, `barrier` | `blocking.rs` |
 //! | `joining` | the end of a task against its handle | `join`, `state` | `bury`, `JoinHandle` |
 //! | `sleeping` | release of a lock, hand-over of a processor, against sleep | `barrier` | `RawLock`, `Worker::{assign, await_processor}` |
+//! | `condvar` | a wait against its signal | | `Condvar` |
+//! | `mutex` | lock, unlock, hand-over of a mutex | `mutex_word` | `RawMutex` |
+//! | `rwlock` | readers and writers, either giving up | `rw_word` | `RawRwLock` |
+//! | `semaphore` | permits and those who wait for them | `sem_word` | `Semaphore` |
 //! | `timing` | who sleeps until the earliest timer; stop and reset; room in a heap | `cover`, `barrier` | `watch.rs`, `Node`, `Timers::promise` |
 //! | `observing` | fields read between two equal stamps | `state` | `Record::{fill, describe_wait, observe}` |
 //!
@@ -38,13 +42,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 mod calling;
+mod condvar;
 mod joining;
+mod mutex;
 mod observing;
 mod parking;
 mod queue;
+mod rwlock;
 mod selecting;
+mod semaphore;
 mod sleeping;
 mod timing;
+mod waiters;
 mod workers;
 
 /// Explores a model, with at most so many preemptions if a bound is given.

@@ -71,6 +71,30 @@ created by leak::report::one_leak::{{{{closure}}}} in goroutine 1
     });
 }
 
+/// Of one that waits for a lock, who has it, and where that was taken.
+#[test]
+fn a_lock() {
+    alone(here!(), || {
+        let scope = Scope::new("shop");
+        let _in = scope.enter();
+        let lock = std::sync::Arc::new(gopark::sync::Mutex::new(()));
+        let taken = lock.clone();
+        go(move || {
+            let _guard = taken.lock();
+            let _ = silent().recv();
+        });
+        let site = line!() - 3;
+        while !lock.is_locked() {
+            gopark::yield_now();
+        }
+        go(move || drop(lock.lock()));
+        let text = report();
+        let line = format!("   = locked: task 2 at tests/leak/report.rs:{site}:32");
+        assert!(text.lines().any(|one| one == line), "{text}");
+        assert_eq!(text.matches("= locked").count(), 1, "{text}");
+    });
+}
+
 /// Equal tasks are one block, the largest first; a block of more than ten shows
 /// one of them in the dump.
 #[test]

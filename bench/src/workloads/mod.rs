@@ -5,6 +5,7 @@ mod clean_check;
 mod fib;
 mod grow;
 mod mpmc;
+mod mutex;
 mod parked;
 mod ping_pong;
 mod preemption;
@@ -26,6 +27,7 @@ pub(crate) const ALL: &[Family] = &[
     r#yield::FAMILY,
     ping_pong::FAMILY,
     mpmc::FAMILY,
+    mutex::FAMILY,
     select::FAMILY,
     fib::FAMILY,
     skynet::FAMILY,

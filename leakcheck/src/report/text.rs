@@ -91,6 +91,11 @@ fn write_group(
     if !labels.is_empty() {
         margin.note(f, "labels", List { items: &labels, more: "labels" })?;
     }
+    let locks = tasks.iter().filter_map(|task| task.wait?.lock?.holder);
+    let locks = distinct(locks.map(|holder| format!("task {} at {}", holder.task, holder.site)));
+    if !locks.is_empty() {
+        margin.note(f, "locked", List { items: &locks, more: "owners" })?;
+    }
     margin.note(f, "why", Why { group, report })
 }
 

@@ -2,6 +2,7 @@
 
 use super::Status;
 use crate::sched::{SCHED, errands, offload, sysmon};
+use crate::sync::{self, LockInfo};
 use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::scope::{self, Scope, ScopeId};
@@ -46,6 +47,8 @@ pub struct Member {
     pub blocked: bool,
     /// Ready to run, but without a processor.
     pub runnable: bool,
+    /// The lock that it waits for without a time limit, and who has that.
+    pub lock: Option<LockInfo>,
 }
 
 impl Census {
@@ -67,10 +70,10 @@ impl Census {
                 census.outside += usize::from(!core::ptr::eq(record, me));
                 return;
             };
-            let Some((id, scope_id, open, blocked, runnable)) = seen else { return };
+            let Some((id, scope_id, open, blocked, runnable, lock)) = seen else { return };
             if scope_id == scope.id() && !record.has(flag::THREAD) {
                 if !record.has(flag::DAEMON) {
-                    census.members.push(Member { id, stamp, blocked, runnable });
+                    census.members.push(Member { id, stamp, blocked, runnable, lock });
                 }
                 return;
             }
@@ -109,7 +112,7 @@ impl Census {
     }
 }
 
-type Look = (TaskId, ScopeId, bool, bool, bool);
+type Look = (TaskId, ScopeId, bool, bool, bool, Option<LockInfo>);
 
 fn look(record: &Record) -> Option<Look> {
     let status = record.state.read().status();
@@ -118,7 +121,9 @@ fn look(record: &Record) -> Option<Look> {
     }
     let blocked = record.is_blocked();
     let scope = if record.has(flag::THREAD) { record.scope() } else { record.home() };
-    Some((record.id(), scope.id(), scope.is_open(), blocked, status == Status::Runnable))
+    let lock = if blocked { sync::lock_of(record) } else { None };
+    let runnable = status == Status::Runnable;
+    Some((record.id(), scope.id(), scope.is_open(), blocked, runnable, lock))
 }
 
 /// The open scopes that share a primitive with this one, directly or through

@@ -32,6 +32,7 @@ mod groups;
 mod snapshot;
 pub mod source;
 
+pub use crate::sync::{Holder, LockInfo};
 pub use crate::task::reason::WaitReason;
 pub use crate::task::scope::ScopeId;
 pub use crate::task::state::Status;

@@ -2,6 +2,7 @@
 
 use super::{Status, WaitReason};
 use crate::stack;
+use crate::sync::{self, LockInfo};
 use crate::sys::clock;
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::registry;
@@ -84,6 +85,9 @@ pub struct Wait {
     pub timed: bool,
     /// When that timer fires.
     pub left: Option<Duration>,
+    /// The lock that it waits for, and who has that; `None` if it waits for something
+    /// else.
+    pub lock: Option<LockInfo>,
 }
 
 /// A task's stack.
@@ -213,6 +217,7 @@ fn wait(record: &Record) -> Option<Wait> {
         age: Duration::from_nanos(now.saturating_sub(record.since())),
         timed,
         left: timed.then(|| Duration::from_nanos(until.saturating_sub(now))),
+        lock: sync::lock_of(record),
     })
 }
 

@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering, fence};
 /// Who has a lock, and where it was taken.
 ///
 /// ```
+/// use gopark::sync::LockExt;
+///
 /// let lock = gopark::sync::Mutex::new(0);
 /// let guard = lock.lock();
 /// let holder = lock.holder().unwrap();

@@ -1,65 +1,54 @@
-//! The lock word of a [`Mutex`](super::Mutex), without the value.
+//! The lock of a [`Mutex`](super::Mutex), without the value: [`mutex_word`]'s
+//! word, and the queue.
 //!
-//! Go's normal mode: an unlock frees the lock and wakes the first waiter, which
-//! then competes for it with whoever is running and wants it too. Those are
-//! often faster, which is what makes the lock cheap: it changes hands without a
-//! task switch. A waiter that was woken and came too late goes back to the front.
-//!
-//! # The state word
-//!
-//! | bit | set | means |
-//! |---|---|---|
-//! | `LOCKED` | by the new owner | somebody has the lock |
-//! | `QUEUED` | by a waiter, with the queue locked | the queue may not be empty; an unlock has to look |
-//! | `WOKEN` | by an unlock, with the queue locked | a waiter was woken and has not yet tried its luck; no second one is woken meanwhile |
-//!
-//! | from => to | who |
-//! |---|---|
-//! | `0 => L` | `lock`, the fast path |
-//! | `x => x + L` | `try_lock`, and a waiter before it parks |
-//! | `xLW => x + L − W`, or with `L` set already `x + Q − W` | the woken waiter, which gets the lock or queues again |
-//! | `L + x => L + Q + x` | a waiter with the queue locked, which then queues and parks |
-//! | `x + L => x` | `unlock`; if `Q` is set and `W` is not, it goes on to `wake_one` |
-//! | `Q => W`, `Q => Q + W` | `wake_one` with the queue locked; without `Q` if it took the last one |
-//! | `Q + x => x` | whoever leaves the queue empty, with the queue locked |
-//!
-//! **No wake-up is lost.** A waiter sets `QUEUED` in the same atomic step in which
-//! it sees `LOCKED`, so the owner's unlock comes later and sees it. That unlock
-//! either finds `WOKEN` clear and takes the queue's lock, where it finds the
-//! waiter, which entered the queue before it released that lock. Or it finds
-//! `WOKEN` set: then there is a woken waiter that will get the lock, and unlock
-//! it again, or find it locked, and queue and clear `WOKEN` in one step, before
-//! the next unlock. A waiter that was claimed by its timer or the reaper was not
-//! woken (one claim wins), so `WOKEN` never belongs to somebody who leaves.
+//! [`mutex_word`]: super::mutex_word
 
+use super::contended;
+use super::mutex_word::{MutexWord, Waiter, Wake};
 use super::owner::{Holder, Owner};
 use super::waiters::{Held, Parked, Place, Waiters};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
+use crate::sys::clock;
 use crate::task::{self, TaskRef, affinity::Affinity};
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
-
-const LOCKED: u32 = 1;
-const QUEUED: u32 = 1 << 1;
-const WOKEN: u32 = 1 << 2;
+use std::time::{Duration, Instant};
 
 /// How often a contender looks before it parks. A critical section is often
 /// over sooner than a park would be.
 const SPINS: u32 = 64;
 
-pub(crate) struct RawMutex {
-    state: AtomicU32,
+/// Nanoseconds after which a waiter that comes too late demands the lock.
+const STARVES_AFTER: u64 = 1_000_000;
+
+/// The lock of a [`Mutex`](super::Mutex): what `lock_api` builds its guards on.
+///
+/// ```
+/// use gopark::sync::RawMutex;
+///
+/// // The guard keeps the lock alive, so it may be returned or stored.
+/// let lock = std::sync::Arc::new(lock_api::Mutex::<RawMutex, _>::new(1));
+/// assert!(!lock.is_locked());
+/// ```
+pub struct RawMutex {
+    word: MutexWord,
     waiters: Waiters,
     affinity: Affinity,
     owner: Owner,
 }
 
+/// What a wait for a lock is.
+#[derive(Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) reason: WaitReason,
+    pub(super) deadline: Option<Instant>,
+    pub(super) site: &'static Location<'static>,
+}
+
 impl RawMutex {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
-            state: AtomicU32::new(0),
+            word: MutexWord::new(),
             waiters: Waiters::new(),
             affinity: Affinity::new(),
             owner: Owner::nobody(),
@@ -70,38 +59,34 @@ impl RawMutex {
     /// reaped while it panics and there is a deadline, that is, an error to
     /// return.
     #[inline]
-    pub(crate) fn lock(&self, deadline: Option<Instant>, site: &'static Location<'static>) -> bool {
+    pub(super) fn lock_as(&self, wish: Wish) -> bool {
         let me = task::arrive();
-        // ORDERING: Acquire; pairs with the Release in unlock(). What the former
-        // owners did to the value is visible.
-        let free =
-            self.state.compare_exchange(0, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok();
-        if !free && !self.lock_slow(me, deadline, site) {
+        if !self.word.try_lock() && !self.lock_slow(me, wish) {
             return false;
         }
-        self.owned(me, site);
+        self.owned(me, wish.site);
         true
     }
 
     #[inline]
-    pub(crate) fn try_lock(&self, site: &'static Location<'static>) -> bool {
-        let mut state = self.state.load(Ordering::Relaxed);
-        while state & LOCKED == 0 {
-            // ORDERING: Acquire, as in lock().
-            match self.state.compare_exchange_weak(
-                state,
-                state | LOCKED,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => {
-                    self.owned(task::current(), site);
-                    return true;
-                }
-                Err(now) => state = now,
-            }
+    pub(super) fn try_lock_at(&self, site: &'static Location<'static>) -> bool {
+        let locked = self.word.try_lock();
+        if locked {
+            self.owned(task::current(), site);
         }
-        false
+        locked
+    }
+
+    /// Takes back a lock that was given up to wait for something. Neither the
+    /// reaper nor a panic ends that, since the caller's guard counts on it.
+    pub(super) fn lock_again(&self, site: &'static Location<'static>) {
+        let me = task::current();
+        if !self.word.try_lock() {
+            let how = Park::new(WaitReason::MutexLock, site).uninterruptible();
+            let locked = contended::during(me, &self.owner, true, || self.wait(me, how, false));
+            debug_assert!(locked, "nothing ends this wait but the lock");
+        }
+        self.owned(me, site);
     }
 
     #[inline]
@@ -112,33 +97,22 @@ impl RawMutex {
 
     /// Frees the lock and wakes the first waiter.
     #[inline]
-    pub(crate) fn unlock(&self) {
+    pub(super) fn unlock_it(&self) {
         self.owner.clear();
-        // ORDERING: Release; pairs with the Acquire of the next owner.
-        let state = self.state.fetch_and(!LOCKED, Ordering::Release);
-        debug_assert!(state & LOCKED != 0, "unlock of a lock that nobody has");
-        if state & (QUEUED | WOKEN) == QUEUED {
-            self.wake_one();
+        if self.word.unlock() {
+            self.wake_first();
         }
     }
 
     #[cold]
-    fn wake_one(&self) {
+    fn wake_first(&self) {
         let mut held = self.waiters.hold();
-        if self.state.load(Ordering::Relaxed) & (LOCKED | WOKEN) != 0 {
-            // Somebody has the lock by now and will unlock it, or a waiter is on
-            // its way already.
+        let wake = self.word.begin_wake();
+        if wake == Wake::Nobody {
             return;
         }
         let first = held.claim_first();
-        // Both bits are set and QUEUED is cleared only with the queue locked, as
-        // it is here.
-        if first.is_some() {
-            self.state.fetch_or(WOKEN, Ordering::Relaxed);
-        }
-        if held.is_empty() {
-            self.state.fetch_and(!QUEUED, Ordering::Relaxed);
-        }
+        self.word.end_wake(wake, first.is_some(), !held.is_empty());
         drop(held);
         if let Some(first) = first {
             first.enqueue();
@@ -147,31 +121,41 @@ impl RawMutex {
 
     #[cold]
     #[inline(never)]
-    fn lock_slow(
-        &self,
-        me: TaskRef,
-        deadline: Option<Instant>,
-        site: &'static Location<'static>,
-    ) -> bool {
+    fn lock_slow(&self, me: TaskRef, wish: Wish) -> bool {
         if self.spin() {
             return true;
         }
         // A task that waits is a user of the lock, even if it never gets it.
         self.affinity.touch_by(me.record());
-        let mut how = Park::new(WaitReason::MutexLock, site);
-        if let Some(deadline) = deadline {
-            how = how.until(deadline);
-        }
-        // WOKEN while it is ours to clear.
-        let mut woken = 0;
+        let how = Park::new(wish.reason, wish.site);
+        contended::during(me, &self.owner, true, || match wish.deadline {
+            Some(deadline) => self.wait(me, how.until(deadline), true),
+            None => self.wait(me, how, false),
+        })
+    }
+
+    /// Parks until the lock is ours, or one that can fail has failed.
+    fn wait(&self, me: TaskRef, mut how: Park, can_fail: bool) -> bool {
+        let mut who = Waiter::New;
+        let mut since = 0;
         loop {
             let held = self.waiters.hold();
-            if self.lock_or_announce(woken) {
+            if self.word.lock_or_announce(who) {
                 return true;
             }
-            let place = if woken == 0 { Place::Back } else { Place::Front };
+            if since == 0 {
+                since = clock::now();
+            }
+            let place = if who == Waiter::New { Place::Back } else { Place::Front };
             match held.park(me, place, how) {
-                Parked::Woken => woken = WOKEN,
+                Parked::Woken => {
+                    let starves = clock::now().saturating_sub(since) >= STARVES_AFTER;
+                    if self.word.is_handed_over() {
+                        self.word.accept(starves);
+                        return true;
+                    }
+                    who = if starves { Waiter::Starving } else { Waiter::Woken };
+                }
                 Parked::TimedOut(mut held) => {
                     self.left(&mut held);
                     return false;
@@ -182,31 +166,12 @@ impl RawMutex {
                     park::on_reaped();
                     // The task panics already. A timed wait has an error to
                     // return, any other goes on.
-                    if deadline.is_some() {
+                    if can_fail {
                         return false;
                     }
                     how = how.uninterruptible();
-                    woken = 0;
+                    who = Waiter::New;
                 }
-            }
-        }
-    }
-
-    /// Takes the lock if it is free; else makes the owner's unlock look into
-    /// the queue. Clears `woken`. The queue is locked.
-    fn lock_or_announce(&self, woken: u32) -> bool {
-        let mut state = self.state.load(Ordering::Relaxed);
-        loop {
-            let add = if state & LOCKED == 0 { LOCKED } else { QUEUED };
-            // ORDERING: Acquire, as in lock().
-            match self.state.compare_exchange_weak(
-                state,
-                (state | add) & !woken,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return add == LOCKED,
-                Err(now) => state = now,
             }
         }
     }
@@ -214,7 +179,7 @@ impl RawMutex {
     /// A waiter has left the queue by itself.
     fn left(&self, held: &mut Held<'_>) {
         if held.is_empty() {
-            self.state.fetch_and(!QUEUED, Ordering::Relaxed);
+            self.word.left_empty();
         }
     }
 
@@ -226,22 +191,10 @@ impl RawMutex {
             return false;
         }
         for _ in 0..SPINS {
-            let state = self.state.load(Ordering::Relaxed);
-            if state & QUEUED != 0 {
+            if self.word.has_waiters() {
                 return false;
             }
-            // ORDERING: Acquire, as in lock().
-            if state & LOCKED == 0
-                && self
-                    .state
-                    .compare_exchange_weak(
-                        state,
-                        state | LOCKED,
-                        Ordering::Acquire,
-                        Ordering::Relaxed,
-                    )
-                    .is_ok()
-            {
+            if !self.word.is_locked() && self.word.try_lock() {
                 return true;
             }
             std::hint::spin_loop();
@@ -249,7 +202,77 @@ impl RawMutex {
         false
     }
 
-    pub(crate) fn holder(&self) -> Option<Holder> {
+    pub(super) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    pub(super) fn holder(&self) -> Option<Holder> {
         self.owner.get()
+    }
+
+    pub(super) fn is_locked_now(&self) -> bool {
+        self.word.is_locked()
+    }
+}
+
+// SAFETY: MutexWord lets one owner in at a time, until it unlocks; the models
+// (`mutex`) check that.
+unsafe impl lock_api::RawMutex for RawMutex {
+    const INIT: Self = Self::new();
+
+    type GuardMarker = lock_api::GuardNoSend;
+
+    #[track_caller]
+    #[inline]
+    fn lock(&self) {
+        let site = Location::caller();
+        let locked = self.lock_as(Wish { reason: WaitReason::MutexLock, deadline: None, site });
+        debug_assert!(locked, "a wait without deadline ended without the lock");
+    }
+
+    /// No safepoint: lock_api's `Debug` calls it, in the middle of a `println!`,
+    /// which holds a lock of std.
+    #[track_caller]
+    #[inline]
+    fn try_lock(&self) -> bool {
+        self.try_lock_at(Location::caller())
+    }
+
+    #[inline]
+    unsafe fn unlock(&self) {
+        self.unlock_it();
+    }
+
+    #[inline]
+    fn is_locked(&self) -> bool {
+        self.is_locked_now()
+    }
+}
+
+// SAFETY: as above; what these return is what the word says.
+unsafe impl lock_api::RawMutexTimed for RawMutex {
+    type Duration = Duration;
+    type Instant = Instant;
+
+    #[track_caller]
+    fn try_lock_for(&self, timeout: Duration) -> bool {
+        task::pass_by();
+        let site = Location::caller();
+        // The clock is read only when there is something to wait for. A deadline
+        // beyond its range is none.
+        self.try_lock_at(site) || {
+            let deadline = Instant::now().checked_add(timeout);
+            self.lock_as(Wish { reason: WaitReason::MutexLock, deadline, site })
+        }
+    }
+
+    #[track_caller]
+    fn try_lock_until(&self, deadline: Instant) -> bool {
+        task::pass_by();
+        let site = Location::caller();
+        self.try_lock_at(site) || {
+            let deadline = Some(deadline);
+            self.lock_as(Wish { reason: WaitReason::MutexLock, deadline, site })
+        }
     }
 }

@@ -178,6 +178,28 @@ impl WaitGroup {
     }
 }
 
+impl WaitGroup {
+    /// [`done`](Self::done) for those who have counted and cannot panic.
+    pub(super) fn count_down(&self) {
+        self.group.done();
+    }
+
+    /// Waits until the counter is zero, whatever happens: neither the reaper nor a
+    /// panic ends this.
+    pub(super) fn wait_out(&self, reason: WaitReason, site: &'static Location<'static>) {
+        let me = task::current();
+        self.group.affinity.touch_by(me.record());
+        let how = Park::new(reason, site).uninterruptible();
+        let held = self.group.waiters.hold();
+        if !self.group.announce() {
+            return;
+        }
+        if !matches!(held.park(me, Place::Back, how), Parked::Woken) {
+            crate::sys::fatal(format_args!("a wait that must not end was ended"));
+        }
+    }
+}
+
 /// For [`WaitCase`].
 impl WaitGroup {
     pub(super) fn waiters(&self) -> &Waiters {

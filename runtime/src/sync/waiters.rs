@@ -1,4 +1,5 @@
-//! Where tasks wait for a lock or a wait group: a queue and the lock around it.
+//! Where tasks wait for a lock, a group, a condition: a queue and the lock around
+//! it.
 //!
 //! This is the safe face of [`Queue`](crate::chan::waitq): it makes the
 //! waiter's node itself, in the frame of [`Held::park`], and takes it off the
@@ -14,7 +15,7 @@
 //!   of `waitq`.)
 
 use crate::chan::waitq::{Link, Queue};
-use crate::sched::park::{self, Claimed, Park, Wake};
+use crate::sched::park::{self, Claimed, Commit, Park, Wake};
 use crate::sys::lock::RawLock;
 use crate::task::TaskRef;
 use std::cell::UnsafeCell;
@@ -28,8 +29,11 @@ pub(super) struct Waiters {
 
 struct Inner {
     queue: Queue,
-    /// Rounds that have ended; a waiter's tag is the number when it queued.
+    /// Rounds that have ended; a waiter's tag is the number when it queued,
+    /// unless it brings its own.
     rounds: u32,
+    /// Who has joined the present round and has not left it.
+    members: u32,
 }
 
 // SAFETY: the queue, with its raw pointers, is reached under the lock only (S1).
@@ -66,7 +70,7 @@ impl Waiters {
     pub(super) const fn new() -> Self {
         Self {
             lock: RawLock::new(),
-            inner: UnsafeCell::new(Inner { queue: Queue::new(), rounds: 0 }),
+            inner: UnsafeCell::new(Inner { queue: Queue::new(), rounds: 0, members: 0 }),
         }
     }
 
@@ -109,6 +113,49 @@ impl<'a> Held<'a> {
         unsafe { self.inner().queue.claim_first(|_| ()) }
     }
 
+    /// The first waiter that still waits, if its tag will do, with the tag.
+    #[must_use]
+    pub(super) fn claim_first_if(
+        &mut self,
+        mut will_do: impl FnMut(u32) -> bool,
+    ) -> Option<(u32, Claimed)> {
+        let queue = &mut self.inner().queue;
+        // SAFETY: S1.
+        unsafe {
+            while let Some(tag) = queue.first_tag().filter(|tag| will_do(*tag)) {
+                if let Some(claimed) = queue.try_first(|_| ()).flatten() {
+                    return Some((tag, claimed));
+                }
+            }
+        }
+        None
+    }
+
+    /// Counts a waiter that is about to park among those of the present round.
+    #[must_use]
+    pub(super) fn join_round(&mut self) -> u32 {
+        let inner = self.inner();
+        inner.members += 1;
+        inner.rounds
+    }
+
+    /// By a waiter that was not woken. `true`: its round is over, so it belongs
+    /// to those for whom that was done.
+    #[must_use]
+    pub(super) fn leave_round(&mut self, round: u32) -> bool {
+        let inner = self.inner();
+        let over = inner.rounds != round;
+        if !over {
+            inner.members -= 1;
+        }
+        over
+    }
+
+    /// How many have joined the present round.
+    pub(super) fn members(&mut self) -> u32 {
+        self.inner().members
+    }
+
     /// Puts a waiter of a select behind all others, in the present round.
     ///
     /// # Safety
@@ -135,6 +182,7 @@ impl<'a> Held<'a> {
         let inner = self.inner();
         let round = inner.rounds;
         inner.rounds = round.wrapping_add(1);
+        inner.members = 0;
         while let Some(waiter) = self.claim_first_of(round) {
             // One at a time, so that no number of waiters makes others wait long
             // for the lock.
@@ -162,10 +210,38 @@ impl<'a> Held<'a> {
 
     /// Parks the current task `me` in the queue; the lock is released once it
     /// is parked.
-    #[inline(never)]
+    #[inline]
     pub(super) fn park(mut self, me: TaskRef, place: Place, how: Park) -> Parked<'a> {
+        let round = self.inner().rounds;
+        let lock = &self.waiters.lock;
+        self.park_as(me, place, round, how, lock)
+    }
+
+    /// [`park`](Self::park) with a tag for [`claim_first_if`](Self::claim_first_if).
+    pub(super) fn park_tagged(self, me: TaskRef, tag: u32, how: Park) -> Parked<'a> {
+        let lock = &self.waiters.lock;
+        self.park_as(me, Place::Back, tag, how, lock)
+    }
+
+    /// [`park`](Self::park), and once the task is parked and the queue unlocked,
+    /// `then` runs. If it does not park at all, `then` does not run.
+    pub(super) fn park_then(mut self, me: TaskRef, how: Park, then: &dyn Fn()) -> Parked<'a> {
+        let round = self.inner().rounds;
+        let commit = Then { lock: &self.waiters.lock, then };
+        self.park_as(me, Place::Back, round, how, &commit)
+    }
+
+    #[inline(never)]
+    fn park_as<C: Commit>(
+        mut self,
+        me: TaskRef,
+        place: Place,
+        tag: u32,
+        how: Park,
+        commit: &C,
+    ) -> Parked<'a> {
         let waiters = self.waiters;
-        let link = Link::new(me, self.inner().rounds);
+        let link = Link::new(me, tag);
         let at = ptr::from_ref(&link);
         // SAFETY: S1; the link is off the queue again before this frame ends (S2).
         unsafe {
@@ -174,8 +250,9 @@ impl<'a> Held<'a> {
                 Place::Front => self.inner().queue.push_front(at),
             }
         }
-        let held = ManuallyDrop::new(self);
-        let wake = park::park(how, &held.waiters.lock);
+        // The commit unlocks.
+        let _held = ManuallyDrop::new(self);
+        let wake = park::park(how, commit);
         if let Wake::Ready = wake {
             return Parked::Woken;
         }
@@ -186,6 +263,27 @@ impl<'a> Held<'a> {
             Wake::Reaped => Parked::Reaped(held),
             _ => Parked::TimedOut(held),
         }
+    }
+}
+
+/// Unlocks the queue, and then does something else. Held, because a waker may
+/// find the task once the queue is unlocked, and `then` stands on its stack.
+struct Then<'a> {
+    lock: &'a RawLock,
+    then: &'a dyn Fn(),
+}
+
+impl Commit for Then<'_> {
+    const HELD: bool = true;
+
+    fn commit(&self) -> bool {
+        let parked = self.lock.commit();
+        (self.then)();
+        parked
+    }
+
+    fn cancel(&self) {
+        self.lock.cancel();
     }
 }
 

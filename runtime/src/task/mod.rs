@@ -43,6 +43,7 @@ impl TaskRef {
         self.0
     }
 
+    #[inline]
     pub(crate) fn id(self) -> TaskId {
         self.0.id()
     }

@@ -112,11 +112,12 @@ impl Body {
     /// Puts a closure in and says what describes it.
     ///
     /// # Safety
-    /// The caller owns the record, and its former body is gone.
+    /// The caller owns the record, and its former body is gone. What `f` borrows lasts
+    /// until it has ended, or was dropped.
     #[inline]
     pub(crate) unsafe fn put<F, T>(&self, f: F) -> &'static Meta
     where
-        F: FnOnce() -> T + Send + 'static,
+        F: FnOnce() -> T + Send,
         T: Send + 'static,
     {
         let content = Content::<F, T> { closure: ManuallyDrop::new(f) };

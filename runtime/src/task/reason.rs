@@ -4,7 +4,8 @@
 ///
 /// The strings are Go's (`runtime/runtime2.go`, `waitReasonStrings`), so that
 /// Go's tools group them; `join`, `offload`, `sync.Once.Do`,
-/// `sync.Semaphore.Acquire` and `block_on` have no counterpart there.
+/// `sync.Semaphore.Acquire`, `sync.Barrier.Wait` and `block_on` have no
+/// counterpart there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -21,6 +22,18 @@ pub enum WaitReason {
     MutexLock,
     /// A wait group that has not come down to zero.
     WaitGroupWait,
+    /// To read what somebody else writes.
+    RwLockRead,
+    /// To write what others read or write.
+    RwLockWrite,
+    /// A condition that nobody has signalled.
+    CondWait,
+    /// An initialiser that another task runs.
+    OnceDo,
+    /// Permits of a semaphore.
+    SemaphoreAcquire,
+    /// A barrier at which not all have arrived.
+    BarrierWait,
     /// A task that has not finished.
     Join,
     /// A timer.
@@ -34,13 +47,19 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 11] = [
+    const ALL: [WaitReason; 17] = [
         WaitReason::ChanReceiveNil,
         WaitReason::ChanSendNil,
         WaitReason::ChanReceive,
         WaitReason::ChanSend,
         WaitReason::MutexLock,
         WaitReason::WaitGroupWait,
+        WaitReason::RwLockRead,
+        WaitReason::RwLockWrite,
+        WaitReason::CondWait,
+        WaitReason::OnceDo,
+        WaitReason::SemaphoreAcquire,
+        WaitReason::BarrierWait,
         WaitReason::Join,
         WaitReason::Sleep,
         WaitReason::Offload,
@@ -61,6 +80,12 @@ impl WaitReason {
             WaitReason::ChanSend => "chan send",
             WaitReason::MutexLock => "sync.Mutex.Lock",
             WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
+            WaitReason::RwLockRead => "sync.RWMutex.RLock",
+            WaitReason::RwLockWrite => "sync.RWMutex.Lock",
+            WaitReason::CondWait => "sync.Cond.Wait",
+            WaitReason::OnceDo => "sync.Once.Do",
+            WaitReason::SemaphoreAcquire => "sync.Semaphore.Acquire",
+            WaitReason::BarrierWait => "sync.Barrier.Wait",
             WaitReason::Join => "join",
             WaitReason::Sleep => "sleep",
             WaitReason::Offload => "offload",

@@ -336,6 +336,7 @@ impl Record {
         None
     }
 
+    #[inline]
     pub(crate) fn id(&self) -> TaskId {
         TaskId::new(self.id.load(Ordering::Relaxed)).expect("a record in use has an id")
     }

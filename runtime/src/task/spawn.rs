@@ -45,8 +45,22 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let Ok(handle) =
-        launch(Some(super::pass()), f, Wish::default(), Location::caller()).map_err(refused);
+    // SAFETY: the closure borrows nothing that ends.
+    let launched = unsafe { launch(Some(super::pass()), f, Wish::default(), Location::caller()) };
+    let Ok(handle) = launched.map_err(refused);
+    handle
+}
+
+/// [`go`] for a closure that borrows.
+///
+/// # Safety
+/// The borrows last until the closure has ended, or was dropped, with everything that it
+/// captured.
+#[track_caller]
+pub(crate) unsafe fn go_borrowing<F: FnOnce() + Send>(f: F) -> JoinHandle<()> {
+    // SAFETY: by contract.
+    let launched = unsafe { launch(Some(super::pass()), f, Wish::default(), Location::caller()) };
+    let Ok(handle) = launched.map_err(refused);
     handle
 }
 
@@ -141,7 +155,8 @@ impl Builder {
         let limit = self.stack_limit.map(class).transpose()?;
         let Builder { flags, own_thread, .. } = self;
         let wish = Wish { extra, flags, own_thread, limit, scope: None };
-        launch(Some(super::pass()), f, wish, Location::caller())
+        // SAFETY: the closure borrows nothing that ends.
+        unsafe { launch(Some(super::pass()), f, wish, Location::caller()) }
     }
 }
 
@@ -171,21 +186,27 @@ where
     F: FnOnce() + Send + 'static,
 {
     let wish = Wish { scope: Some(scope.inner()), ..Wish::default() };
-    let Ok(_) = launch(Some(super::current()), f, wish, created_at).map_err(refused);
+    // SAFETY: the closure borrows nothing that ends.
+    let launched = unsafe { launch(Some(super::current()), f, wish, created_at) };
+    let Ok(_) = launched.map_err(refused);
 }
 
 /// Go: `newproc`. Fills a record and puts it where it will be run.
-fn launch<F, T>(
+///
+/// # Safety
+/// What `f` borrows lasts until it has ended, or was dropped.
+unsafe fn launch<F, T>(
     parent: Option<TaskRef>,
     f: F,
     wish: Wish,
     created_at: &'static Location<'static>,
 ) -> io::Result<JoinHandle<T>>
 where
-    F: FnOnce() -> T + Send + 'static,
+    F: FnOnce() -> T + Send,
     T: Send + 'static,
 {
-    let (record, id) = prepare(parent, f, wish, created_at)?;
+    // SAFETY: by contract.
+    let (record, id) = unsafe { prepare(parent, f, wish, created_at) }?;
     release(record, || ());
     let id = TaskId::new(id).expect("numbers start at 1");
     Ok(JoinHandle { record, id, _result: PhantomData })
@@ -193,15 +214,18 @@ where
 
 /// Makes a task that is not alive yet: nobody sees it, and it counts nowhere but
 /// among the stacks. [`release`] starts it, [`discard`] gives it up.
+///
+/// # Safety
+/// What `f` borrows lasts until it has ended, or was dropped.
 #[inline]
-fn prepare<F, T>(
+unsafe fn prepare<F, T>(
     parent: Option<TaskRef>,
     f: F,
     wish: Wish,
     created_at: &'static Location<'static>,
 ) -> io::Result<(&'static Record, u64)>
 where
-    F: FnOnce() -> T + Send + 'static,
+    F: FnOnce() -> T + Send,
     T: Send + 'static,
 {
     let class = Class::chosen(wish.limit);
@@ -213,7 +237,8 @@ where
     let (record, id) = take_record();
     let inherited = || parent.map_or_else(scope::root, |p| p.record().scope());
     let scope = wish.scope.unwrap_or_else(inherited);
-    // SAFETY: a record from a free list is ours, and its last task is gone.
+    // SAFETY: a record from a free list is ours, and its last task is gone; the
+    // rest by contract.
     let meta = unsafe { record.body.put(f) };
     record.fill(Birth {
         id,
@@ -259,7 +284,9 @@ pub(crate) fn prepare_detached<F>(
 where
     F: FnOnce() + Send + 'static,
 {
-    let (record, _) = prepare(Some(super::current()), f, Wish::default(), created_at)?;
+    let parent = Some(super::current());
+    // SAFETY: the closure borrows nothing that ends.
+    let (record, _) = unsafe { prepare(parent, f, Wish::default(), created_at) }?;
     let Detach::Nothing = record.join.detach() else { unreachable!("it has not run") };
     Ok(record)
 }
@@ -343,7 +370,9 @@ where
     // The thread that calls this need not be adopted first, so that `f` is task
     // 1; but if it was, it may be in a scope.
     let parent = super::running().or_else(|| super::adopt::existing().map(TaskRef::from));
-    let Ok(first) = launch(parent, f, Wish::default(), Location::caller()).map_err(refused);
+    // SAFETY: the closure borrows nothing that ends.
+    let launched = unsafe { launch(parent, f, Wish::default(), Location::caller()) };
+    let Ok(first) = launched.map_err(refused);
     let outcome = {
         let _run = Run::begin();
         first.join()

@@ -3,6 +3,7 @@
 use crate::child::{alone, here};
 use crate::support::{Gate, ONE_COOPERATIVE, parked, until};
 use gopark::inspect::{Census, WaitReason, mark_harness_thread};
+use gopark::sync::{Barrier, Condvar, Group, Once, RwLock, Semaphore};
 use gopark::{Builder, JoinHandle, Scope, chan};
 use std::time::Duration;
 
@@ -281,7 +282,7 @@ fn a_select_is_near_to_whoever_uses_one_of_its_channels() {
 fn locks_and_groups_are_shared_too() {
     alone(here!(), &[], || {
         type Touch = Box<dyn Fn() + Send + Sync>;
-        let touches: [fn() -> Touch; 3] = [
+        let touches: [fn() -> Touch; 16] = [
             || {
                 let lock = gopark::sync::Mutex::new(0);
                 Box::new(move || *lock.lock() += 1)
@@ -296,6 +297,66 @@ fn locks_and_groups_are_shared_too() {
             || {
                 let group = gopark::sync::WaitGroup::new();
                 Box::new(move || group.wait())
+            },
+            || {
+                let lock = RwLock::new(0);
+                Box::new(move || drop(lock.read()))
+            },
+            || {
+                let lock = RwLock::new(0);
+                Box::new(move || drop(lock.write()))
+            },
+            || {
+                let lock = RwLock::new(0);
+                Box::new(move || assert!(lock.try_read().is_some()))
+            },
+            || {
+                let lock = RwLock::new(0);
+                Box::new(move || assert!(lock.try_write_for(Duration::ZERO).is_some()))
+            },
+            || {
+                let changed = Condvar::new();
+                Box::new(move || changed.notify_one())
+            },
+            || {
+                let changed = Condvar::new();
+                Box::new(move || changed.notify_all())
+            },
+            || {
+                let changed = Condvar::new();
+                let mine = std::thread::current().id();
+                Box::new(move || {
+                    // A mutex of one's own.
+                    let lock = gopark::sync::Mutex::new(mine);
+                    assert!(changed.wait_timeout(&mut lock.lock(), Duration::ZERO).is_err());
+                })
+            },
+            || {
+                let once = Once::new();
+                Box::new(move || {
+                    let fails = || std::panic::resume_unwind(Box::new("not done"));
+                    assert!(std::panic::catch_unwind(|| once.call_once(fails)).is_err());
+                })
+            },
+            || {
+                let semaphore = Semaphore::new(1);
+                Box::new(move || drop(semaphore.acquire(1)))
+            },
+            || {
+                let semaphore = Semaphore::new(1);
+                Box::new(move || assert!(semaphore.try_acquire(1).is_some()))
+            },
+            || {
+                let semaphore = Semaphore::new(1);
+                Box::new(move || semaphore.release(0))
+            },
+            || {
+                let barrier = Barrier::new(1);
+                Box::new(move || assert!(barrier.wait().is_leader()))
+            },
+            || {
+                let group = Group::<(), ()>::new();
+                Box::new(move || assert!(group.wait().is_ok()))
             },
         ];
         for make in touches {

@@ -4,5 +4,6 @@ mod adopted;
 mod census;
 mod foreign;
 mod groups;
+mod locks;
 mod snapshot;
 mod source;

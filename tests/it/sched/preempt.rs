@@ -40,7 +40,7 @@ fn calls() -> Vec<(&'static str, Call)> {
     let (tx_of_empty, empty) = chan::bounded::<()>(1);
     let (open, rx_of_open) = chan::bounded::<()>(1);
     let lock = Arc::new(Mutex::new(0));
-    let (tried, timed) = (lock.clone(), lock.clone());
+    let timed = lock.clone();
     let group = WaitGroup::new();
     let counted = group.clone();
     let done = gopark::go(|| ());
@@ -74,8 +74,7 @@ fn calls() -> Vec<(&'static str, Call)> {
         }),
         call("recv_timeout", move || assert!(never.recv_timeout(Duration::ZERO).is_err())),
         call("lock", move || *lock.lock() += 1),
-        call("try_lock", move || *tried.try_lock().unwrap() += 1),
-        call("lock_timeout", move || *timed.lock_timeout(Duration::MAX).unwrap() += 1),
+        call("try_lock_for", move || *timed.try_lock_for(Duration::MAX).unwrap() += 1),
         call("add and done", move || {
             counted.add(1);
             counted.done();

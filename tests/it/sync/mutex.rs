@@ -1,9 +1,10 @@
 //! `gopark::sync::Mutex`.
 
+use super::{is_not, is_send, is_sync};
 use crate::chan::support::{EACH, Here, PAIRS, Random, Seed};
 use gopark::chan::{bounded, rendezvous};
 use gopark::inspect::WaitReason;
-use gopark::sync::{Mutex, MutexGuard, TimeoutError};
+use gopark::sync::{LockExt, Mutex, MutexGuard};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[test]
-fn one_at_a_time() {
+pub(super) fn one_at_a_time() {
     for (odd, even) in PAIRS {
         // A plain read and write with others let in between: lost updates show.
         let lock = Arc::new(Mutex::new(0));
@@ -102,6 +103,143 @@ fn a_woken_waiter_that_comes_too_late_stays_the_first() {
     }
 }
 
+/// Go's starvation mode: a waiter that was woken in vain and has waited for a
+/// millisecond gets the lock from the next unlock, whoever else wants it.
+#[test]
+fn a_waiter_that_starves_is_handed_the_lock() {
+    for who in EACH {
+        let mut starved = 0;
+        while starved < 3 {
+            let here = Here::start();
+            let lock = Arc::new(Mutex::new(0));
+            let (release, released) = bounded::<()>(1);
+            let guard = lock.lock();
+            let waiter = who.start({
+                let lock = lock.clone();
+                move || {
+                    let mut guard = lock.lock();
+                    *guard = 1;
+                    let _ = released.recv();
+                }
+            });
+            here.parked(1, WaitReason::MutexLock);
+            std::thread::sleep(Duration::from_millis(2));
+            drop(guard);
+            if let Some(guard) = lock.try_lock() {
+                // The waiter was woken and comes too late.
+                here.parked(1, WaitReason::MutexLock);
+                drop(guard);
+                assert!(lock.try_lock().is_none(), "the lock was not handed over");
+                assert!(lock.is_locked());
+                starved += 1;
+            }
+            drop(release);
+            waiter.join();
+            // The last waiter ends starvation mode.
+            assert_eq!(*lock.try_lock().expect("the lock is free"), 1);
+        }
+    }
+}
+
+/// Newcomers queue behind one that starves, and get the lock one after the other.
+#[test]
+fn a_starving_lock_goes_through_the_queue() {
+    for who in EACH {
+        let mut starved = 0;
+        while starved < 3 {
+            let here = Here::start();
+            let lock = Arc::new(Mutex::new(Vec::new()));
+            let (release, released) = bounded::<()>(1);
+            let start = |n| {
+                let (lock, released) = (lock.clone(), released.clone());
+                who.start(move || {
+                    let mut guard = lock.lock();
+                    let _ = released.recv();
+                    guard.push(n);
+                })
+            };
+            let guard = lock.lock();
+            let mut all = vec![start(0)];
+            here.parked(1, WaitReason::MutexLock);
+            std::thread::sleep(Duration::from_millis(2));
+            drop(guard);
+            if let Some(guard) = lock.try_lock() {
+                here.parked(1, WaitReason::MutexLock);
+                drop(guard);
+                // Its own by now, whether or not it runs already.
+                here.parked(1, WaitReason::ChanReceive);
+                for n in 1..4 {
+                    all.push(start(n));
+                    here.parked(n, WaitReason::MutexLock);
+                }
+                starved += 1;
+            }
+            drop(release);
+            all.into_iter().for_each(|a| a.join());
+            let order = std::mem::take(&mut *lock.lock());
+            assert!(order.is_sorted(), "{order:?}");
+        }
+    }
+}
+
+/// In normal mode alone, whoever unlocks and locks at once wins nearly always.
+#[test]
+pub(super) fn a_hog_cannot_keep_the_lock_to_itself() {
+    for (hog, other) in PAIRS {
+        let lock = Arc::new(Mutex::new(0));
+        let over = Arc::new(AtomicBool::new(false));
+        let hog = hog.start({
+            let (lock, over) = (lock.clone(), over.clone());
+            move || {
+                let end = Instant::now() + Duration::from_secs(60);
+                while !over.load(Ordering::Relaxed) {
+                    let _guard = lock.lock();
+                    let start = Instant::now();
+                    assert!(start < end, "the other starves");
+                    while start.elapsed() < Duration::from_micros(50) {
+                        std::hint::spin_loop();
+                    }
+                }
+            }
+        });
+        let other = other.start({
+            let (lock, over) = (lock.clone(), over.clone());
+            move || {
+                for _ in 0..10 {
+                    *lock.lock() += 1;
+                }
+                over.store(true, Ordering::Relaxed);
+            }
+        });
+        other.join();
+        hog.join();
+        assert_eq!(*lock.lock(), 10);
+    }
+}
+
+/// One that demanded the lock and gave up leaves no lock behind that nobody can take.
+#[test]
+fn one_that_starves_may_give_up() {
+    for who in EACH {
+        let here = Here::start();
+        let lock = Arc::new(Mutex::new(0));
+        let mut guard = Some(lock.lock());
+        let waiter = who.start({
+            let lock = lock.clone();
+            move || lock.try_lock_for(Duration::from_millis(50)).is_some()
+        });
+        here.parked(1, WaitReason::MutexLock);
+        std::thread::sleep(Duration::from_millis(2));
+        guard.take();
+        guard = lock.try_lock();
+        // Else the waiter was quick.
+        assert!(waiter.join() || guard.is_some());
+        drop(guard);
+        *lock.try_lock().expect("the lock is free") += 1;
+        assert_eq!(*lock.lock(), 1);
+    }
+}
+
 #[test]
 fn try_lock_does_not_wait() {
     for who in EACH {
@@ -127,7 +265,7 @@ fn a_timed_lock_waits_as_long_as_it_was_told() {
             let lock = lock.clone();
             move || {
                 let start = Instant::now();
-                assert_eq!(lock.lock_timeout(limit).err(), Some(TimeoutError));
+                assert!(lock.try_lock_for(limit).is_none());
                 assert!(start.elapsed() >= limit);
             }
         });
@@ -135,7 +273,7 @@ fn a_timed_lock_waits_as_long_as_it_was_told() {
         drop(guard);
         // The waiter that gave up is forgotten.
         *lock.lock() += 1;
-        assert_eq!(*lock.lock_timeout(limit).unwrap(), 1);
+        assert_eq!(*lock.try_lock_for(limit).unwrap(), 1);
     }
 }
 
@@ -149,7 +287,7 @@ fn a_timed_lock_gets_what_comes_in_time() {
             .into_iter()
             .map(|limit| {
                 let lock = lock.clone();
-                who.start(move || *lock.lock_timeout(limit).unwrap())
+                who.start(move || *lock.try_lock_for(limit).unwrap())
             })
             .collect();
         here.parked(2, WaitReason::MutexLock);
@@ -166,7 +304,7 @@ fn those_behind_a_waiter_that_timed_out_get_the_lock() {
         let guard = lock.lock();
         let first = who.start({
             let lock = lock.clone();
-            move || lock.lock_timeout(Duration::from_millis(100)).is_err()
+            move || lock.try_lock_for(Duration::from_millis(100)).is_none()
         });
         here.parked(1, WaitReason::MutexLock);
         let second = who.start({
@@ -181,7 +319,7 @@ fn those_behind_a_waiter_that_timed_out_get_the_lock() {
 }
 
 #[test]
-fn random_operations() {
+pub(super) fn random_operations() {
     for seed in 1..=10 {
         let _seed = Seed(seed);
         let mut random = Random::new(seed);
@@ -196,7 +334,7 @@ fn random_operations() {
                     for _ in 0..150 {
                         let guard = match random.below(4) {
                             0 => lock.try_lock(),
-                            1 => lock.lock_timeout(Duration::from_micros(random.below(40))).ok(),
+                            1 => lock.try_lock_for(Duration::from_micros(random.below(40))),
                             _ => Some(lock.lock()),
                         };
                         if let Some(mut guard) = guard {
@@ -315,10 +453,10 @@ fn a_panic_unlocks_and_poisons_nothing() {
 fn the_value_comes_out() {
     let mut lock = Mutex::new(vec![1]);
     lock.get_mut().push(2);
-    assert_eq!(format!("{lock:?}"), "Mutex { value: [1, 2] }");
+    assert_eq!(format!("{lock:?}"), "Mutex { data: [1, 2] }");
     {
         let guard = lock.lock();
-        assert_eq!(format!("{guard:?} {lock:?}"), "[1, 2] Mutex { value: <locked> }");
+        assert_eq!(format!("{guard:?} {lock:?}"), "[1, 2] Mutex { data: <locked> }");
     }
     assert_eq!(lock.into_inner(), [1, 2]);
     assert_eq!(*Mutex::<i32>::default().lock(), 0);
@@ -336,24 +474,6 @@ fn the_value_is_dropped_once() {
     assert_eq!(Arc::strong_count(&value), 2);
     drop(lock);
     assert_eq!(Arc::strong_count(&value), 1);
-}
-
-fn is_send<T: Send>() {}
-fn is_sync<T: Sync>() {}
-
-/// Does not compile if the type implements the trait: `_` is then ambiguous.
-macro_rules! is_not {
-    ($type:ty, $trait:path) => {
-        const _: fn() = || {
-            trait Ambiguous<A> {
-                fn check() {}
-            }
-            impl<T: ?Sized> Ambiguous<()> for T {}
-            struct Other;
-            impl<T: ?Sized + $trait> Ambiguous<Other> for T {}
-            <$type as Ambiguous<_>>::check();
-        };
-    };
 }
 
 #[test]

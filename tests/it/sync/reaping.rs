@@ -1,22 +1,13 @@
 //! Tasks that are ended while they wait for a lock or a group, or hold a lock.
 
+use super::{OnDrop, go_in};
 use crate::chan::support::Here;
 use gopark::chan::rendezvous;
 use gopark::inspect::WaitReason;
-use gopark::sync::{Mutex, TimeoutError, WaitGroup};
+use gopark::sync::{LockExt, Mutex, WaitGroup};
 use gopark::{Builder, JoinError, JoinHandle, Scope};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-
-/// Starts a task in the scope.
-fn go_in<F, T>(scope: &Scope, f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let _entered = scope.enter();
-    gopark::go(f)
-}
 
 #[test]
 fn those_behind_a_reaped_waiter_get_the_lock() {
@@ -29,7 +20,7 @@ fn those_behind_a_reaped_waiter_get_the_lock() {
             let lock = lock.clone();
             move || match timed {
                 false => *lock.lock(),
-                true => *lock.lock_timeout(Duration::from_secs(60)).unwrap(),
+                true => *lock.try_lock_for(Duration::from_secs(60)).unwrap(),
             }
         });
         here.parked(1, WaitReason::MutexLock);
@@ -116,15 +107,6 @@ fn a_reaped_task_of_a_group_is_done() {
     }
 }
 
-/// Runs a function when dropped.
-struct OnDrop<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
 /// Starts a task without siblings. One that parks while it unwinds needs that: its
 /// siblings would look as if they were unwinding too, as the thread is.
 fn go_alone<F, T>(f: F) -> JoinHandle<T>
@@ -151,7 +133,7 @@ fn destructors_that_lock_and_wait() {
         let (lock, wg) = (lock.clone(), wg.clone());
         move || {
             let _later = OnDrop(|| {
-                let timed = lock.lock_timeout(Duration::from_secs(60)).err();
+                let timed = lock.try_lock_for(Duration::from_secs(60)).is_none();
                 report.send(timed).unwrap();
                 *lock.lock() += 1;
                 wg.wait();
@@ -164,7 +146,7 @@ fn destructors_that_lock_and_wait() {
     here.parked(1, WaitReason::ChanReceive);
     let guard = lock.lock();
     assert_eq!(scope.reap().abandoned, 1);
-    assert_eq!(reported.recv(), Ok(Some(TimeoutError)));
+    assert_eq!(reported.recv(), Ok(true));
     here.parked(1, WaitReason::MutexLock);
     drop(guard);
     here.parked(1, WaitReason::WaitGroupWait);

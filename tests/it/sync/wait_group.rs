@@ -205,7 +205,7 @@ fn thread_safety() {
 /// Adds, dones and waits in random order; every wait must end, and find that
 /// what was counted before it began is done.
 #[test]
-fn random_operations() {
+pub(super) fn random_operations() {
     for seed in 1..=10 {
         let _seed = Seed(seed);
         let mut random = Random::new(seed);
