@@ -220,7 +220,8 @@ fn merged_contexts_are_done_with_the_first() {
 fn functions_run_once_in_a_task_of_their_own() {
     let (ctx, cancel) = Context::background().with_cancel();
     let (tx, rx) = bounded(8);
-    let me = gopark::num_tasks();
+    let scope = Scope::new("functions");
+    let _in = scope.enter();
     let register = |what: &'static str| {
         let tx = tx.clone();
         ctx.after_func(move || tx.send(what).unwrap())
@@ -229,7 +230,7 @@ fn functions_run_once_in_a_task_of_their_own() {
     let third = register("third");
     assert!(second.stop() && !second.stop());
     drop(third);
-    assert_eq!(gopark::num_tasks(), me, "nothing waits for it");
+    assert_eq!(scope.born(), 0, "nothing waits for it");
     cancel.cancel();
     let mut ran = [rx.recv().unwrap(), rx.recv().unwrap()];
     ran.sort_unstable();

@@ -185,64 +185,9 @@ impl<'a, T> Held<'a, T> {
         drop(self);
         partner.enqueue();
     }
-
-    /// Unlocks and lets the partner go, if there is one.
-    #[inline]
-    fn release(self, partner: Option<Claimed>) {
-        match partner {
-            Some(partner) => self.resume(partner),
-            None => drop(self),
-        }
-    }
-}
-
-/// What became of a value, the channel being locked. A partner is to be
-/// enqueued after the unlock.
-enum Put<T> {
-    Sent(Option<Claimed>),
-    Closed(T),
-    Full(T),
-}
-
-/// The same for who wants one.
-enum Get<T> {
-    Got(T, Option<Claimed>),
-    Closed,
-    Empty,
 }
 
 impl<T> Core<T> {
-    #[inline]
-    fn put(&mut self, value: T, capacity: usize) -> Put<T> {
-        if self.closed {
-            return Put::Closed(value);
-        }
-        match self.give(value) {
-            Ok(receiver) => Put::Sent(Some(receiver)),
-            Err(value) if self.ring.len() < capacity => {
-                self.ring.push_back(value);
-                Put::Sent(None)
-            }
-            Err(value) => Put::Full(value),
-        }
-    }
-
-    #[inline]
-    fn get(&mut self) -> Get<T> {
-        if let Some(value) = self.ring.pop_front() {
-            let sender = self.fetch().map(|(behind, sender)| {
-                self.ring.push_back(behind);
-                sender
-            });
-            return Get::Got(value, sender);
-        }
-        match self.fetch() {
-            Some((value, sender)) => Get::Got(value, Some(sender)),
-            None if self.closed => Get::Closed,
-            None => Get::Empty,
-        }
-    }
-
     /// Gives the value to the first waiting receiver, or back.
     #[inline]
     fn give(&mut self, value: T) -> Result<Claimed, T> {
@@ -398,27 +343,42 @@ impl<T> Chan<T> {
     #[inline]
     fn offer(&self, me: TaskRef, value: T) -> Offer<'_, T> {
         let mut held = self.hold_by(me);
-        match held.core().put(value, self.capacity) {
-            Put::Sent(receiver) => {
-                held.release(receiver);
+        let core = held.core();
+        if core.closed {
+            return Offer::Closed(value);
+        }
+        match core.give(value) {
+            Ok(receiver) => {
+                held.resume(receiver);
                 Offer::Sent
             }
-            Put::Closed(value) => Offer::Closed(value),
-            Put::Full(value) => Offer::Full(held, value),
+            Err(value) if core.ring.len() < self.capacity => {
+                core.ring.push_back(value);
+                Offer::Sent
+            }
+            Err(value) => Offer::Full(held, value),
         }
     }
 
     #[inline]
     fn take(&self, me: TaskRef) -> Take<'_, T> {
         let mut held = self.hold_by(me);
-        match held.core().get() {
-            Get::Got(value, sender) => {
-                held.release(sender);
-                Take::Got(value)
+        let core = held.core();
+        if let Some(value) = core.ring.pop_front() {
+            if let Some((behind, sender)) = core.fetch() {
+                core.ring.push_back(behind);
+                held.resume(sender);
             }
-            Get::Closed => Take::Closed,
-            Get::Empty => Take::Empty(held),
+            return Take::Got(value);
         }
+        if let Some((value, sender)) = core.fetch() {
+            held.resume(sender);
+            return Take::Got(value);
+        }
+        if core.closed {
+            return Take::Closed;
+        }
+        Take::Empty(held)
     }
 
     #[inline]
@@ -560,15 +520,20 @@ impl<T> Chan<T> {
     /// caller's. After [`Attempt::Done`] it is empty.
     #[inline]
     pub(super) unsafe fn attempt_send(&self, node: &Waiter<T>) -> Attempt {
-        // SAFETY: by contract. Where the value comes back, it goes back.
+        // SAFETY: by contract. What is not sent goes back.
         unsafe {
-            match self.held().core().put(node.value(), self.capacity) {
-                Put::Sent(receiver) => Attempt::Done(receiver),
-                Put::Closed(value) => {
-                    node.fill(value);
-                    Attempt::Closed
+            let mut held = self.held();
+            let core = held.core();
+            if core.closed {
+                return Attempt::Closed;
+            }
+            match core.give(node.value()) {
+                Ok(receiver) => Attempt::Done(Some(receiver)),
+                Err(value) if core.ring.len() < self.capacity => {
+                    core.ring.push_back(value);
+                    Attempt::Done(None)
                 }
-                Put::Full(value) => {
+                Err(value) => {
                     node.fill(value);
                     Attempt::NotYet
                 }
@@ -585,13 +550,25 @@ impl<T> Chan<T> {
     pub(super) unsafe fn attempt_recv(&self, node: &Waiter<T>) -> Attempt {
         // SAFETY: by contract.
         unsafe {
-            match self.held().core().get() {
-                Get::Got(value, sender) => {
+            let mut held = self.held();
+            let core = held.core();
+            let buffered = core.ring.pop_front();
+            match (buffered, core.fetch()) {
+                (Some(value), None) => {
                     node.fill(value);
-                    Attempt::Done(sender)
+                    Attempt::Done(None)
                 }
-                Get::Closed => Attempt::Closed,
-                Get::Empty => Attempt::NotYet,
+                (Some(value), Some((behind, sender))) => {
+                    core.ring.push_back(behind);
+                    node.fill(value);
+                    Attempt::Done(Some(sender))
+                }
+                (None, Some((value, sender))) => {
+                    node.fill(value);
+                    Attempt::Done(Some(sender))
+                }
+                (None, None) if core.closed => Attempt::Closed,
+                (None, None) => Attempt::NotYet,
             }
         }
     }

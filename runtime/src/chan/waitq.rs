@@ -35,6 +35,8 @@
 //! - **W4** After a failed claim the node is alive as long as the lock is held,
 //!   because its task needs the lock before its frame ends. What was written
 //!   into the node does not count: the task looks at it only after `Ready`.
+//! - **W5** A link that is queued has a task: from the beginning, or since it was
+//!   assigned, which comes before every push.
 
 use crate::sched::park::Claimed;
 use crate::task::TaskRef;
@@ -213,7 +215,8 @@ impl Queue {
             (*link).queued.set(false);
             prepare(link);
             let (task, case) = ((*link).task.get(), (*link).case.get());
-            Some(task.expect("a queued link is a task's").claim_case(case))
+            // W5.
+            Some(task.unwrap_unchecked().claim_case(case))
         }
     }
 

@@ -46,8 +46,6 @@ pub(super) struct Node {
     parents: Vec<Arc<Node>>,
     /// The earliest of its own and its parents'.
     deadline: Option<Instant>,
-    /// The deadline is its own: who ends when it passes, and with it all below.
-    owns_deadline: bool,
     done: Receiver<()>,
     end: OnceLock<End>,
     state: Mutex<State>,
@@ -71,13 +69,12 @@ impl Node {
     #[track_caller]
     pub(super) fn new(parents: Vec<Arc<Node>>, deadline: Option<Instant>) -> Arc<Node> {
         let inherited = parents.iter().filter_map(|parent| parent.deadline).min();
-        let owns_deadline = deadline.is_some_and(|own| inherited.is_none_or(|it| own < it));
+        let own = deadline.filter(|own| inherited.is_none_or(|it| *own < it));
         let (open, done) = chan::rendezvous();
         let node = Arc::new(Node {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             parents,
-            deadline: if owns_deadline { deadline } else { inherited },
-            owns_deadline,
+            deadline: own.or(inherited),
             done,
             end: OnceLock::new(),
             state: Mutex::new(State {
@@ -96,7 +93,7 @@ impl Node {
                 return node;
             }
         }
-        if let Some(deadline) = deadline.filter(|_| owns_deadline) {
+        if let Some(deadline) = own {
             node.set_timer(deadline);
         }
         node
@@ -160,11 +157,10 @@ impl Node {
         self.end.get()
     }
 
-    /// The end, if it has come. Ends the node whose deadline has passed.
+    /// The end, if it has come: also if the deadline has passed, its own or that of
+    /// one above, and the timer is late.
     pub(super) fn ended(self: &Arc<Node>) -> Option<&End> {
         if self.end.get().is_none() && self.deadline.is_some_and(|it| it <= Instant::now()) {
-            self.deadline_owner().pass_deadline();
-            // If somebody else is at that, it may not have come here yet.
             self.pass_deadline();
         }
         self.end.get()
@@ -172,16 +168,6 @@ impl Node {
 
     fn pass_deadline(self: &Arc<Node>) {
         self.end(End { reason: ContextError::DeadlineExceeded, cause: None });
-    }
-
-    /// Whose own deadline is the one that this node has.
-    fn deadline_owner(self: &Arc<Node>) -> &Arc<Node> {
-        let mut node = self;
-        while !node.owns_deadline {
-            let inherits = |parent: &&Arc<Node>| parent.deadline == node.deadline;
-            node = node.parents.iter().find(inherits).expect("it has the deadline of a parent");
-        }
-        node
     }
 
     /// Ends the node and all below it. When this returns they have ended.
