@@ -49,6 +49,8 @@ var workloads = map[string]workload{
 	"fib":             {fib, fibonacci},
 	"skynet":          {skynet, sumBelow},
 	"parked":          {parked, same},
+	"echo":            {func(n int64) int64 { return echo(n, false) }, same},
+	"echo_beside_10k": {func(n int64) int64 { return echo(n, true) }, same},
 	"wake_delay":      {wakeDelay, same},
 	"wake_delay_1ms":  {wakeDelay, same},
 	"recursion_100":   {recursion(100), same},
@@ -65,6 +67,10 @@ func main() {
 		fail("usage: gopark-bench-go WORKLOAD --procs N --size N --warm N")
 	}
 	name := os.Args[1]
+	if name == "hold" {
+		hold(os.Args[2])
+		return
+	}
 	load, known := workloads[name]
 	if !known {
 		fail("no workload named %q", name)

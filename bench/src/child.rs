@@ -10,7 +10,7 @@ use crate::workload::{Answer, Body, Case, Runtime};
 
 /// Takes the sample and prints it.
 pub(crate) fn run(job: &Job) -> Result<(), String> {
-    let sample = measure(job)?.with(Sample::PEAK, status::kib(status::PEAK)?);
+    let sample = measure(job)?.with_notes().with(Sample::PEAK, status::kib(status::PEAK)?);
     println!("{sample}");
     Ok(())
 }

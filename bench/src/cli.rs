@@ -29,6 +29,8 @@ pub(crate) enum Command {
     List,
     /// Take one sample in this process.
     Child(Job),
+    /// Hold idle connections to an address, so many.
+    Hold(String, String),
     /// Run the bench.
     Bench(Plan),
 }
@@ -69,6 +71,9 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
             "--child" => {
                 let case = value("a case")?;
                 return child(&case, args).map(Command::Child);
+            }
+            "--hold" => {
+                return Ok(Command::Hold(value("an address")?, value("how many")?));
             }
             "--quick" => quick = true,
             "--only" => only.push(value("the name of a workload")?),

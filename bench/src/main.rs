@@ -38,6 +38,9 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Ok(Command::Child(job)) => child::run(&job).map(|()| ExitCode::SUCCESS),
+        Ok(Command::Hold(address, count)) => {
+            workloads::echo::holder(&address, &count).map(|()| ExitCode::SUCCESS)
+        }
         Ok(Command::Bench(plan)) => bench(&plan),
         Err(why) => {
             eprintln!("gopark-bench: {why}");

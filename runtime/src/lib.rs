@@ -35,6 +35,7 @@
 //! | `context` | [`context`] |
 //! | `sync`, `errgroup`, `semaphore` | [`sync`]: locks, conditions, groups, once, pools |
 //! | `time.Sleep`, `time.After`, `time.Timer`, `time.Ticker`, `time.AfterFunc` | [`sleep`], [`time`] |
+//! | `net.Conn`, `net.Listener` | [`net`] |
 //! | `runtime.Gosched`, `Goexit`, `NumGoroutine`, `GOMAXPROCS` | [`yield_now`], [`goexit`], [`num_tasks`], [`maxprocs`], [`set_maxprocs`] |
 //! | preemption of long loops | [by a signal](#preemption), too; [`safepoint`], [`#[cooperative]`](macro@cooperative) |
 //! | `runtime.LockOSThread` | [`lock_os_thread`]; [`Builder::own_thread`] for a thread without siblings |
@@ -211,8 +212,9 @@
 
 // In the order of their dependence: a room uses only what stands before it.
 // Five pairs are the exceptions that a runtime cannot avoid: `task` makes
-// tasks runnable in `sched`, `sched` arms timers in `time`, a timer's channel in
-// `chan` tells it that the last receiver is gone, the fault handler
+// tasks runnable in `sched`, `sched` arms timers in `time` and looks for events in
+// `netpoll`, a timer's channel in `chan` tells it that the last receiver is gone,
+// the fault handler
 // of `stack` names the running task, and its public functions ask the scheduler
 // what there is.
 #[cfg(runtime)]
@@ -264,6 +266,11 @@ pub mod context;
 #[cfg(runtime)]
 #[expect(unsafe_code, reason = "reads of workers, which are never freed")]
 pub mod inspect;
+#[cfg(runtime)]
+pub mod net;
+#[cfg(runtime)]
+#[expect(unsafe_code, reason = "slots that the kernel names by their address")]
+pub(crate) mod netpoll;
 #[cfg(runtime)]
 #[expect(unsafe_code, reason = "queues of records, the switch to and from tasks")]
 pub(crate) mod sched;

@@ -11,6 +11,7 @@
 //! | `inspect` | what observers see |
 //! | `chan`, `sync` | channels, selects, locks, wait groups |
 //! | `context` | when to stop, and who is told |
+//! | `net` | sockets, and who looks for events |
 //!
 //! Nothing sleeps to let something else happen: tests wait [`until`] they see
 //! it. What depends on the whole process (a number of processors, that nobody
@@ -22,6 +23,7 @@ mod chan;
 mod child;
 mod context;
 mod inspect;
+mod net;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
 mod sched;

@@ -154,6 +154,24 @@ fn million_wants_a_number() {
 }
 
 #[test]
+fn echo_server() {
+    let run = started("echo_server", &["300"]);
+    assert!(run.passed, "{}", run.text);
+    let text = &run.text;
+    shows(text, &["300 idle connections"]);
+    shows(text, &["64 clients, 64000 messages of 128 bytes: ", "99 of 100 within "]);
+    // Clients may have gone whose end the server has not seen yet.
+    let ended = text.split("and with it ").nth(1).and_then(|rest| rest.split(' ').next());
+    let ended = number(ended.unwrap_or_else(|| panic!("no end:\n{text}")));
+    assert!((300.0..=364.0).contains(&ended), "{text}");
+    shows(text, &["the idle clients have read to the end: exit status: 0"]);
+
+    let wrong = started("echo_server", &["many"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.text);
+    shows(&wrong.text, &["usage: echo_server [IDLE]"]);
+}
+
+#[test]
 fn deep_recursion() {
     let text = example("deep_recursion");
     let parts: Vec<&str> = text.split("=== ").skip(1).collect();

@@ -19,8 +19,9 @@ pub(crate) fn as_task(
     if procs > 1 {
         builder.worker_threads(procs as usize);
     }
+    // As `#[tokio::main]` has it.
     let runtime =
-        builder.enable_time().build().map_err(|why| format!("tokio did not start: {why}"))?;
+        builder.enable_all().build().map_err(|why| format!("tokio did not start: {why}"))?;
     let done = runtime.block_on(async { tokio::spawn(body).await });
     done.map_err(|why| format!("tokio: {why}"))?
 }

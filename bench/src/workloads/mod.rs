@@ -2,6 +2,7 @@
 //! the report.
 
 mod clean_check;
+pub(crate) mod echo;
 mod fib;
 mod grow;
 mod mpmc;
@@ -33,6 +34,7 @@ pub(crate) const ALL: &[Family] = &[
     skynet::FAMILY,
     sleep::FAMILY,
     parked::FAMILY,
+    echo::FAMILY,
     recursion::FAMILY,
     grow::FAMILY,
     preemption::FAMILY,

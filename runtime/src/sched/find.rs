@@ -11,8 +11,9 @@
 //! 4. the global queue, a batch;
 //! 5. tasks whose timers of this processor are due. Also every eighth time before
 //!    all else, so that a busy processor does not let them wait;
-//! 6. half of the ring of a random other processor;
-//! 7. tasks whose timers of other processors are due (`time/watch.rs`).
+//! 6. the network: whoever waits for a socket that is ready;
+//! 7. half of the ring of a random other processor;
+//! 8. tasks whose timers of other processors are due (`time/watch.rs`).
 //!
 //! A task that has had a whole slice (`preempt.rs`) goes behind all that are ready
 //! then: bound, behind its siblings; migrating, to the end of the global queue, as
@@ -37,6 +38,7 @@
 use super::processor::Processor;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
 use super::{SCHED, settings, signal};
+use crate::netpoll;
 use crate::sys::clock;
 use crate::sys::section::Section;
 use crate::task::record::Record;
@@ -177,13 +179,18 @@ fn take_batch(p: &'static Processor) -> Option<&'static Record> {
     SCHED.take_global(p, usize::MAX)
 }
 
-/// Steps 4 to 7. Leaves the worker spinning if it searched.
+/// Steps 4 to 8. Leaves the worker spinning if it searched.
 fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> {
     if let Some(task) = take_batch(p) {
         return Some(task);
     }
     if run_timers(p) {
         return first_fired(w, p);
+    }
+    if netpoll::look()
+        && let Some(task) = find_local(w, p)
+    {
+        return Some(task);
     }
     let count = SCHED.processors().len() as u32;
     if count == 1 {
@@ -430,7 +437,7 @@ pub(super) fn sleep_or_queue(w: &'static Worker, ready: bool) {
 
 /// Takes an idle processor back for work seen in the last look. `false`:
 /// somebody else gave us one already, or there is none.
-fn reclaim(w: &'static Worker, bound: bool) -> bool {
+pub(crate) fn reclaim(w: &'static Worker, bound: bool) -> bool {
     let (got, nudge) = SCHED.locked(|s| {
         if w.status.load(Ordering::Relaxed) != IDLE {
             return (false, Nudge::Nobody);

@@ -58,6 +58,15 @@ impl Park {
         Park { until: clock::after(time).min(u64::MAX - 1), ..self }
     }
 
+    /// [`until`](Self::until) a time on the clock of `sys::clock`; `u64::MAX` for
+    /// never.
+    pub(crate) fn until_clock(self, until: u64) -> Park {
+        if until != u64::MAX {
+            time::make_room();
+        }
+        Park { until, ..self }
+    }
+
     /// Cannot be ended by the reaper: for calls that have no error to return.
     pub(crate) fn uninterruptible(self) -> Park {
         Park { uninterruptible: true, ..self }

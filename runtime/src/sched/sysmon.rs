@@ -2,7 +2,8 @@
 //!
 //! It runs without a processor and without tasks of its own. It looks for tasks
 //! that have had their slice (`preempt.rs`), it takes processors out of blocking
-//! calls that last (`blocking.rs`), and it trims: stacks of tasks that have been
+//! calls that last (`blocking.rs`), it looks at the sockets when nobody else does
+//! (`netpoll/`), and it trims: stacks of tasks that have been
 //! parked for a while, and stacks that nobody uses (`stack/trim.rs`). It is always
 //! in a section (N1): it waits for no locks but the scheduler's and the stack pool's,
 //! and allocates nothing.
@@ -24,6 +25,7 @@ use super::SCHED;
 use super::errands::{self, Errand};
 use super::{blocking, deadlock, find, preempt, watchdog};
 use crate::arch;
+use crate::netpoll;
 use crate::stack::trim::{self, Scavenger};
 use crate::sys::{clock, futex, thread};
 use crate::task::record::{Record, flag};
@@ -71,6 +73,7 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     TID.store(thread::id(), Ordering::Relaxed);
     let mut slices = preempt::Watch::new();
     let mut calls = blocking::Watch::new();
+    let mut sockets = netpoll::Watch::new();
     let mut trimmer = Trimmer::new();
     let mut alarm = Alarm::new();
     // How many processors had been taken when it last looked, and the same again
@@ -85,6 +88,7 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     loop {
         let now = clock::now();
         slices.look(now);
+        sockets.look();
         alarm.look(now);
         if now >= trimmer.next {
             trimmer.pass(now, idle);
@@ -109,6 +113,7 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
             errands::ask(Errand::Watchdog);
         }
         let later = match idle {
+            Some(_) if sockets.seat_somebody() => Some(preempt::Watch::every()),
             Some(taken) => trimmer.left(taken),
             None => Some(preempt::Watch::every()),
         };

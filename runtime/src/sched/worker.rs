@@ -17,7 +17,8 @@
 //! is lent or gone, so that nobody gives it one that it could not use (`blocking.rs`).
 //!
 //! - **W1** Fields that are cells belong to the worker's own thread; while it
-//!   is `IDLE` or `WANTS`, to whoever assigns it a processor, under the lock.
+//!   is `IDLE` or `WANTS`, to whoever assigns it a processor, under the lock; but its
+//!   queues always to its own thread, which fills them while it sits in the poller.
 //! - **W2** `status` changes under the scheduler's lock. Whoever changes it to
 //!   `HOLDS` from outside also stores the processor to `handoff`.
 //! - **W3** Workers are never freed; one whose thread has ended is used again for
@@ -31,6 +32,7 @@ use super::queue::{Fifo, Inbox};
 use super::signal::{self, Slices};
 use super::{SCHED, find};
 use crate::arch;
+use crate::netpoll;
 use crate::stack::Place;
 use crate::sys::section::Section;
 use crate::sys::signal::AlternateStack;
@@ -54,6 +56,8 @@ pub(crate) const GONE: u32 = 3;
 
 /// `handoff` while the worker sleeps on it.
 const ASLEEP: u32 = u32::MAX;
+/// `handoff` while it sleeps in the poller (`netpoll/seat.rs`).
+const SITS: u32 = u32::MAX - 1;
 
 /// What the scheduler does with a task that has switched away.
 #[derive(Clone, Copy)]
@@ -85,7 +89,7 @@ pub(crate) struct Worker {
     /// queues. Changes under the scheduler's lock.
     pub(crate) exclusive: Cell<bool>,
     pub(crate) status: AtomicU32,
-    /// 0: nothing; n + 1: processor n is yours; `ASLEEP`.
+    /// 0: nothing; n + 1: processor n is yours; `ASLEEP`; `SITS`.
     handoff: AtomicU32,
     /// Bound tasks that other threads made ready.
     pub(crate) inbox: Inbox,
@@ -281,7 +285,28 @@ impl Worker {
         // ORDERING: AcqRel; Release pairs with the Acquire in await_processor():
         // what the former holder did with the processor is visible (S1).
         let old = self.handoff.swap(p.id + 1, Ordering::AcqRel);
-        if old == ASLEEP { Nudge::Wake(self) } else { Nudge::Nobody }
+        match old {
+            ASLEEP => Nudge::Wake(self),
+            SITS => Nudge::Ring,
+            _ => Nudge::Nobody,
+        }
+    }
+
+    /// It has no processor and wants none.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.status.load(Ordering::Relaxed) == IDLE
+    }
+
+    /// It is going to sleep in the poller. `false`: it was assigned a processor.
+    pub(crate) fn begin_sitting(&self) -> bool {
+        // ORDERING: Relaxed; sleeping publishes nothing.
+        self.handoff.compare_exchange(0, SITS, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// It is awake. `false`: it was assigned a processor meanwhile.
+    pub(crate) fn end_sitting(&self) -> bool {
+        // ORDERING: Relaxed; await_processor() acquires what was assigned.
+        self.handoff.compare_exchange(SITS, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Waits until somebody assigns a processor.
@@ -493,6 +518,8 @@ pub(crate) enum Nudge {
     Nobody,
     /// The worker sleeps: wake it.
     Wake(&'static Worker),
+    /// It sleeps in the poller: ring for it.
+    Ring,
     /// It waits in the FIFO now: a holder that has had its slice should know.
     Hurry,
 }
@@ -502,6 +529,7 @@ impl Nudge {
         match self {
             Nudge::Nobody => {}
             Nudge::Wake(worker) => futex::wake(&worker.handoff, 1),
+            Nudge::Ring => netpoll::ring(),
             Nudge::Hurry => signal::hurry(),
         }
     }
@@ -516,7 +544,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
     arch::set_thread_word(arg.cast());
     arch::enter_section();
     worker.slices.make(arg.cast());
-    while worker.await_or_end() {
+    while netpoll::sit(worker) || worker.await_or_end() {
         while let Some(task) = find::find(worker) {
             worker.execute(task);
             if worker.holding().is_none() && !blocking::regain(worker) {

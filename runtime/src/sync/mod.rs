@@ -85,7 +85,7 @@ mod semaphore;
 mod wait_case;
 mod wait_group;
 #[expect(unsafe_code, reason = "queues of nodes in the stack frames of parked tasks")]
-mod waiters;
+pub(crate) mod waiters;
 
 use super::{mutex_word, rw_word, sem_word};
 

@@ -22,7 +22,7 @@ use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
 use std::ptr;
 
-pub(super) struct Waiters {
+pub(crate) struct Waiters {
     lock: RawLock,
     inner: UnsafeCell<Inner>,
 }
@@ -42,13 +42,13 @@ unsafe impl Send for Waiters {}
 unsafe impl Sync for Waiters {}
 
 /// Proof that the queue is locked. Dropping it unlocks.
-pub(super) struct Held<'a> {
+pub(crate) struct Held<'a> {
     waiters: &'a Waiters,
 }
 
 /// Where a waiter goes in the queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Behind all others: it came last.
     Back,
     /// Before all others: it was first already, was woken, and came too late.
@@ -56,7 +56,7 @@ pub(super) enum Place {
 }
 
 /// How a park ended.
-pub(super) enum Parked<'a> {
+pub(crate) enum Parked<'a> {
     /// A waker took the task out of the queue.
     Woken,
     /// The deadline passed; the task is out of the queue, and the queue locked
@@ -67,7 +67,7 @@ pub(super) enum Parked<'a> {
 }
 
 impl Waiters {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             lock: RawLock::new(),
             inner: UnsafeCell::new(Inner { queue: Queue::new(), rounds: 0, members: 0 }),
@@ -75,7 +75,7 @@ impl Waiters {
     }
 
     #[inline]
-    pub(super) fn hold(&self) -> Held<'_> {
+    pub(crate) fn hold(&self) -> Held<'_> {
         self.lock.lock();
         Held { waiters: self }
     }
@@ -101,14 +101,14 @@ impl<'a> Held<'a> {
         unsafe { &mut *self.waiters.inner.get() }
     }
 
-    pub(super) fn is_empty(&mut self) -> bool {
+    pub(crate) fn is_empty(&mut self) -> bool {
         self.inner().queue.is_empty()
     }
 
     /// The first waiter that still waits, out of the queue. The caller enqueues
     /// it after unlocking.
     #[must_use]
-    pub(super) fn claim_first(&mut self) -> Option<Claimed> {
+    pub(crate) fn claim_first(&mut self) -> Option<Claimed> {
         // SAFETY: S1. There is nothing to tell these waiters.
         unsafe { self.inner().queue.claim_first(|_| ()) }
     }
@@ -178,7 +178,7 @@ impl<'a> Held<'a> {
 
     /// Unlocks, and wakes all who are in the queue now; none of those who come
     /// meanwhile.
-    pub(super) fn end_round(mut self) {
+    pub(crate) fn end_round(mut self) {
         let inner = self.inner();
         let round = inner.rounds;
         inner.rounds = round.wrapping_add(1);
@@ -211,7 +211,7 @@ impl<'a> Held<'a> {
     /// Parks the current task `me` in the queue; the lock is released once it
     /// is parked.
     #[inline]
-    pub(super) fn park(mut self, me: TaskRef, place: Place, how: Park) -> Parked<'a> {
+    pub(crate) fn park(mut self, me: TaskRef, place: Place, how: Park) -> Parked<'a> {
         let round = self.inner().rounds;
         let lock = &self.waiters.lock;
         self.park_as(me, place, round, how, lock)

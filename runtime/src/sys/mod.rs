@@ -17,12 +17,16 @@
 //! | [`program`] | where the program is loaded |
 //! | [`last_words`] | what is said before the process dies of a fault |
 //! | [`signal`] | fault handler and alternate stacks |
+//! | [`epoll`] | which sockets are ready |
+//! | [`socket`] | sockets that connect without blocking |
 //! | [`tick`] | signals to one thread, by timers and by others |
 
 pub(crate) mod atomic;
 pub(crate) mod barrier;
 #[cfg(runtime)]
 pub(crate) mod clock;
+#[cfg(runtime)]
+pub(crate) mod epoll;
 #[cfg(runtime)]
 pub(crate) mod futex;
 #[cfg(runtime)]
@@ -39,6 +43,8 @@ pub(crate) mod program;
 pub(crate) mod section;
 #[cfg(runtime)]
 pub(crate) mod signal;
+#[cfg(runtime)]
+pub(crate) mod socket;
 #[cfg(runtime)]
 pub(crate) mod thread;
 #[cfg(runtime)]

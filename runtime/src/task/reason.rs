@@ -4,8 +4,7 @@
 ///
 /// The strings are Go's (`runtime/runtime2.go`, `waitReasonStrings`), so that
 /// Go's tools group them; `join`, `offload`, `sync.Once.Do`,
-/// `sync.Semaphore.Acquire`, `sync.Barrier.Wait` and `block_on` have no
-/// counterpart there.
+/// `sync.Semaphore.Acquire` and `sync.Barrier.Wait` have no counterpart there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -44,10 +43,12 @@ pub enum WaitReason {
     Select,
     /// A select that has nothing to wait for.
     SelectNoCases,
+    /// A socket that is not ready ([`net`](crate::net)).
+    IoWait,
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 17] = [
+    const ALL: [WaitReason; 18] = [
         WaitReason::ChanReceiveNil,
         WaitReason::ChanSendNil,
         WaitReason::ChanReceive,
@@ -65,6 +66,7 @@ impl WaitReason {
         WaitReason::Offload,
         WaitReason::Select,
         WaitReason::SelectNoCases,
+        WaitReason::IoWait,
     ];
 
     /// The words that dumps print.
@@ -91,14 +93,15 @@ impl WaitReason {
             WaitReason::Offload => "offload",
             WaitReason::Select => "select",
             WaitReason::SelectNoCases => "select (no cases)",
+            WaitReason::IoWait => "IO wait",
         }
     }
 
     /// Whether only another task or thread can end the wait. A sleeping task
-    /// wakes by itself, and so does one whose call returns; one that waits on a
-    /// channel does not.
+    /// wakes by itself, so does one whose call returns, and one whose socket the
+    /// kernel finds ready; one that waits on a channel does not.
     pub const fn durable(self) -> bool {
-        !matches!(self, WaitReason::Sleep | WaitReason::Offload)
+        !matches!(self, WaitReason::Sleep | WaitReason::Offload | WaitReason::IoWait)
     }
 
     pub(crate) fn from_u8(n: u8) -> WaitReason {

@@ -46,6 +46,7 @@ pub(crate) use timeout::{expire, limit};
 pub(crate) use timers::Timers;
 pub(crate) use watch::{
     Alarm, idle_are_due, leave_to_sysmon, run_idle, run_others, sleep as sleep_watching,
+    watch_while,
 };
 
 pub use ticker::Ticker;

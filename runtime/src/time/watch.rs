@@ -81,15 +81,26 @@ fn earliest_idle() -> u64 {
 /// t2 to t6 for a worker that has no processor: sleeps while the word has the value,
 /// no longer than `limit`.
 pub(crate) fn sleep(word: &AtomicU32, asleep: u32, limit: Option<Duration>) {
+    watch_while(limit, |left| {
+        if left != Some(Duration::ZERO) {
+            futex::wait(word, asleep, left);
+        }
+    });
+}
+
+/// The same for who sleeps in another way, for so long at most.
+pub(crate) fn watch_while<R>(
+    limit: Option<Duration>,
+    sleep: impl FnOnce(Option<Duration>) -> R,
+) -> R {
     let until = earliest_idle();
     if until == u64::MAX || !WATCH.begin(until) {
-        return futex::wait(word, asleep, limit);
+        return sleep(limit);
     }
     let left = Duration::from_nanos(until.saturating_sub(clock::now()));
-    if !left.is_zero() {
-        futex::wait(word, asleep, limit.into_iter().chain([left]).min());
-    }
+    let result = sleep(limit.into_iter().chain([left]).min());
     WATCH.end(until);
+    result
 }
 
 /// A worker that is not given a processor does not come to t2 again: it ends.
