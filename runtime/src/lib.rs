@@ -41,6 +41,7 @@
 //! | `runtime.LockOSThread` | [`lock_os_thread`]; [`Builder::own_thread`] for a thread without siblings |
 //! | `entersyscall` | [`blocking`], and [`offload`] for what blocks long; a call that says nothing is found |
 //! | `runtime.Stack`, `/debug/pprof/goroutine?debug=2` | [`inspect`] |
+//! | – | [`future`]: [`block_on`], [`spawn_future`], channels and handles in async code |
 //! | – | [`JoinHandle`]: the result, or the panic, of a task |
 //! | – | [`scope`](scope()): tasks that borrow from the one that starts them |
 //! | – | [`Scope`]: whose task is this |
@@ -264,6 +265,8 @@ pub mod chan;
 #[cfg(runtime)]
 pub mod context;
 #[cfg(runtime)]
+pub mod future;
+#[cfg(runtime)]
 #[expect(unsafe_code, reason = "reads of workers, which are never freed")]
 pub mod inspect;
 #[cfg(runtime)]
@@ -341,6 +344,7 @@ pub use gopark_macros::select;
 
 #[cfg(runtime)]
 pub use crate::{
+    future::{block_on, spawn_future},
     sched::blocking::blocking,
     sched::lock_thread::{OsThreadLock, lock_os_thread},
     sched::offload::offload,

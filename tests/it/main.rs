@@ -12,6 +12,7 @@
 //! | `chan`, `sync` | channels, selects, locks, wait groups |
 //! | `context` | when to stop, and who is told |
 //! | `net` | sockets, and who looks for events |
+//! | `future` | async code in tasks, and channels and handles in async code |
 //!
 //! Nothing sleeps to let something else happen: tests wait [`until`] they see
 //! it. What depends on the whole process (a number of processors, that nobody
@@ -22,6 +23,7 @@
 mod chan;
 mod child;
 mod context;
+mod future;
 mod inspect;
 mod net;
 #[path = "../no_alloc.rs"]

@@ -123,13 +123,15 @@
 //! | `raw` | the channel: lock, ring, two queues, hand-over; unsafe |
 //! | `case` | a send or a receive that a select may choose; unsafe |
 //! | `select` | one of several cases: why exactly one; unsafe |
+//! | `future` | sends and receives of async code; unsafe |
 //! | `never` | the channel that is never ready |
 //! | `sender`, `receiver`, `iter` | the handles |
 //! | `error` | the errors |
 //!
 //! Memory: a channel is one allocation and its ring another, made at once; no
-//! operation allocates, except a select over more than eight cases. A waiter is a
-//! node in the frame of the parked task.
+//! operation allocates, except a select over more than eight cases, and a future
+//! that waits. A waiter is a node in the frame of the parked task, or in a box of
+//! the future's.
 //!
 //! A node does not know whether its task still waits for it; whoever takes the
 //! node from a queue claims the task, and one claim wins. This decides between
@@ -145,6 +147,8 @@
 #[expect(unsafe_code, reason = "nodes in the stack frames of parked tasks")]
 mod case;
 mod error;
+#[expect(unsafe_code, reason = "nodes in boxes")]
+mod future;
 mod iter;
 mod never;
 #[expect(unsafe_code, reason = "values move through slots in the stack frames of parked tasks")]
@@ -161,6 +165,7 @@ pub use case::{Case, RecvCase, SendCase};
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
+pub use future::{RecvFuture, SendFuture};
 pub use iter::{IntoIter, Iter, TryIter};
 pub(crate) use raw::Attempt;
 pub use receiver::Receiver;

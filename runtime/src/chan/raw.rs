@@ -37,7 +37,8 @@
 //!   its thread holds `lock`.
 //! - **C2** No user code runs and nothing is allocated or freed while a `Held`
 //!   exists: values are moved, never dropped, compared or cloned under the
-//!   lock. The ring has its full capacity from the start.
+//!   lock. The ring has its full capacity from the start, and what a future hands
+//!   back finds room in one that was made outside.
 //! - **C3** A queued link is the first field of a [`Waiter`] of this channel's
 //!   `T`, and the pointer in the queue is derived from the whole node.
 //! - **C4** Slot and outcome of a queued node are touched under the lock only.
@@ -45,7 +46,8 @@
 //!   (W3 of [`waitq`](super::waitq)); after it they are the waiter's.
 //! - **C5** In a closed channel nobody queues, and no waiter is served: `close`
 //!   turns away those that queue already.
-//! - **C6** Waiting receivers imply an empty ring, waiting senders a full one.
+//! - **C6** Waiting receivers imply an empty ring, waiting senders a full one, or,
+//!   after a future has [handed back](Chan::hand_back) what it was given, more.
 //!   (A waiter whose claim would fail counts as not waiting.)
 
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
@@ -125,6 +127,11 @@ impl<T> Waiter<T> {
     #[inline]
     pub(super) fn assign(&self, me: TaskRef, case: u16) {
         self.link.assign(me, case);
+    }
+
+    /// Whether no partner has served it. Under the lock.
+    pub(super) fn is_queued(&self) -> bool {
+        self.link.is_queued()
     }
 
     /// After `Wake::Ready`, and for the case that was served.
@@ -365,7 +372,10 @@ impl<T> Chan<T> {
         let mut held = self.hold_by(me);
         let core = held.core();
         if let Some(value) = core.ring.pop_front() {
-            if let Some((behind, sender)) = core.fetch() {
+            // Nobody moves up into a ring to which something was handed back (C6).
+            if core.ring.len() < self.capacity
+                && let Some((behind, sender)) = core.fetch()
+            {
                 core.ring.push_back(behind);
                 held.resume(sender);
             }
@@ -553,7 +563,10 @@ impl<T> Chan<T> {
             let mut held = self.held();
             let core = held.core();
             let buffered = core.ring.pop_front();
-            match (buffered, core.fetch()) {
+            // As in take().
+            let moves = buffered.is_none() || core.ring.len() < self.capacity;
+            let sender = if moves { core.fetch() } else { None };
+            match (buffered, sender) {
                 (Some(value), None) => {
                     node.fill(value);
                     Attempt::Done(None)
@@ -593,6 +606,44 @@ impl<T> Chan<T> {
     pub(super) unsafe fn unqueue(&self, side: Side, node: &Waiter<T>) {
         // SAFETY: by contract.
         unsafe { self.held().core().side(side).remove(node.link()) }
+    }
+
+    /// Takes a value back that a receiver was given who does not want it any more: it
+    /// goes to the next one, or before all others in the ring, beyond its capacity if
+    /// need be. A timer's is dropped if the next one is there.
+    #[cold]
+    pub(super) fn hand_back(&self, mut value: T) {
+        let mut held = self.hold_by(task::current());
+        let mut old = VecDeque::new();
+        loop {
+            let core = held.core();
+            // None waits in a closed channel (C5).
+            value = match core.give(value) {
+                Ok(receiver) => {
+                    held.resume(receiver);
+                    return;
+                }
+                Err(value) => value,
+            };
+            let len = core.ring.len();
+            if self.timer.is_some() && len > 0 {
+                drop(held);
+                return;
+            }
+            if len == core.ring.capacity() && old.capacity() > len {
+                // There is room for all, so nothing is allocated (C2).
+                old.append(&mut core.ring);
+                mem::swap(&mut old, &mut core.ring);
+            }
+            if len < core.ring.capacity() {
+                core.ring.push_front(value);
+                drop(held);
+                return;
+            }
+            drop(held);
+            old = VecDeque::with_capacity(2 * len + 1);
+            held = self.hold();
+        }
     }
 
     /// Closes the channel and wakes everybody who waits on it. False if it was

@@ -1,6 +1,7 @@
 //! Queues of parked tasks: intrusive, first in first out, without allocation.
 //!
-//! A waiter is a [`Link`] in the stack frame of the task that parks; a queue
+//! A waiter is a [`Link`] in the stack frame of the task that parks, or in a box of
+//! a future's (`future.rs`), whose task is a bell; a queue
 //! is two pointers inside the primitive. Channels embed the link in a node with
 //! a value slot, locks use it bare.
 //!
@@ -87,6 +88,11 @@ impl Link {
     pub(crate) fn assign(&self, task: TaskRef, case: u16) {
         self.task.set(Some(task));
         self.case.set(case);
+    }
+
+    /// Under the lock of the queue that it was put into.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.queued.get()
     }
 
     /// As for [`Link::assign`].

@@ -24,7 +24,7 @@ use crate::sys::{clock, futex};
 use crate::task::reason::WaitReason;
 use crate::task::record::{Record, flag};
 use crate::task::state::{Cause, Claim, Status};
-use crate::task::{self, TaskRef};
+use crate::task::{self, TaskRef, bell};
 use crate::time;
 use core::panic::Location;
 use std::sync::atomic::Ordering;
@@ -388,6 +388,8 @@ pub(crate) enum Claimed {
     Thread(*const u32),
     /// The observer that holds the task enqueues it (T3).
     Held,
+    /// A task that has been waiting to be released (`task/bell.rs`).
+    Bell(&'static Record),
 }
 
 // SAFETY: the pointer is an address to wake; the futex call never reads it.
@@ -405,6 +407,10 @@ impl TaskRef {
     /// [`TaskRef::claim`] for a partner that serves one case of a select.
     #[inline]
     pub(crate) fn claim_case(self, case: u16) -> Option<Claimed> {
+        if self.record().has(flag::BELL) {
+            // It is in one queue and has one cause to wake, so nobody was faster.
+            return Some(Claimed::Bell(self.record()));
+        }
         claimed(self.record(), |task| task.state.claim_case(case))
     }
 }
@@ -436,6 +442,7 @@ impl Claimed {
             Claimed::Task(task) => find::enqueue(task),
             Claimed::Thread(word) => futex::wake_ptr(word, 1),
             Claimed::Held => {}
+            Claimed::Bell(task) => bell::ring(task),
         }
     }
 }

@@ -80,7 +80,7 @@ impl Waiters {
         Held { waiters: self }
     }
 
-    pub(super) fn lock(&self) -> &RawLock {
+    pub(crate) fn lock(&self) -> &RawLock {
         &self.lock
     }
 
@@ -89,7 +89,7 @@ impl Waiters {
     /// # Safety
     /// The calling thread holds the lock, and nothing else uses that at the same
     /// time (S1).
-    pub(super) unsafe fn held(&self) -> ManuallyDrop<Held<'_>> {
+    pub(crate) unsafe fn held(&self) -> ManuallyDrop<Held<'_>> {
         ManuallyDrop::new(Held { waiters: self })
     }
 }
@@ -115,7 +115,7 @@ impl<'a> Held<'a> {
 
     /// The first waiter that still waits, if its tag will do, with the tag.
     #[must_use]
-    pub(super) fn claim_first_if(
+    pub(crate) fn claim_first_if(
         &mut self,
         mut will_do: impl FnMut(u32) -> bool,
     ) -> Option<(u32, Claimed)> {
@@ -133,7 +133,7 @@ impl<'a> Held<'a> {
 
     /// Counts a waiter that is about to park among those of the present round.
     #[must_use]
-    pub(super) fn join_round(&mut self) -> u32 {
+    pub(crate) fn join_round(&mut self) -> u32 {
         let inner = self.inner();
         inner.members += 1;
         inner.rounds
@@ -142,7 +142,7 @@ impl<'a> Held<'a> {
     /// By a waiter that was not woken. `true`: its round is over, so it belongs
     /// to those for whom that was done.
     #[must_use]
-    pub(super) fn leave_round(&mut self, round: u32) -> bool {
+    pub(crate) fn leave_round(&mut self, round: u32) -> bool {
         let inner = self.inner();
         let over = inner.rounds != round;
         if !over {
@@ -152,7 +152,7 @@ impl<'a> Held<'a> {
     }
 
     /// How many have joined the present round.
-    pub(super) fn members(&mut self) -> u32 {
+    pub(crate) fn members(&mut self) -> u32 {
         self.inner().members
     }
 
@@ -160,7 +160,7 @@ impl<'a> Held<'a> {
     ///
     /// # Safety
     /// The link is assigned and in no queue, and its frame keeps W2.
-    pub(super) unsafe fn push(&mut self, link: &Link) {
+    pub(crate) unsafe fn push(&mut self, link: &Link) {
         let inner = self.inner();
         link.set_tag(inner.rounds);
         // SAFETY: S1; the rest by contract.
@@ -171,7 +171,7 @@ impl<'a> Held<'a> {
     ///
     /// # Safety
     /// The link is in this queue or in none.
-    pub(super) unsafe fn remove(&mut self, link: &Link) {
+    pub(crate) unsafe fn remove(&mut self, link: &Link) {
         // SAFETY: S1; the rest by contract.
         unsafe { self.inner().queue.remove(link) };
     }
@@ -218,14 +218,14 @@ impl<'a> Held<'a> {
     }
 
     /// [`park`](Self::park) with a tag for [`claim_first_if`](Self::claim_first_if).
-    pub(super) fn park_tagged(self, me: TaskRef, tag: u32, how: Park) -> Parked<'a> {
+    pub(crate) fn park_tagged(self, me: TaskRef, tag: u32, how: Park) -> Parked<'a> {
         let lock = &self.waiters.lock;
         self.park_as(me, Place::Back, tag, how, lock)
     }
 
     /// [`park`](Self::park), and once the task is parked and the queue unlocked,
     /// `then` runs. If it does not park at all, `then` does not run.
-    pub(super) fn park_then(mut self, me: TaskRef, how: Park, then: &dyn Fn()) -> Parked<'a> {
+    pub(crate) fn park_then(mut self, me: TaskRef, how: Park, then: &dyn Fn()) -> Parked<'a> {
         let round = self.inner().rounds;
         let commit = Then { lock: &self.waiters.lock, then };
         self.park_as(me, Place::Back, round, how, &commit)

@@ -139,11 +139,12 @@ impl JoinWord {
 
     /// The joiner does not wait any more, whether it did or not. Afterwards
     /// nobody knows the waiter, and nobody but the joiner touches the record if
-    /// the task is dead.
-    pub(crate) fn withdraw(&self) {
+    /// the task is dead. `true`: the scheduler has taken the waiter.
+    pub(crate) fn withdraw(&self) -> bool {
         // ORDERING: AcqRel, as in wait().
         let old = self.0.fetch_and(!WAITING, Ordering::AcqRel);
-        if old & WAITING != 0 && old & DONE != 0 {
+        let taken = old & WAITING != 0 && old & DONE != 0;
+        if taken {
             // The scheduler is between done() and acknowledge(): a claim away.
             // ORDERING: Acquire; pairs with the Release in acknowledge().
             while self.0.load(Ordering::Acquire) & ACK == 0 {
@@ -153,6 +154,7 @@ impl JoinWord {
                 std::thread::yield_now();
             }
         }
+        taken
     }
 
     /// Starts over, for a record that is used again.

@@ -3,7 +3,7 @@
 /// Why a task is parked.
 ///
 /// The strings are Go's (`runtime/runtime2.go`, `waitReasonStrings`), so that
-/// Go's tools group them; `join`, `offload`, `sync.Once.Do`,
+/// Go's tools group them; `join`, `offload`, `block_on`, `sync.Once.Do`,
 /// `sync.Semaphore.Acquire` and `sync.Barrier.Wait` have no counterpart there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -39,6 +39,8 @@ pub enum WaitReason {
     Sleep,
     /// A call that another thread makes for it ([`offload`](crate::offload)).
     Offload,
+    /// A future that is not ready ([`block_on`](crate::block_on)).
+    BlockOn,
     /// Several channels at once ([`select!`](crate::select)).
     Select,
     /// A select that has nothing to wait for.
@@ -48,7 +50,7 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 18] = [
+    const ALL: [WaitReason; 19] = [
         WaitReason::ChanReceiveNil,
         WaitReason::ChanSendNil,
         WaitReason::ChanReceive,
@@ -64,6 +66,7 @@ impl WaitReason {
         WaitReason::Join,
         WaitReason::Sleep,
         WaitReason::Offload,
+        WaitReason::BlockOn,
         WaitReason::Select,
         WaitReason::SelectNoCases,
         WaitReason::IoWait,
@@ -91,6 +94,7 @@ impl WaitReason {
             WaitReason::Join => "join",
             WaitReason::Sleep => "sleep",
             WaitReason::Offload => "offload",
+            WaitReason::BlockOn => "block_on",
             WaitReason::Select => "select",
             WaitReason::SelectNoCases => "select (no cases)",
             WaitReason::IoWait => "IO wait",
@@ -99,9 +103,13 @@ impl WaitReason {
 
     /// Whether only another task or thread can end the wait. A sleeping task
     /// wakes by itself, so does one whose call returns, and one whose socket the
-    /// kernel finds ready; one that waits on a channel does not.
+    /// kernel finds ready; a future may be woken by anybody; one that waits on a
+    /// channel does not.
     pub const fn durable(self) -> bool {
-        !matches!(self, WaitReason::Sleep | WaitReason::Offload | WaitReason::IoWait)
+        !matches!(
+            self,
+            WaitReason::Sleep | WaitReason::Offload | WaitReason::BlockOn | WaitReason::IoWait
+        )
     }
 
     pub(crate) fn from_u8(n: u8) -> WaitReason {

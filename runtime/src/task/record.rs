@@ -96,8 +96,10 @@ pub(crate) mod flag {
     pub(crate) const PREEMPT: u32 = 1 << 7;
     /// Its waits have a limit (`time/timeout.rs`).
     pub(crate) const DEADLINE: u32 = 1 << 8;
+    /// Has not been released yet, and is when it is claimed (`bell.rs`).
+    pub(crate) const BELL: u32 = 1 << 9;
     /// All of them; the number of the life stands above.
-    pub(super) const BITS: u32 = 9;
+    pub(super) const BITS: u32 = 10;
 }
 
 /// Which task of the many that a record serves.

@@ -284,9 +284,33 @@ pub(crate) fn prepare_detached<F>(
 where
     F: FnOnce() + Send + 'static,
 {
+    prepare_as(f, Wish::default(), created_at)
+}
+
+/// A task without a handle that a partner releases by a claim, as if it were parked.
+///
+/// # Panics
+/// If the system refuses the address space for its stack.
+pub(crate) fn prepare_bell<F>(f: F, created_at: &'static Location<'static>) -> TaskRef
+where
+    F: FnOnce() + Send + 'static,
+{
+    let wish = Wish { flags: flag::BELL, ..Wish::default() };
+    let Ok(record) = prepare_as(f, wish, created_at).map_err(refused);
+    TaskRef::from(record)
+}
+
+fn prepare_as<F>(
+    f: F,
+    wish: Wish,
+    created_at: &'static Location<'static>,
+) -> io::Result<&'static Record>
+where
+    F: FnOnce() + Send + 'static,
+{
     let parent = Some(super::current());
     // SAFETY: the closure borrows nothing that ends.
-    let (record, _) = unsafe { prepare(parent, f, Wish::default(), created_at) }?;
+    let (record, _) = unsafe { prepare(parent, f, wish, created_at) }?;
     let Detach::Nothing = record.join.detach() else { unreachable!("it has not run") };
     Ok(record)
 }
@@ -424,6 +448,13 @@ impl<T> JoinHandle<T> {
         if !self.record.join.is_done() && !self.wait(Location::caller()) {
             return Err(JoinError::Reaped);
         }
+        // SAFETY: the task is done, and wait() has withdrawn.
+        unsafe { self.take() }
+    }
+
+    /// # Safety
+    /// The task is done, and nobody is named as its waiter, nor was since.
+    unsafe fn take(self) -> Result<T, JoinError> {
         let record = self.record;
         std::mem::forget(self);
         // SAFETY: the task is done and acknowledged, this is its joiner, and `T`
@@ -436,6 +467,35 @@ impl<T> JoinHandle<T> {
             Err(Ended::Reaped) => Err(JoinError::Reaped),
             Err(Ended::Exited) => Err(JoinError::Exited),
         }
+    }
+
+    /// [`JoinHandle::is_finished`] for those who must not give way.
+    pub(crate) fn is_over(&self) -> bool {
+        self.record.join.is_done()
+    }
+
+    /// Names a bell as the one who waits, in the place of a parked joiner. `false`:
+    /// too late, the task is dead and the bell will not ring.
+    pub(crate) fn enlist(&self, bell: TaskRef) -> bool {
+        super::current().record().scope().meet(self.record.home());
+        self.record.waiter.set(Some(bell));
+        self.record.join.wait()
+    }
+
+    /// Nobody waits any more. `true`: the bell that was named rings.
+    pub(crate) fn withdraw(&self) -> bool {
+        self.record.join.withdraw()
+    }
+
+    /// What [`join`](Self::join) returns, when the task is over.
+    ///
+    /// # Panics
+    /// It is not.
+    pub(crate) fn outcome(self) -> Result<T, JoinError> {
+        assert!(self.is_over(), "the outcome of a task that is not over");
+        self.withdraw();
+        // SAFETY: the task is done, and nobody is named.
+        unsafe { self.take() }
     }
 
     /// `false`: the caller is being reaped.

@@ -296,6 +296,7 @@ fn words_are_gos() {
         (WaitReason::Join, "join", true),
         (WaitReason::Sleep, "sleep", false),
         (WaitReason::Offload, "offload", false),
+        (WaitReason::BlockOn, "block_on", false),
     ];
     for (reason, words, durable) in reasons {
         assert_eq!((reason.as_str(), reason.durable()), (words, durable));
