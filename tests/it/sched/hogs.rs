@@ -109,6 +109,8 @@ fn run(test: &str, settings: &[(&str, &str)], prepare: fn()) {
     let time = seconds.map_or(1.5, |text| text.parse().expect("a number of seconds"));
     if inside(test) {
         prepare();
+        // With one CPU libtest has begun a line.
+        println!();
         let over = Arc::new(AtomicBool::new(false));
         let hogs = start(&over);
         let end = Instant::now() + Duration::from_secs_f64(time);
