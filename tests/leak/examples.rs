@@ -264,3 +264,28 @@ fn busy_loop_wants_numbers() {
         shows(&run.text, &[says, "usage: busy_loop [PROCESSORS [SLICE_MS [NAPS]]]"]);
     }
 }
+
+#[test]
+fn patterns() {
+    let text = example("patterns");
+    let expected = "\
+=== worker pool
+the squares of 1 to 10 add up to 385
+=== done channel
+stopped at 3
+=== try-send
+kept [0, 1], dropped 3
+=== cancellation tree
+query: context cancelled
+other request: None
+other request: context cancelled
+=== pipeline
+<1><4><9><16>
+=== fan-in
+a1 a2 b1 b2 c1 c2
+=== rate limiter
+5 requests, no faster than allowed: true
+=== 7 of 7 left nothing behind
+";
+    assert_eq!(text, expected);
+}

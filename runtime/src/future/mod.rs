@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`block_on`] | runs a future to its end in the calling task, which is parked while it waits |
 //! | [`spawn_future`] | a task that does so |
-//! | `handle.await` | waits for a task: a [`JoinHandle`](crate::JoinHandle) is `IntoFuture` ([`JoinFuture`]) |
+//! | `handle.await` | waits for a task: a [`JoinHandle`] is `IntoFuture` ([`JoinFuture`]) |
 //! | `rx.recv_async().await`, `tx.send_async(v).await` | a channel's operations ([`Receiver::recv_async`](crate::chan::Receiver::recv_async)) |
 //!
 //! The first two are executors, so they run the code of any library that asks for

@@ -1,6 +1,7 @@
 //! `block_on` and `spawn_future`.
 
-use crate::support::{Gate, Tally, info, parked, until, until_some};
+use crate::child::{alone, here};
+use crate::support::{Gate, ONE_COOPERATIVE, Tally, info, parked, until, until_some};
 use gopark::inspect::WaitReason;
 use gopark::{JoinError, Scope, block_on, go, no_park, spawn_future};
 use std::future::{self, poll_fn};
@@ -256,24 +257,31 @@ fn a_destructor_may_block_on_a_future_while_its_task_is_reaped() {
     assert!(done.load(Ordering::SeqCst));
 }
 
-/// Two futures that take turns, each waking itself, on whatever processors there are.
+/// Two futures that take turns on one processor, each waking itself.
 #[test]
 fn a_future_that_wakes_itself_lets_others_run() {
-    let turn = Arc::new(AtomicUsize::new(0));
-    let player = |me: usize| {
-        let turn = turn.clone();
-        spawn_future(async move {
-            for _ in 0..100 {
-                while turn.load(Ordering::SeqCst) % 2 != me {
-                    woken_by_itself().await;
+    alone(here!(), ONE_COOPERATIVE, || {
+        let turn = Arc::new(AtomicUsize::new(0));
+        let polls = Arc::new(AtomicUsize::new(0));
+        let player = |me: usize| {
+            let (turn, polls) = (turn.clone(), polls.clone());
+            spawn_future(async move {
+                for _ in 0..100 {
+                    while turn.load(Ordering::SeqCst) % 2 != me {
+                        polls.fetch_add(1, Ordering::SeqCst);
+                        woken_by_itself().await;
+                    }
+                    turn.fetch_add(1, Ordering::SeqCst);
                 }
-                turn.fetch_add(1, Ordering::SeqCst);
-            }
-        })
-    };
-    let players = [player(0), player(1)];
-    players.into_iter().for_each(|player| player.join().unwrap());
-    assert_eq!(turn.load(Ordering::SeqCst), 200);
+            })
+        };
+        let players = [player(0), player(1)];
+        players.into_iter().for_each(|player| player.join().unwrap());
+        assert_eq!(turn.load(Ordering::SeqCst), 200);
+        // Not thousands, as if it had to be made to give way.
+        let polls = polls.load(Ordering::SeqCst);
+        assert!(polls <= 400, "{polls} polls for 200 turns");
+    });
 }
 
 #[test]
