@@ -550,14 +550,20 @@ pub(crate) fn enqueue(task: &'static Record) {
     }
     match here.and_then(Worker::holding) {
         Some(p) => p.put_next(task),
-        None => {
-            SCHED.put_global(&[task]);
-            if !SCHED.idle.any() {
-                return signal::hurry();
-            }
-        }
+        None => return submit(task),
     }
     wake_one();
+}
+
+/// For whoever holds no processor: if none is idle, a holder that has had its slice
+/// hears of the task at once.
+fn submit(task: &'static Record) {
+    SCHED.put_global(&[task]);
+    if SCHED.idle.any() {
+        wake_one();
+    } else {
+        signal::hurry();
+    }
 }
 
 /// Puts a task that a timer has made ready behind those that are ready: timers end
@@ -584,7 +590,7 @@ pub(crate) fn enqueue_behind(task: &'static Record) {
     }
     match here.and_then(Worker::holding) {
         Some(p) => p.put(task),
-        None => SCHED.put_global(&[task]),
+        None => return submit(task),
     }
     wake_one();
 }
