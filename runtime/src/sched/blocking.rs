@@ -90,7 +90,7 @@ const QUICK: Duration = Duration::from_micros(20);
 /// So many quick looks without a processor to take, and it slows down.
 const QUICK_LOOKS: u32 = 50;
 /// How soon it looks again while there are calls.
-const DOZE: Duration = Duration::from_millis(1);
+pub(super) const DOZE: Duration = Duration::from_millis(1);
 /// So many of those without a call, and it sleeps.
 const DOZES: u32 = 20;
 
@@ -366,8 +366,9 @@ impl Watch {
     /// Takes processors out of calls that last. How long sysmon may sleep if it
     /// has nothing else to do; `None`: as long as it likes.
     ///
-    /// After each sleep that follows it looks again.
-    pub(super) fn look(&mut self) -> Option<Duration> {
+    /// After each sleep that follows it looks again. `soon`: it comes again in
+    /// [`DOZE`] at the latest for other reasons.
+    pub(super) fn look(&mut self, soon: bool) -> Option<Duration> {
         NAP.awake();
         let calls = self.retake();
         if calls.moved {
@@ -380,8 +381,8 @@ impl Watch {
             self.quick -= 1;
             return Some(QUICK);
         }
-        if self.dozes > 0 {
-            self.dozes -= 1;
+        if soon || self.dozes > 0 {
+            self.dozes = self.dozes.saturating_sub(1);
             NAP.doze();
             return Some(DOZE);
         }

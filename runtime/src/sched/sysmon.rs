@@ -96,11 +96,11 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
         // Read before it looks for calls, and before the scheduler hears that it
         // sleeps, so no wake() that follows is missed.
         let seen = WAKE.load(Ordering::Relaxed);
-        let soon = calls.look();
         let before = taken;
         let sleeps;
         (taken, sleeps) = SCHED.sysmon_may_sleep(before);
         idle = sleeps.then_some(taken);
+        let soon = calls.look(!sleeps && preempt::Watch::every() <= blocking::DOZE);
         if idle.is_some() && idle != checked && deadlock::is_asked() {
             checked = idle;
             errands::ask(Errand::Deadlock);
