@@ -46,7 +46,7 @@ pub(super) const FAMILY: Family = Family {
             units: identity,
             want: identity,
             bodies: &[(Runtime::Gopark, Body::Itself(pairs))],
-            rows: &[percent("preempted_compute", COST)],
+            rows: &[percent("preempted_compute", COST), percent("preempted_sharing", SHARING)],
         },
         Case {
             name: "undeclared_reads",
@@ -65,6 +65,7 @@ const NAPS: Sizes = Sizes { full: 60, quick: 10, warm: 2 };
 const MEAN: &str = "mean_ns";
 const WORST: &str = "worst_ns";
 const COST: &str = "cost";
+const SHARING: &str = "sharing";
 const LOST: &str = "lost";
 
 const fn ms(name: &'static str, value: &'static str) -> Row {
@@ -120,15 +121,13 @@ const ONE_TIME: &str = "GOPARK_BENCH_ONE_TIME";
 const WORK: u64 = 200_000_000;
 
 /// The same program with tasks suspended and without, in processes that take turns.
-/// How much more the first computes, all threads of the runtime included, as a part:
-/// the median of the pairs. Elapsed time would show the end as well, where tasks that
-/// have shared two processors fairly leave one of them idle for a slice.
+/// How much more the first needs, as parts: the medians of the pairs.
 fn pairs(mode: Mode, _warm: u64, size: u64) -> Result<Sample, String> {
     if std::env::var_os(ONE_TIME).is_some() {
         start(mode, 2)?;
         return one_time();
     }
-    let mut costs = Vec::new();
+    let (mut costs, mut sharing) = (Vec::new(), Vec::new());
     for round in 0..size {
         let (with, without);
         if round % 2 == 0 {
@@ -138,28 +137,41 @@ fn pairs(mode: Mode, _warm: u64, size: u64) -> Result<Sample, String> {
             without = again("asyncpreemptoff=1")?;
             with = again("asyncpreemptoff=0")?;
         }
-        costs.push(with / without - 1.0);
+        let more = |value| Ok::<_, String>(with.get(value)? / without.get(value)? - 1.0);
+        costs.push(more(COST)?);
+        sharing.push(more(SHARING)?);
     }
-    let cost = Stats::of(&costs).ok_or("no pair was asked for")?.median;
-    Ok(Sample::default().with(COST, cost))
+    let median = |of: &[f64]| Stats::of(of).map(|of| of.median).ok_or("no pair was asked for");
+    Ok(Sample::default().with(COST, median(&costs)?).with(SHARING, median(&sharing)?))
 }
 
-/// What one process of a pair has computed, in nanoseconds.
-fn again(setting: &str) -> Result<f64, String> {
+/// One process of a pair.
+fn again(setting: &str) -> Result<Sample, String> {
     let this = std::env::current_exe().map_err(|why| format!("this program: {why}"))?;
     let mut command = Command::new(this);
     command.args(std::env::args_os().skip(1)).env(ONE_TIME, "").env("GOPARK_DEBUG", setting);
     let done = command.output().map_err(|why| format!("starting a process: {why}"))?;
-    Sample::find(&String::from_utf8_lossy(&done.stdout))?.get(Sample::ELAPSED)
+    Sample::find(&String::from_utf8_lossy(&done.stdout))
 }
 
-/// Four tasks on two processors, so that somebody waits all the time.
+/// How long two tasks take on two processors; and how much is computed, all threads
+/// of the runtime included, when four share them, so that somebody waits all the time.
+/// (The time of those four would show their end as well, where tasks that have shared
+/// fairly leave a processor idle for a slice.)
 fn one_time() -> Result<Sample, String> {
-    let tasks: Vec<_> = (0..4).map(|n| gopark::go(move || compute(n, WORK))).collect();
-    for task in tasks {
-        task.join().map_err(|_| "a task ended early")?;
-    }
-    Ok(Sample::default().with(Sample::ELAPSED, computed()?))
+    let begun = Instant::now();
+    together(2)?;
+    let elapsed = begun.elapsed().as_nanos() as f64;
+    let before = computed()?;
+    together(4)?;
+    Ok(Sample::default().with(COST, elapsed).with(SHARING, computed()? - before))
+}
+
+fn together(count: u64) -> Result<(), String> {
+    let tasks: Vec<_> = (0..count).map(|n| gopark::go(move || compute(n, WORK))).collect();
+    tasks
+        .into_iter()
+        .try_for_each(|task| task.join().map(drop).map_err(|_| "a task ended early".to_owned()))
 }
 
 /// What the threads of this process have computed, in nanoseconds.

@@ -38,7 +38,8 @@ fn child(test: &str, debug: &str) -> String {
     text
 }
 
-/// Tasks on the thread of the next one that starts, which wait for the gate.
+/// Tasks on the thread of the one that calls this, on the only processor, which wait
+/// for the gate.
 fn siblings(gate: &Gate) -> [JoinHandle<()>; 2] {
     let siblings = [(); 2].map(|()| {
         let held = gate.clone();
@@ -69,15 +70,16 @@ fn reported() -> Arc<AtomicBool> {
 fn a_task_that_computes() {
     if inside(here!()) {
         let (gate, seen) = (Gate::new(), reported());
-        let siblings = siblings(&gate);
         let begin = Instant::now();
         let hog = Builder::new().name("the hog").go(move || {
+            let siblings = siblings(&gate);
             gate.open();
             spin_until("it is reported", || seen.load(Ordering::SeqCst));
+            siblings
         });
         let hog = hog.unwrap();
         println!("number {}", hog.id());
-        hog.join().unwrap();
+        let siblings = hog.join().unwrap();
         assert!(begin.elapsed() > Duration::from_secs(1));
         siblings.into_iter().for_each(|sibling| sibling.join().unwrap());
         return;
@@ -95,7 +97,7 @@ fn a_task_that_computes() {
         assert!(text.contains(says), "does not say {says:?}:\n{text}");
     }
     let (_, frames) = text.split_once("\tit is at\n   0: ").expect("frames");
-    for says in ["it::support::spin_until", "watchdog::a_task_that_computes", "watchdog.rs:"] {
+    for says in ["spin_until", "watchdog.rs:"] {
         assert!(frames.contains(says), "no frame of {says:?}:\n{text}");
     }
 }
@@ -104,16 +106,17 @@ fn a_task_that_computes() {
 fn a_task_that_blocks() {
     if inside(here!()) {
         let (gate, seen) = (Gate::new(), reported());
-        let siblings = siblings(&gate);
         let blocks = gopark::go(move || {
+            let siblings = siblings(&gate);
             gate.open();
             gopark::blocking(|| {
                 while !seen.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(50));
                 }
             });
+            siblings
         });
-        blocks.join().unwrap();
+        let siblings = blocks.join().unwrap();
         siblings.into_iter().for_each(|sibling| sibling.join().unwrap());
         return;
     }
@@ -121,8 +124,8 @@ fn a_task_that_blocks() {
     assert_eq!(text.matches(SAYS).count(), 1, "{text}");
     assert!(text.contains("it is syscall, in a call at "), "{text}");
     let (_, frames) = text.split_once("\tit is at\n   0: ").expect("frames");
-    assert!(frames.contains("std::thread::functions::sleep"), "{text}");
-    assert!(frames.contains("watchdog::a_task_that_blocks"), "{text}");
+    assert!(frames.contains("sleep"), "{text}");
+    assert!(frames.contains("watchdog.rs:"), "{text}");
 }
 
 fn compute(time: Duration) {
@@ -137,13 +140,14 @@ const LONG: Duration = Duration::from_millis(3000);
 
 /// A hog with siblings behind it.
 fn hold_up() {
-    let gate = Gate::new();
-    let siblings = siblings(&gate);
-    let hog = gopark::go(move || {
+    let hog = gopark::go(|| {
+        let gate = Gate::new();
+        let siblings = siblings(&gate);
         gate.open();
         compute(LONG);
+        siblings
     });
-    hog.join().unwrap();
+    let siblings = hog.join().unwrap();
     siblings.into_iter().for_each(|sibling| sibling.join().unwrap());
 }
 
