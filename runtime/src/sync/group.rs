@@ -207,7 +207,7 @@ impl<T: Send + 'static, E: Send + 'static> Group<T, E> {
         });
         let mut state = self.shared.state.lock();
         state.tasks.push_back(task);
-        state.join_finished();
+        state.join_finished(&self.shared.failed);
     }
 
     /// Whether a task has failed by now. For tasks that want to know whether their
@@ -272,9 +272,13 @@ impl<T: Send + 'static, E: Send + 'static> Group<T, E> {
 }
 
 impl<T, E> State<T, E> {
-    /// Joins those at the front that have ended.
-    fn join_finished(&mut self) {
-        while self.tasks.front().is_some_and(JoinHandle::is_finished) {
+    /// Joins those at the front that have ended, as long as none has failed: a panic
+    /// that nobody waits for is reported by the handle that is dropped.
+    fn join_finished(&mut self, failed: &AtomicBool) {
+        // A task says that it fails before it has ended.
+        while self.tasks.front().is_some_and(JoinHandle::is_finished)
+            && !failed.load(Ordering::Relaxed)
+        {
             let task = self.tasks.pop_front().expect("there is a front");
             self.joined.push(task.join());
         }

@@ -297,6 +297,20 @@ fn a_panic_that_nobody_waits_for_is_seen_by_the_scope() {
     until("the panic is known", || !scope.take_panics().is_empty());
 }
 
+#[test]
+fn such_a_panic_is_seen_although_the_group_has_started_more() {
+    let scope = Scope::new("dropped group");
+    {
+        let _in = scope.enter();
+        let group = Group::<(), ()>::new();
+        group.go(|| panic!("on purpose"));
+        until("it has ended", || scope.live() == 0);
+        group.go(|| Ok(()));
+    }
+    until("all have ended", || scope.live() == 0);
+    until("the panic is known", || !scope.take_panics().is_empty());
+}
+
 /// Those at the front, that is: their values wait in order.
 #[test]
 fn ended_tasks_are_not_kept() {
