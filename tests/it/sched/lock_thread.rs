@@ -252,19 +252,27 @@ fn a_task_that_ends_locked_takes_its_thread_with_it_in_migrating_mode() {
 }
 
 /// Unwinding drops the guard.
+/// The tasks that `f` starts run on the thread that it runs on, as there is only one
+/// processor.
+fn on_one_thread(f: impl FnOnce() + Send + 'static) {
+    gopark::go(f).join().unwrap();
+}
+
 #[test]
 fn a_task_that_panics_unlocks() {
     let endings: [fn(); 2] = [|| gopark::goexit(), || panic!("on purpose")];
     alone(here!(), ONE, || {
-        for end in endings {
-            let task = gopark::go(move || {
-                let _guard = lock_os_thread();
-                end();
-            });
-            task.join().unwrap_err();
-            let thread = gopark::go(thread_id).join().unwrap();
-            assert!(some_run_at(thread));
-        }
+        on_one_thread(move || {
+            for end in endings {
+                let task = gopark::go(move || {
+                    let _guard = lock_os_thread();
+                    end();
+                });
+                task.join().unwrap_err();
+                let thread = gopark::go(thread_id).join().unwrap();
+                assert!(some_run_at(thread));
+            }
+        });
     });
 }
 
@@ -312,36 +320,38 @@ fn siblings_go_on_and_come_first() {
 #[test]
 fn siblings_on_a_locked_thread_take_turns() {
     alone(here!(), ONE, || {
-        let over = Arc::new(AtomicBool::new(false));
-        let (there, back) = (chan::rendezvous(), chan::rendezvous());
-        let echo = gopark::go(move || there.1.iter().try_for_each(|()| back.0.send(())));
-        parked(echo.id(), WaitReason::ChanReceive);
-        let turns = Tally::new();
-        let third = {
-            let (over, turns) = (over.clone(), turns.clone());
-            gopark::go(move || {
-                while !over.load(Ordering::SeqCst) {
-                    turns.add();
-                    gopark::yield_now();
+        on_one_thread(|| {
+            let over = Arc::new(AtomicBool::new(false));
+            let (there, back) = (chan::rendezvous(), chan::rendezvous());
+            let echo = gopark::go(move || there.1.iter().try_for_each(|()| back.0.send(())));
+            parked(echo.id(), WaitReason::ChanReceive);
+            let turns = Tally::new();
+            let third = {
+                let (over, turns) = (over.clone(), turns.clone());
+                gopark::go(move || {
+                    while !over.load(Ordering::SeqCst) {
+                        turns.add();
+                        gopark::yield_now();
+                    }
+                })
+            };
+            until("it runs", || turns.count() > 0);
+            let count = turns.clone();
+            let first = gopark::go(move || {
+                let _guard = lock_os_thread();
+                let before = count.count();
+                for _ in 0..10_000 {
+                    there.0.send(()).unwrap();
+                    back.1.recv().unwrap();
                 }
-            })
-        };
-        until("it runs", || turns.count() > 0);
-        let count = turns.clone();
-        let first = gopark::go(move || {
-            let _guard = lock_os_thread();
-            let before = count.count();
-            for _ in 0..10_000 {
-                there.0.send(()).unwrap();
-                back.1.recv().unwrap();
-            }
-            count.count() - before
+                count.count() - before
+            });
+            let turns = first.join().unwrap();
+            over.store(true, Ordering::SeqCst);
+            third.join().unwrap();
+            assert!(echo.join().unwrap().is_ok());
+            assert!(turns > 100, "the third had {turns} turns of 20000");
         });
-        let turns = first.join().unwrap();
-        over.store(true, Ordering::SeqCst);
-        third.join().unwrap();
-        assert!(echo.join().unwrap().is_ok());
-        assert!(turns > 100, "the third had {turns} turns of 20000");
     });
 }
 
