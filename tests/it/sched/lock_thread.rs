@@ -281,28 +281,35 @@ fn a_task_that_panics_unlocks() {
 fn siblings_go_on_and_come_first() {
     alone(here!(), ONE, || {
         let (gate, seen) = (Gate::new(), Tally::new());
-        let siblings: Vec<_> = (0..3)
-            .map(|_| {
-                let (held, seen) = (gate.clone(), seen.clone());
-                gopark::go(move || {
-                    let at = thread_id();
-                    held.pass();
-                    for _ in 0..100 {
-                        gopark::yield_now();
-                        seen.add();
-                        assert_eq!(thread_id(), at);
-                    }
-                    at
+        let (held, count) = (gate.clone(), seen.clone());
+        // All of them on its thread, as there is only one processor.
+        let first = gopark::go(move || {
+            let (gate, seen) = (held, count);
+            let siblings: Vec<_> = (0..3)
+                .map(|_| {
+                    let (held, seen) = (gate.clone(), seen.clone());
+                    gopark::go(move || {
+                        let at = thread_id();
+                        held.pass();
+                        for _ in 0..100 {
+                            gopark::yield_now();
+                            seen.add();
+                            assert_eq!(thread_id(), at);
+                        }
+                        at
+                    })
                 })
-            })
-            .collect();
-        for sibling in &siblings {
-            parked(sibling.id(), WaitReason::ChanReceive);
-        }
-        let locked = Locked::new(|gate| {
-            std::mem::forget(lock_os_thread());
-            gate.pass();
+                .collect();
+            for sibling in &siblings {
+                parked(sibling.id(), WaitReason::ChanReceive);
+            }
+            let locked = Locked::new(|gate| {
+                std::mem::forget(lock_os_thread());
+                gate.pass();
+            });
+            (siblings, locked)
         });
+        let (siblings, locked) = first.join().unwrap();
         let thread = locked.thread;
         locked.end();
         assert!(!some_run_at(thread), "a task started on a thread that is to end");
