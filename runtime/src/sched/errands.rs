@@ -6,7 +6,8 @@
 //! once.
 
 use super::{deadlock, spare, watchdog};
-use crate::sys::{futex, thread};
+use crate::sys::futex;
+use crate::sys::thread::Service;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -25,23 +26,17 @@ pub(super) enum Errand {
 
 /// What is asked for; the thread's futex.
 static ASKED: AtomicU32 = AtomicU32::new(0);
-/// Kernel id of the thread; 0 until it runs.
-static TID: AtomicU32 = AtomicU32::new(thread::ENDED);
+static THREAD: Service = Service::new();
 
 /// Kernel id of the thread, 0 if it has just been made.
 pub(crate) fn thread_id() -> u32 {
-    TID.load(Ordering::Relaxed)
+    THREAD.id()
 }
 
 /// Starts the thread.
 pub(super) fn start() -> io::Result<()> {
-    TID.store(0, Ordering::Relaxed);
     // SAFETY: `main` takes no argument and does not unwind.
-    let started = unsafe { thread::spawn(main, core::ptr::null_mut()) };
-    if started.is_err() {
-        TID.store(thread::ENDED, Ordering::Relaxed);
-    }
-    started
+    unsafe { THREAD.start(main) }
 }
 
 /// Allowed in sections.
@@ -55,8 +50,7 @@ pub(super) fn ask(errand: Errand) {
 }
 
 extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
-    thread::set_name("gopark-errands");
-    TID.store(thread::id(), Ordering::Relaxed);
+    THREAD.begin("gopark-errands");
     let mut maker = spare::Maker::new();
     let mut watchdog = watchdog::Watchdog::new();
     let mut left = 0;

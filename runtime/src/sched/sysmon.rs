@@ -27,7 +27,8 @@ use super::{blocking, deadlock, find, preempt, watchdog};
 use crate::arch;
 use crate::netpoll;
 use crate::stack::trim::{self, Scavenger};
-use crate::sys::{clock, futex, thread};
+use crate::sys::thread::Service;
+use crate::sys::{clock, futex};
 use crate::task::record::{Record, flag};
 use crate::task::registry;
 use crate::task::state::{Release, Status};
@@ -41,25 +42,19 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// A pass is followed by so many times its own length of sleep.
 const REST: u32 = 20;
 
-/// Kernel id of the thread; 0 until it runs.
-static TID: AtomicU32 = AtomicU32::new(thread::ENDED);
+static THREAD: Service = Service::new();
 /// Counts what wakes it; its futex.
 static WAKE: AtomicU32 = AtomicU32::new(0);
 
 /// Kernel id of the thread, 0 if it has just been made.
 pub(crate) fn thread_id() -> u32 {
-    TID.load(Ordering::Relaxed)
+    THREAD.id()
 }
 
 /// Starts the thread.
 pub(super) fn start() -> io::Result<()> {
-    TID.store(0, Ordering::Relaxed);
     // SAFETY: `main` takes no argument and does not unwind.
-    let started = unsafe { thread::spawn(main, core::ptr::null_mut()) };
-    if started.is_err() {
-        TID.store(thread::ENDED, Ordering::Relaxed);
-    }
-    started
+    unsafe { THREAD.start(main) }
 }
 
 /// Ends its sleep: a processor is idle no more, or a blocking call has begun.
@@ -69,8 +64,7 @@ pub(crate) fn wake() {
 }
 
 extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
-    thread::set_name("gopark-sysmon");
-    TID.store(thread::id(), Ordering::Relaxed);
+    THREAD.begin("gopark-sysmon");
     let mut slices = preempt::Watch::new();
     let mut calls = blocking::Watch::new();
     let mut sockets = netpoll::Watch::new();

@@ -96,21 +96,32 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
             }
             // A fault repeats when we return, and then takes the default action.
         }
-        address if previous.sa_flags & libc::SA_SIGINFO != 0 => {
-            // SAFETY: with SA_SIGINFO the previous handler has this signature;
-            // it gets the arguments that the kernel gave us.
-            unsafe {
-                let f: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
-                    core::mem::transmute(address);
-                f(signal, info, context);
-            }
-        }
-        address => {
-            // SAFETY: without SA_SIGINFO the previous handler takes the number only.
-            unsafe {
-                let f: extern "C" fn(libc::c_int) = core::mem::transmute(address);
-                f(signal);
-            }
+        // SAFETY: it was installed for this signal, whose arguments these are.
+        _ => unsafe { call(&previous, signal, info, context) },
+    }
+}
+
+/// Calls the handler that `action` names.
+///
+/// # Safety
+/// It names one, which was installed for this signal, and the arguments are what the
+/// kernel gave the running handler.
+pub(super) unsafe fn call(
+    action: &libc::sigaction,
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    let address = action.sa_sigaction;
+    // SAFETY: by contract, and SA_SIGINFO says which signature the handler has.
+    unsafe {
+        if action.sa_flags & libc::SA_SIGINFO != 0 {
+            let f: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                core::mem::transmute(address);
+            f(signal, info, context);
+        } else {
+            let f: extern "C" fn(libc::c_int) = core::mem::transmute(address);
+            f(signal);
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::mem::{self, PAGE};
 use std::ffi::CString;
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Starts a detached thread that runs `main(arg)`.
 ///
@@ -30,6 +31,49 @@ pub(crate) unsafe fn spawn(
         return Err(io::Error::from_raw_os_error(rc));
     }
     Ok(())
+}
+
+/// A thread of the runtime's own that lasts as long as the process.
+pub(crate) struct Service {
+    /// 0 until it runs.
+    tid: AtomicU32,
+}
+
+impl Service {
+    pub(crate) const fn new() -> Service {
+        Service { tid: AtomicU32::new(ENDED) }
+    }
+
+    /// Starts it; `main` calls [`begin`](Self::begin) first.
+    ///
+    /// # Safety
+    /// `main` takes no argument and does not unwind.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub(crate) unsafe fn start(
+        &self,
+        main: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void,
+    ) -> io::Result<()> {
+        self.tid.store(0, Ordering::Relaxed);
+        // SAFETY: by contract.
+        let started = unsafe { spawn(main, core::ptr::null_mut()) };
+        if started.is_err() {
+            self.tid.store(ENDED, Ordering::Relaxed);
+        }
+        started
+    }
+
+    /// On the thread itself.
+    pub(crate) fn begin(&self, name: &str) {
+        set_name(name);
+        self.tid.store(id(), Ordering::Relaxed);
+    }
+
+    /// Kernel id of the thread, 0 if it has just been made.
+    pub(crate) fn id(&self) -> u32 {
+        self.tid.load(Ordering::Relaxed)
+    }
 }
 
 /// Names the calling thread (15 bytes at most are kept).

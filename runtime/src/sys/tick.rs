@@ -1,6 +1,6 @@
 //! Signals to one thread: by a timer, by another thread; and what one interrupted.
 
-use super::signal::registers;
+use super::signal::{call, registers};
 use core::cell::UnsafeCell;
 use core::ptr;
 use std::io;
@@ -190,37 +190,11 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
         });
     // SAFETY: as above. What follows is the other handler's business.
     unsafe { *errno = saved };
-    if !ours {
-        pass_on(&previous, signal, info, context);
-    }
-}
-
-/// Calls the handler that was installed before ours.
-fn pass_on(
-    previous: &libc::sigaction,
-    signal: libc::c_int,
-    info: *mut libc::siginfo_t,
-    context: *mut libc::c_void,
-) {
-    match previous.sa_sigaction {
-        // The default of SIGURG is to ignore it.
-        libc::SIG_DFL | libc::SIG_IGN => {}
-        address if previous.sa_flags & libc::SA_SIGINFO != 0 => {
-            // SAFETY: with SA_SIGINFO the previous handler has this signature;
-            // it gets the arguments that the kernel gave us.
-            unsafe {
-                let f: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
-                    core::mem::transmute(address);
-                f(signal, info, context);
-            }
-        }
-        address => {
-            // SAFETY: without SA_SIGINFO the previous handler takes the number only.
-            unsafe {
-                let f: extern "C" fn(libc::c_int) = core::mem::transmute(address);
-                f(signal);
-            }
-        }
+    // The default of SIGURG is to ignore it.
+    let named = !matches!(previous.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN);
+    if !ours && named {
+        // SAFETY: it was installed for this signal, whose arguments these are.
+        unsafe { call(&previous, signal, info, context) };
     }
 }
 
