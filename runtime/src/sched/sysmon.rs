@@ -9,7 +9,7 @@
 //! and allocates nothing.
 //!
 //! # When it sleeps
-//! While somebody holds a processor it looks every [`preempt::EVERY`], and sooner
+//! While somebody holds a processor it looks every [`preempt::Watch::every`], and sooner
 //! while there are blocking calls, one of which wakes it if need be. When all
 //! processors are idle, and none was taken since the look before, there is nothing
 //! to look for until somebody takes one, and whoever does that wakes it: both

@@ -1,6 +1,6 @@
 //! Tasks that are ended in the middle of an operation.
 
-use super::support::{Here, Ledger};
+use super::support::{Here, Ledger, OnDrop};
 use gopark::chan::{TryRecvError, TrySendError, bounded, never, never_sender, rendezvous};
 use gopark::inspect::WaitReason;
 use gopark::{JoinError, JoinHandle, Scope};
@@ -72,15 +72,6 @@ fn waits_that_never_end_can_be_ended() {
     scope.reap();
     assert!(matches!(receiver.join(), Err(JoinError::Reaped)));
     assert!(matches!(sender.join(), Err(JoinError::Reaped)));
-}
-
-/// Runs a function when dropped.
-struct OnDrop<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
 }
 
 /// Destructors that run because the task is reaped get errors instead of

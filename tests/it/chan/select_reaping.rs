@@ -1,6 +1,6 @@
 //! Tasks that are ended while they select.
 
-use super::support::{Entry, Here, Ledger};
+use super::support::{Entry, Here, Ledger, OnDrop};
 use crate::child::{alone, here};
 use gopark::chan::{RecvError, TryRecvError, TrySendError, bounded, never, rendezvous};
 use gopark::inspect::{Status, WaitReason};
@@ -65,15 +65,6 @@ fn a_select_without_cases_can_be_ended() {
     assert_eq!(scope.reap().ended, 2);
     assert!(matches!(task.join(), Err(JoinError::Reaped)));
     assert!(matches!(switched_off.join(), Err(JoinError::Reaped)));
-}
-
-/// Runs a function when dropped.
-struct OnDrop<F: FnMut()>(F);
-
-impl<F: FnMut()> Drop for OnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
 }
 
 /// In a destructor that runs because the task is reaped a select does not wait:

@@ -181,3 +181,12 @@ impl Drop for Seed {
         }
     }
 }
+
+/// Runs a function when dropped.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
