@@ -16,6 +16,21 @@ pub(crate) const COOPERATIVE: (&str, &str) = ("GOPARK_DEBUG", "asyncpreemptoff=1
 /// Besides, there is one processor only. In `no_park` a task keeps that for itself.
 pub(crate) const ONE_COOPERATIVE: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1"), COOPERATIVE];
 
+/// Runs the function in a task. The tasks that it starts start on its thread, and so
+/// do theirs: nobody takes their processor away from them, as long as none of them
+/// is in a blocking call or locks its thread. Those that the test starts by itself
+/// may start on any thread that is idle, and there are always some.
+#[track_caller]
+pub(crate) fn on_one_thread<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    assert!(is_one_cooperative(), "in a process with ONE_COOPERATIVE only");
+    gopark::go(f).join().unwrap()
+}
+
+fn is_one_cooperative() -> bool {
+    let set = |(key, value): &(&str, &str)| std::env::var(key).is_ok_and(|is| is == *value);
+    ONE_COOPERATIVE.iter().all(set)
+}
+
 /// Lets others run until the condition holds.
 #[track_caller]
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {

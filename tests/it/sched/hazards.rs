@@ -2,10 +2,10 @@
 //! function, as far as a task does so by itself: thread-locals, the count of panics,
 //! what may only be used on one thread.
 
+use super::TWO;
 use super::migrating::{self, Traffic};
-use super::{ONE, TWO};
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, parked, thread_id};
+use crate::support::{Gate, ONE_COOPERATIVE, Tally, on_one_thread, parked, thread_id};
 use gopark::inspect::WaitReason;
 use gopark::{chan, lock_os_thread};
 use std::cell::{Cell, RefCell};
@@ -71,21 +71,23 @@ fn a_thread_local_across_a_park_is_that_of_the_thread() {
 /// exclusive borrows.
 #[test]
 fn a_borrow_across_a_park_is_seen_by_siblings() {
-    alone(here!(), ONE, || {
-        let gate = Gate::new();
-        let held = gate.clone();
-        let first = gopark::go(move || {
-            LENT.with_borrow_mut(|lent| {
-                held.pass();
-                *lent += 1;
+    alone(here!(), ONE_COOPERATIVE, || {
+        on_one_thread(|| {
+            let gate = Gate::new();
+            let held = gate.clone();
+            let first = gopark::go(move || {
+                LENT.with_borrow_mut(|lent| {
+                    held.pass();
+                    *lent += 1;
+                });
             });
+            parked(first.id(), WaitReason::ChanReceive);
+            let second = || gopark::go(|| LENT.with(|lent| lent.try_borrow_mut().is_ok()));
+            assert!(!second().join().unwrap(), "two exclusive borrows");
+            gate.open();
+            first.join().unwrap();
+            assert!(second().join().unwrap());
         });
-        parked(first.id(), WaitReason::ChanReceive);
-        let second = || gopark::go(|| LENT.with(|lent| lent.try_borrow_mut().is_ok()));
-        assert!(!second().join().unwrap(), "two exclusive borrows");
-        gate.open();
-        first.join().unwrap();
-        assert!(second().join().unwrap());
     });
 }
 
@@ -102,33 +104,34 @@ fn the_count_of_panics_across_a_park() {
             assert!(panicking());
         }
     }
-    alone(here!(), ONE, || {
-        let lock = std::sync::Arc::new(Mutex::new(0));
-        let (tx, rx) = chan::rendezvous();
-        let unwinds = gopark::go(move || {
-            let caught = catch_unwind(|| {
-                let _sends = Sends(tx);
-                std::panic::resume_unwind(Box::new("the first"));
+    alone(here!(), ONE_COOPERATIVE, || {
+        on_one_thread(|| {
+            let lock = std::sync::Arc::new(Mutex::new(0));
+            let (tx, rx) = chan::rendezvous();
+            let unwinds = gopark::go(move || {
+                let caught = catch_unwind(|| {
+                    let _sends = Sends(tx);
+                    std::panic::resume_unwind(Box::new("the first"));
+                });
+                (*caught.unwrap_err().downcast::<&str>().unwrap(), panicking())
             });
-            (*caught.unwrap_err().downcast::<&str>().unwrap(), panicking())
+            parked(unwinds.id(), WaitReason::ChanSend);
+            let sibling = lock.clone();
+            let sibling = gopark::go(move || {
+                for n in 0..3 {
+                    let caught = catch_unwind(|| std::panic::resume_unwind(Box::new(n)));
+                    assert_eq!(*caught.unwrap_err().downcast::<i32>().unwrap(), n);
+                    // Poisoned, perhaps, by a count that is not its own; never worse.
+                    *sibling.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) += 1;
+                    gopark::yield_now();
+                }
+            });
+            sibling.join().unwrap();
+            assert_eq!(rx.recv(), Ok(true));
+            assert_eq!(unwinds.join().unwrap(), ("the first", false));
+            assert_eq!(*lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), 3);
+            assert!(!gopark::go(panicking).join().unwrap(), "a panic was left behind");
         });
-        parked(unwinds.id(), WaitReason::ChanSend);
-        // On the same thread, beside it.
-        let sibling = lock.clone();
-        let sibling = gopark::go(move || {
-            for n in 0..3 {
-                let caught = catch_unwind(|| std::panic::resume_unwind(Box::new(n)));
-                assert_eq!(*caught.unwrap_err().downcast::<i32>().unwrap(), n);
-                // Poisoned, perhaps, by a count that is not its own; never worse.
-                *sibling.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) += 1;
-                gopark::yield_now();
-            }
-        });
-        sibling.join().unwrap();
-        assert_eq!(rx.recv(), Ok(true));
-        assert_eq!(unwinds.join().unwrap(), ("the first", false));
-        assert_eq!(*lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), 3);
-        assert!(!gopark::go(panicking).join().unwrap(), "a panic was left behind");
     });
 }
 
