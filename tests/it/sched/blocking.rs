@@ -4,7 +4,7 @@
 use super::{ONE, TWO, TWO_BRIEF, Turns, migrate, status};
 use crate::child::{alone, here};
 use crate::support::{
-    COOPERATIVE, Gate, ONE_COOPERATIVE, info, parked, spin_until, thread_id, until,
+    COOPERATIVE, Gate, ONE_COOPERATIVE, info, on_one_thread, parked, spin_until, thread_id, until,
 };
 use gopark::inspect::{Snapshot, Status, WaitReason};
 use gopark::sync::{Mutex, WaitGroup};
@@ -32,9 +32,15 @@ struct Blocked {
 impl Blocked {
     #[track_caller]
     fn new() -> Blocked {
+        let blocked = Blocked::begin();
+        in_call(blocked.task.id());
+        blocked
+    }
+
+    /// Has not started yet.
+    fn begin() -> Blocked {
         let (go_on, rx) = mpsc::channel();
         let task = gopark::go(move || blocking(|| rx.recv()).unwrap());
-        in_call(task.id());
         Blocked { task, go_on }
     }
 
@@ -129,9 +135,9 @@ fn started_tasks_go_on_where_they_migrate() {
 
 #[test]
 fn bound_siblings_wait_for_the_call() {
-    alone(here!(), ONE, || {
-        let turns = Turns::new();
-        let blocked = Blocked::new();
+    alone(here!(), ONE_COOPERATIVE, || {
+        let (turns, blocked) = on_one_thread(|| (Turns::new(), Blocked::begin()));
+        in_call(blocked.task.id());
         // Somebody else has the processor.
         gopark::go(|| ()).join().unwrap();
         let before = turns.count.count();

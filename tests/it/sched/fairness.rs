@@ -3,7 +3,7 @@
 
 use super::ONE;
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, parked};
+use crate::support::{Gate, ONE_COOPERATIVE, Tally, parked};
 use gopark::inspect::WaitReason;
 use gopark::{Builder, JoinHandle, chan};
 use std::sync::Arc;
@@ -322,13 +322,14 @@ fn a_sleeper_wakes_beside_two_that_yield() {
     });
 }
 
-/// As many threads as there is need for, however long it goes on.
+/// As many threads as there is need for, however long it goes on. Nobody is suspended,
+/// which takes a thread.
 #[test]
 fn own_threads_that_spawn_do_not_make_more_and_more_workers() {
     fn threads() -> usize {
         std::fs::read_dir("/proc/self/task").unwrap().count()
     }
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let busy = Busy::default();
         let (parent, children) = (busy.clone(), busy.clone());
         let parent = own()

@@ -6,13 +6,14 @@
 use super::migrating::{self, Traffic};
 use super::{ONE, TWO};
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, info, parked, thread_id, until};
+use crate::support::{Gate, ONE_COOPERATIVE, Tally, info, on_one_thread, parked, thread_id, until};
 use gopark::inspect::{Snapshot, WaitReason};
 use gopark::{Builder, JoinHandle, OsThreadLock, chan, lock_os_thread};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 fn thread_dir(id: u64) -> PathBuf {
@@ -64,6 +65,24 @@ fn some_run_at(thread: u64) -> bool {
     seen.contains(&true)
 }
 
+/// A task starts there, if not sooner, then when every other thread is blocked.
+fn takes_tasks(thread: u64) {
+    let mut blocked = Vec::new();
+    until("it takes tasks", || {
+        let ((at, started), (end, wait)) = (channel(), channel::<()>());
+        let task = gopark::go(move || {
+            at.send(thread_id()).unwrap();
+            gopark::blocking(|| wait.recv().unwrap_err());
+        });
+        blocked.push((task, end));
+        started.recv().unwrap() == thread
+    });
+    for (task, end) in blocked {
+        drop(end);
+        task.join().unwrap();
+    }
+}
+
 fn others_start_elsewhere_until_it_is_unlocked() {
     let (unlocked, half) = (Gate::new(), Tally::new());
     let (then, dropped) = (unlocked.clone(), half.clone());
@@ -89,7 +108,7 @@ fn others_start_elsewhere_until_it_is_unlocked() {
     unlocked.open();
     locked.end();
     assert!(thread_dir(thread).exists(), "an unlocked thread has ended");
-    until("it takes tasks again", || some_run_at(thread));
+    takes_tasks(thread);
 }
 
 #[test]
@@ -252,16 +271,10 @@ fn a_task_that_ends_locked_takes_its_thread_with_it_in_migrating_mode() {
 }
 
 /// Unwinding drops the guard.
-/// The tasks that `f` starts run on the thread that it runs on, as there is only one
-/// processor.
-fn on_one_thread(f: impl FnOnce() + Send + 'static) {
-    gopark::go(f).join().unwrap();
-}
-
 #[test]
 fn a_task_that_panics_unlocks() {
     let endings: [fn(); 2] = [|| gopark::goexit(), || panic!("on purpose")];
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         on_one_thread(move || {
             for end in endings {
                 let task = gopark::go(move || {
@@ -279,11 +292,10 @@ fn a_task_that_panics_unlocks() {
 /// By default siblings go on, and the thread lasts as long as they do.
 #[test]
 fn siblings_go_on_and_come_first() {
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let (gate, seen) = (Gate::new(), Tally::new());
         let (held, count) = (gate.clone(), seen.clone());
-        // All of them on its thread, as there is only one processor.
-        let first = gopark::go(move || {
+        let (siblings, locked) = on_one_thread(move || {
             let (gate, seen) = (held, count);
             let siblings: Vec<_> = (0..3)
                 .map(|_| {
@@ -309,7 +321,6 @@ fn siblings_go_on_and_come_first() {
             });
             (siblings, locked)
         });
-        let (siblings, locked) = first.join().unwrap();
         let thread = locked.thread;
         locked.end();
         assert!(!some_run_at(thread), "a task started on a thread that is to end");
@@ -326,7 +337,7 @@ fn siblings_go_on_and_come_first() {
 /// Two siblings on a locked thread that wake each other do not starve the third.
 #[test]
 fn siblings_on_a_locked_thread_take_turns() {
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         on_one_thread(|| {
             let over = Arc::new(AtomicBool::new(false));
             let (there, back) = (chan::rendezvous(), chan::rendezvous());
@@ -440,17 +451,20 @@ fn on_an_ordinary_thread_it_does_nothing() {
 #[test]
 fn a_guard_that_a_sibling_drops_unlocks_nothing() {
     thread_local!(static LEFT: RefCell<Option<OsThreadLock>> = const { RefCell::new(None) });
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let gate = Gate::new();
         let held = gate.clone();
-        let sibling = gopark::go(move || {
-            held.pass();
-            assert!(LEFT.take().is_some());
-        });
-        parked(sibling.id(), WaitReason::ChanReceive);
-        let locked = Locked::new(|gate| {
-            LEFT.set(Some(lock_os_thread()));
-            gate.pass();
+        let (sibling, locked) = on_one_thread(|| {
+            let sibling = gopark::go(move || {
+                held.pass();
+                assert!(LEFT.take().is_some());
+            });
+            parked(sibling.id(), WaitReason::ChanReceive);
+            let locked = Locked::new(|gate| {
+                LEFT.set(Some(lock_os_thread()));
+                gate.pass();
+            });
+            (sibling, locked)
         });
         let thread = locked.thread;
         gate.open();

@@ -2,7 +2,7 @@
 
 use super::{ONE, TWO, Turns, migrating};
 use crate::child::{alone, here};
-use crate::support::{Gate, Tally, info, parked, spin_until, until};
+use crate::support::{COOPERATIVE, Gate, ONE_COOPERATIVE, Tally, info, parked, spin_until, until};
 use gopark::inspect::{Status, WaitReason};
 use gopark::runtime::Config;
 use gopark::sync::{Mutex, WaitGroup};
@@ -69,7 +69,7 @@ fn more_processors_run_more_tasks() {
 /// One that cannot go on before another has run, and nobody else who could help it.
 #[test]
 fn more_processors_serve_those_who_wait() {
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let (over, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (end, mark) = (over.clone(), begun.clone());
         let hog = gopark::go(move || {
@@ -84,7 +84,7 @@ fn more_processors_serve_those_who_wait() {
         hog.join().unwrap();
     });
     // In the FIFO: a bound task of another worker.
-    alone(here!(), ONE, || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let (gate, over) = (Gate::new(), Arc::new(AtomicBool::new(false)));
         let (held, end) = (gate.clone(), over.clone());
         let bound = Builder::new().own_thread().go(move || {
@@ -103,10 +103,8 @@ fn more_processors_serve_those_who_wait() {
     });
 }
 
-/// Nobody is suspended, who would look as if he ran.
-const GIVE_WAY: (&str, &str) = ("GOPARK_DEBUG", "asyncpreemptoff=1");
-
-/// Tasks that see each other run at the same time, if they can.
+/// Tasks that see each other run at the same time, if they can. Nobody may be
+/// suspended, who would look as if he ran.
 struct Crowd {
     over: Arc<AtomicBool>,
     together: Arc<AtomicUsize>,
@@ -175,12 +173,12 @@ fn fewer() {
 
 #[test]
 fn fewer_processors_run_fewer_tasks() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "4"), GIVE_WAY], fewer);
+    alone(here!(), &[("GOPARK_MAXPROCS", "4"), COOPERATIVE], fewer);
 }
 
 #[test]
 fn fewer_processors_run_fewer_tasks_in_migrating_mode() {
-    alone(here!(), &[GIVE_WAY], || {
+    alone(here!(), &[COOPERATIVE], || {
         migrating::start(4);
         fewer();
     });
@@ -256,7 +254,7 @@ fn the_queue_of_a_processor_that_goes_is_served() {
 /// Its holder blocks, and comes back to a processor that is too many.
 #[test]
 fn a_processor_that_is_lent_goes_too() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "2"), GIVE_WAY], || {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2"), COOPERATIVE], || {
         for short in [true, false] {
             set_maxprocs(2);
             let (entered, leave) = (Arc::new(AtomicBool::new(false)), std::sync::mpsc::channel());
@@ -297,23 +295,23 @@ fn a_processor_that_is_lent_goes_too() {
 
 /// Everything that a task can do, while the number changes all the time.
 fn load() {
-    let over = Arc::new(AtomicBool::new(false));
+    let (over, changes) = (Arc::new(AtomicBool::new(false)), Tally::new());
     let changers: Vec<_> = (0..2)
         .map(|k| {
             let over = over.clone();
+            let changes = changes.clone();
             std::thread::spawn(move || {
-                let mut changes = 0;
                 let numbers = [1, 8, 2, 5, 1, 3, 16, 1, 8];
-                while !over.load(Ordering::SeqCst) {
-                    for n in numbers {
-                        set_maxprocs(n + k);
-                        changes += 1;
-                        if changes % 4 == k {
-                            std::thread::sleep(Duration::from_micros(50 * n as u64));
-                        }
+                for (turn, n) in numbers.into_iter().cycle().enumerate() {
+                    if over.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    set_maxprocs(n + k);
+                    changes.add();
+                    if turn % 4 == k {
+                        std::thread::sleep(Duration::from_micros(50 * n as u64));
                     }
                 }
-                changes
             })
         })
         .collect();
@@ -347,9 +345,9 @@ fn load() {
     let own = Builder::new().own_thread().go(|| (0..200).for_each(|_| gopark::yield_now()));
     group.wait();
     own.unwrap().join().unwrap();
+    until("it has changed some times", || changes.count() > 18);
     over.store(true, Ordering::SeqCst);
-    let changes: usize = changers.into_iter().map(|thread| thread.join().unwrap()).sum();
-    assert!(changes > 18, "{changes} changes");
+    changers.into_iter().for_each(|thread| thread.join().unwrap());
     assert_eq!(*sum.lock(), 24 * 60 * 10);
     until("all have ended", || gopark::num_tasks() == 0);
     // The number is what was said last, and all of it is of use.
@@ -397,7 +395,7 @@ fn memory_of_a_processor_that_goes_is_not_lost() {
 /// In `no_park` the caller keeps its processor; it goes afterwards.
 #[test]
 fn inside_no_park() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "2"), GIVE_WAY], || {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2"), COOPERATIVE], || {
         let task = gopark::go(|| gopark::no_park(|| (set_maxprocs(1), set_maxprocs(2))));
         assert_eq!(task.join().unwrap(), (2, 1));
         all_run(2);
@@ -418,7 +416,8 @@ fn an_idle_program_stays_idle() {
         }
         let sysmon = std::fs::read_dir("/proc/self/task").unwrap().find_map(|task| {
             let path = task.unwrap().path();
-            let name = std::fs::read_to_string(path.join("comm")).unwrap();
+            // Others may end meanwhile.
+            let name = std::fs::read_to_string(path.join("comm")).ok()?;
             (name.trim() == "gopark-sysmon").then_some(path)
         });
         let status = sysmon.expect("it has a thread").join("status");

@@ -2,7 +2,10 @@
 
 use super::{ONE, TWO};
 use crate::child::{alone, here};
-use crate::support::{COOPERATIVE, Gate, Tally, spin_until, thread_id, until};
+use crate::support::{
+    COOPERATIVE, Gate, ONE_COOPERATIVE, Tally, on_one_thread, parked, spin_until, thread_id, until,
+};
+use gopark::inspect::WaitReason;
 use gopark::{Scope, chan};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +17,7 @@ use std::sync::{Arc, Mutex};
 fn tasks_that_have_not_started_are_stolen() {
     alone(here!(), &[("GOPARK_MAXPROCS", "2"), COOPERATIVE], || {
         for count in [1, 2, 3, 200] {
-            let threads = gopark::go(move || {
+            let spawns = move || {
                 let (ran, threads) = (Tally::new(), Arc::new(Mutex::new(HashSet::new())));
                 for _ in 0..count {
                     let (ran, threads) = (ran.clone(), threads.clone());
@@ -25,8 +28,9 @@ fn tasks_that_have_not_started_are_stolen() {
                 }
                 spin_until("all are stolen", || ran.count() == count);
                 assert!(!threads.lock().unwrap().contains(&thread_id()));
-            });
-            threads.join().unwrap();
+            };
+            // Each spawn would let it give way otherwise.
+            gopark::go(move || gopark::no_park(spawns)).join().unwrap();
         }
     });
 }
@@ -134,27 +138,32 @@ fn a_tree_of_joins_adds_up() {
 
 #[test]
 fn tasks_take_turns_in_the_order_in_which_they_yield() {
-    alone(here!(), ONE, || {
-        const TASKS: usize = 5;
-        let (log, gate) = (Arc::new(Mutex::new(Vec::new())), Gate::new());
-        let tasks: Vec<_> = (0..TASKS)
-            .map(|n| {
-                let (log, held) = (log.clone(), gate.clone());
-                gopark::go(move || {
-                    held.pass();
-                    for _ in 0..100 {
-                        log.lock().unwrap().push(n);
-                        gopark::yield_now();
-                    }
+    const TASKS: usize = 5;
+    alone(here!(), ONE_COOPERATIVE, || {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let lines = log.clone();
+        let turns = move || {
+            let gate = Gate::new();
+            let tasks: Vec<_> = (0..TASKS)
+                .map(|n| {
+                    let (log, held) = (lines.clone(), gate.clone());
+                    gopark::go(move || {
+                        held.pass();
+                        for _ in 0..100 {
+                            log.lock().unwrap().push(n);
+                            gopark::yield_now();
+                        }
+                    })
                 })
-            })
-            .collect();
-        for task in &tasks {
-            crate::support::parked(task.id(), gopark::inspect::WaitReason::ChanReceive);
-        }
-        // Opened by a task, so that nobody runs before all are ready.
-        gopark::go(move || gate.open()).join().unwrap();
-        tasks.into_iter().for_each(|task| task.join().unwrap());
+                .collect();
+            for task in &tasks {
+                parked(task.id(), WaitReason::ChanReceive);
+            }
+            // Nobody runs before all are ready: they are on this thread.
+            gate.open();
+            tasks
+        };
+        on_one_thread(turns).into_iter().for_each(|task| task.join().unwrap());
         let log = log.lock().unwrap();
         let (first, rest) = log.split_at(TASKS);
         let mut all = first.to_vec();
@@ -169,27 +178,27 @@ fn tasks_take_turns_in_the_order_in_which_they_yield() {
 /// Tasks that were made ready by another thread go on in that order.
 #[test]
 fn tasks_wake_in_the_order_in_which_they_were_made_ready() {
-    alone(here!(), ONE, || {
-        let (woken, order) = chan::bounded(100);
-        let sleepers: Vec<_> = (0..100)
-            .map(|n| {
-                let ((wake, rx), woken) = (chan::bounded::<()>(1), woken.clone());
-                let task = gopark::go(move || {
-                    rx.recv().unwrap();
-                    woken.send(n).unwrap();
-                });
-                crate::support::parked(task.id(), gopark::inspect::WaitReason::ChanReceive);
-                (task, wake)
-            })
-            .collect();
+    alone(here!(), ONE_COOPERATIVE, || {
+        // Not a channel: who has been paused gives way before he sends.
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let woken = order.clone();
+        let sleep = move |n| {
+            let ((wake, rx), woken) = (chan::bounded::<()>(1), woken.clone());
+            let task = gopark::go(move || {
+                rx.recv().unwrap();
+                woken.lock().unwrap().push(n);
+            });
+            parked(task.id(), WaitReason::ChanReceive);
+            (task, wake)
+        };
+        let sleepers = on_one_thread(move || (0..100).map(sleep).collect::<Vec<_>>());
         for (_, wake) in &sleepers {
             wake.send(()).unwrap();
         }
         for (task, _) in sleepers {
             task.join().unwrap();
         }
-        drop(woken);
-        assert!(order.iter().eq(0..100));
+        assert!(order.lock().unwrap().iter().copied().eq(0..100));
     });
 }
 

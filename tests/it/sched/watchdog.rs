@@ -4,13 +4,14 @@
 
 use super::migrating;
 use crate::child::{Child, here, inside};
-use crate::support::{Gate, parked, spin_until};
+use crate::support::{Gate, parked, spin_until, thread_id, until};
 use gopark::inspect::WaitReason;
 use gopark::runtime::Config;
 use gopark::{Builder, JoinHandle};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 const SAYS: &str = "has kept its thread for more than a second";
@@ -38,17 +39,22 @@ fn child(test: &str, debug: &str) -> String {
     text
 }
 
-/// Tasks on the thread of the one that calls this, on the only processor, which wait
-/// for the gate.
-fn siblings(gate: &Gate) -> [JoinHandle<()>; 2] {
-    let siblings = [(); 2].map(|()| {
-        let held = gate.clone();
-        gopark::go(move || held.pass())
+/// Two tasks on the thread of the one that calls this, which wait for the gate; and
+/// those that have started elsewhere.
+fn siblings(gate: &Gate) -> Vec<JoinHandle<()>> {
+    let (me, mut siblings, mut all) = (thread_id(), 0, Vec::new());
+    until("two have started here", || {
+        let (held, (at, started)) = (gate.clone(), channel());
+        let task = gopark::go(move || {
+            at.send(thread_id()).unwrap();
+            held.pass();
+        });
+        parked(task.id(), WaitReason::ChanReceive);
+        all.push(task);
+        siblings += usize::from(started.recv().unwrap() == me);
+        siblings == 2
     });
-    for sibling in &siblings {
-        parked(sibling.id(), WaitReason::ChanReceive);
-    }
-    siblings
+    all
 }
 
 /// Set by a thread when there is a report, and some time has passed since.
@@ -108,8 +114,9 @@ fn a_task_that_blocks() {
         let (gate, seen) = (Gate::new(), reported());
         let blocks = gopark::go(move || {
             let siblings = siblings(&gate);
-            gate.open();
             gopark::blocking(|| {
+                // In the call: nobody gives way here.
+                gate.open();
                 while !seen.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(50));
                 }
@@ -180,9 +187,14 @@ fn in_migrating_mode_there_is_none() {
 fn who_holds_nobody_up_is_not_reported() {
     if inside(here!()) {
         let gate = Gate::new();
+        let held = gate.clone();
         // They are parked all the time.
-        let siblings = siblings(&gate);
-        gopark::go(|| compute(LONG)).join().unwrap();
+        let first = gopark::go(move || {
+            let siblings = siblings(&held);
+            compute(LONG);
+            siblings
+        });
+        let siblings = first.join().unwrap();
         gate.open();
         siblings.into_iter().for_each(|sibling| sibling.join().unwrap());
         // These wait, but it gives way.
