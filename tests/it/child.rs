@@ -12,7 +12,11 @@ use std::time::{Duration, Instant};
 const INSIDE: &str = "GOPARK_TEST_INSIDE";
 
 /// A child that lives longer hangs.
-const LIMIT: Duration = Duration::from_secs(120);
+fn limit() -> Duration {
+    // For those that are told to do more than usual.
+    let seconds = env::var("GOPARK_TEST_LIMIT").ok();
+    Duration::from_secs(seconds.map_or(120, |text| text.parse().expect("a number of seconds")))
+}
 
 /// How a child ended.
 pub(crate) struct Ended {
@@ -62,7 +66,7 @@ impl Child {
         let mut process = self.command.spawn().expect("this binary runs");
         let stdout = collect(process.stdout.take());
         let stderr = collect(process.stderr.take());
-        let end = Instant::now() + LIMIT;
+        let end = Instant::now() + limit();
         // Both pipes close when the process ends.
         let (stdout, stderr) = (text(&stdout, end), text(&stderr, end));
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else {

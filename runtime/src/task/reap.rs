@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: u8 = 16;
 
 /// How long the reaper waits for tasks that make no progress: computing ones,
-/// and those behind them.
+/// those behind them, and those whose wait it cannot end.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What became of the tasks of a scope.
@@ -137,7 +137,7 @@ impl Scope {
 struct Progress {
     left: usize,
     daemons: usize,
-    /// Parked where the reaper cannot end the park.
+    /// Given up already, and parked again.
     hopeless: usize,
     tickets: u64,
 }
@@ -166,8 +166,11 @@ fn wake_marked(scope: &'static ScopeInner) -> Progress {
         if !reading.parked() {
             return;
         }
-        if task.has(flag::UNINTERRUPTIBLE | flag::ABANDONED) {
+        if task.has(flag::ABANDONED) {
             progress.hopeless += 1;
+        } else if task.has(flag::UNINTERRUPTIBLE) {
+            // What it waits for may come from outside: somebody unlocks, and the wait
+            // for a condition takes its lock back; a task of another scope ends.
         } else if let Some(claim) = park::claim(task, Cause::Reaper, Some(reading.ticket())) {
             claimed.push(claim);
         }

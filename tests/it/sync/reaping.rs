@@ -2,9 +2,10 @@
 
 use super::{OnDrop, go_in};
 use crate::chan::support::Here;
+use crate::support::parked;
 use gopark::chan::rendezvous;
 use gopark::inspect::WaitReason;
-use gopark::sync::{LockExt, Mutex, WaitGroup};
+use gopark::sync::{Condvar, LockExt, Mutex, WaitGroup};
 use gopark::{Builder, JoinError, JoinHandle, Scope};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -155,4 +156,24 @@ fn destructors_that_lock_and_wait() {
     assert!(matches!(task.join(), Err(JoinError::Reaped)));
     assert_eq!(*lock.lock(), 2);
     assert!(tx.is_closed());
+}
+
+/// A wait for a condition takes its lock back, from somebody who will unlock: that is
+/// waited for.
+#[test]
+fn a_lock_that_is_held_outside_is_waited_for() {
+    let scope = Scope::new("reaped with its lock away");
+    let shared = Arc::new((Mutex::new(()), Condvar::new()));
+    let inside = shared.clone();
+    let task = go_in(&scope, move || inside.1.wait(&mut inside.0.lock()));
+    parked(task.id(), WaitReason::CondWait);
+    let guard = shared.0.lock();
+    let reaper = std::thread::spawn(move || scope.reap());
+    parked(task.id(), WaitReason::MutexLock);
+    // Long enough for the reaper to see, twice, a wait that it cannot end.
+    std::thread::sleep(Duration::from_millis(200));
+    drop(guard);
+    let reaped = reaper.join().unwrap();
+    assert_eq!((reaped.ended, reaped.abandoned), (1, 0));
+    assert!(matches!(task.join(), Err(JoinError::Reaped)));
 }
