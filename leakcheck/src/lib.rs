@@ -68,6 +68,8 @@ extern crate self as leakcheck;
 
 mod case;
 mod filter;
+#[cfg(feature = "harness")]
+mod harness;
 mod options;
 #[cfg(runtime)]
 mod reap;
@@ -75,6 +77,7 @@ mod reap;
 mod report;
 #[cfg(runtime)]
 mod scope;
+mod test_main;
 #[cfg(runtime)]
 mod verdict;
 #[cfg(runtime)]
@@ -85,6 +88,7 @@ mod verify;
 
 pub use filter::Filter;
 pub use options::Options;
+pub use test_main::TestMain;
 pub use verify::{Guard, Leaks, find, verify_none};
 
 /// ```no_run
@@ -102,10 +106,32 @@ pub use verify::{Guard, Leaks, find, verify_none};
 #[doc(inline)]
 pub use gopark_macros::verify_none;
 
+/// ```no_run
+/// #[leakcheck::test(deadline = "200ms")]
+/// fn sells() {
+///     gopark::go(|| "sold").join().unwrap();
+/// }
+///
+/// #[leakcheck::test(should_panic = "sold out")]
+/// fn has_nothing_left() {
+///     panic!("sold out");
+/// }
+///
+/// leakcheck::test_main!();
+/// ```
+#[cfg(feature = "harness")]
+#[doc(inline)]
+pub use gopark_macros::test;
+
 /// What the attribute's expansion calls; no part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::case::{Case, IsNoResult, IsResult, Returned, run, run_should_panic};
+    #[cfg(feature = "harness")]
+    pub use crate::harness::{Registered, ShouldPanic, ended, test_main};
+    pub use crate::test_main::wrap_main;
+    #[cfg(feature = "harness")]
+    pub use inventory;
 }
 
 /// The README's code, compiled.

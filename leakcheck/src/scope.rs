@@ -89,7 +89,7 @@ fn watch(scope: &Scope, filter: Filter, timing: Timing) -> Option<Remains> {
     })
 }
 
-fn is_left_out(filter: &Filter, task: &TaskInfo) -> bool {
+pub(crate) fn is_left_out(filter: &Filter, task: &TaskInfo) -> bool {
     let site = task.wait.as_ref().map(|wait| wait.site.file());
     task.daemon || filter.matches(task.name.as_deref(), task.entry, site)
 }

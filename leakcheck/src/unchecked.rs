@@ -80,7 +80,7 @@ impl Findings {
 }
 
 /// Says it once per process, past libtest's capture of `eprintln`.
-fn say_unchecked() {
+pub(crate) fn say_unchecked() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // A test must not fail because standard error is closed.

@@ -8,7 +8,7 @@ use gopark::{Entered, Scope};
 
 use crate::options::Timing;
 use crate::report::Report;
-use crate::{Filter, Options, reap, scope};
+use crate::{Filter, Options, reap, scope, test_main};
 
 pub use crate::report::Leaks;
 pub(crate) use crate::report::Subject;
@@ -137,6 +137,7 @@ impl Session {
         drop(entered);
         let remains = scope::check(&scope, &filter, timing);
         let panics = scope.take_panics();
+        test_main::settled(&scope);
         if remains.is_none() && panics.is_empty() {
             return None;
         }

@@ -10,6 +10,7 @@
 //! | `args` | which arguments exist, and what is wrong with the ones given |
 //! | `position` | whether a function is a test at all |
 //! | `verify_none` | on which functions the attribute may stand, and what it becomes |
+//! | `test` | what `#[leakcheck::test]` adds to that |
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,8 @@ mod args;
 mod cooperative;
 mod position;
 mod select;
+#[path = "test.rs"]
+mod test_attribute;
 mod verify_none;
 
 use proc_macro::TokenStream;
@@ -130,4 +133,22 @@ pub fn select(input: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn verify_none(args: TokenStream, item: TokenStream) -> TokenStream {
     verify_none::expand(args.into(), &item.into()).into()
+}
+
+/// A test for [`test_main!`], checked as under [`#[verify_none]`].
+///
+/// It stands alone on a function, without `#[test]`. Besides the arguments of
+/// [`#[verify_none]`] there are two, which are also understood as attributes:
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `ignore`, `ignore = "why"` | is run only when ignored tests are asked for |
+/// | `should_panic` | passes if it panics, and leaves nothing behind |
+/// | `should_panic = "what it says"` | and if the message of the panic contains this |
+///
+/// [`test_main!`]: https://docs.rs/leakcheck/latest/leakcheck/macro.test_main.html
+/// [`#[verify_none]`]: https://docs.rs/leakcheck/latest/leakcheck/attr.verify_none.html
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    test_attribute::expand(args.into(), &item.into()).into()
 }

@@ -8,7 +8,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Error, ItemFn, ReturnType, Type};
+use syn::{Error, Ident, ItemFn, ReturnType, Type};
 
 use crate::args::Args;
 use crate::position;
@@ -36,28 +36,8 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
 
 /// Refuses functions that cannot be wrapped.
 fn check(function: &ItemFn) -> syn::Result<()> {
+    check_signature(function, "#[verify_none]")?;
     let sig = &function.sig;
-    if let Some(token) = &sig.asyncness {
-        return Err(Error::new(
-            token.span,
-            "`#[verify_none]` checks tasks of gopark and cannot wait for an async body; \
-             make the test a plain `fn` and run the async part inside it",
-        ));
-    }
-    if !sig.inputs.is_empty() {
-        return Err(Error::new(
-            sig.inputs.span(),
-            "`#[verify_none]` belongs on a test without parameters; \
-             inside a function that takes some, hold the guard of `leakcheck::verify_none(Options::new())`",
-        ));
-    }
-    if !sig.generics.params.is_empty() {
-        return Err(Error::new(
-            sig.generics.params.span(),
-            "`#[verify_none]` belongs on a test, and a test is not generic; \
-             inside a generic function, hold the guard of `leakcheck::verify_none(Options::new())`",
-        ));
-    }
     if !position::attributes_make_a_test(&function.attrs) && position::nothing_stands_before() {
         return Err(Error::new(
             sig.ident.span(),
@@ -68,12 +48,46 @@ fn check(function: &ItemFn) -> syn::Result<()> {
     Ok(())
 }
 
-fn wrap(args: &Args, function: &ItemFn) -> TokenStream {
+/// Refuses functions whose signature is not a test's.
+pub(crate) fn check_signature(function: &ItemFn, attribute: &str) -> syn::Result<()> {
+    let sig = &function.sig;
+    if let Some(token) = &sig.asyncness {
+        let what = format!(
+            "`{attribute}` checks tasks of gopark and cannot wait for an async body; \
+             make the test a plain `fn` and run the async part inside it",
+        );
+        return Err(Error::new(token.span, what));
+    }
+    if !sig.inputs.is_empty() {
+        let what = format!(
+            "`{attribute}` belongs on a test without parameters; \
+             inside a function that takes some, hold the guard of `leakcheck::verify_none(Options::new())`",
+        );
+        return Err(Error::new(sig.inputs.span(), what));
+    }
+    if !sig.generics.params.is_empty() {
+        let what = format!(
+            "`{attribute}` belongs on a test, and a test is not generic; \
+             inside a generic function, hold the guard of `leakcheck::verify_none(Options::new())`",
+        );
+        return Err(Error::new(sig.generics.params.span(), what));
+    }
+    Ok(())
+}
+
+/// The function's path, crate included, as an expression.
+pub(crate) fn path_of(name: &Ident) -> TokenStream {
+    let name = name.unraw().to_string();
+    quote_spanned!(Span::mixed_site()=> ::core::concat!(::core::module_path!(), "::", #name))
+}
+
+/// The function with its body in a closure that `leakcheck` runs.
+pub(crate) fn wrap(args: &Args, function: &ItemFn) -> TokenStream {
     let ItemFn { attrs, vis, sig, block } = function;
     // Placed at the body, where a panic should point to, but with names of
     // their own: the body must not see `case`.
     let span = Span::mixed_site().located_at(block.span());
-    let name = sig.ident.unraw().to_string();
+    let path = path_of(&sig.ident);
     let options = args.to_options();
     let (output, probe) = returns(&sig.output);
     // Anything but `()` under `#[should_panic]` is refused by `#[test]`.
@@ -83,10 +97,7 @@ fn wrap(args: &Args, function: &ItemFn) -> TokenStream {
         false => quote_spanned!(span=> run(case, body, #probe)),
     };
     let wrapped = quote_spanned! {span=>
-        let case = ::leakcheck::__private::Case::new(
-            ::core::concat!(::core::module_path!(), "::", #name),
-            #options,
-        );
+        let case = ::leakcheck::__private::Case::new(#path, #options);
         #[allow(clippy::unused_unit)]
         let body = || #output #block;
         ::leakcheck::__private::#run
@@ -115,7 +126,7 @@ fn returns(output: &ReturnType) -> (TokenStream, TokenStream) {
     }
 }
 
-fn is_unit(output: &ReturnType) -> bool {
+pub(crate) fn is_unit(output: &ReturnType) -> bool {
     match output {
         ReturnType::Default => true,
         ReturnType::Type(_, ty) => matches!(&**ty, Type::Tuple(it) if it.elems.is_empty()),

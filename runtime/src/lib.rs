@@ -355,10 +355,48 @@ pub use crate::{
     task::no_park,
     task::reap::Reaped,
     task::record::TaskId,
+    task::scope::everywhere::WatchAll,
     task::scope::{Entered, Scope, ScopeId, UnseenPanic, Watch},
     task::spawn::{Builder, JoinError, JoinHandle, go, num_tasks, run},
     time::sleep,
 };
+
+/// What only `leakcheck` needs; no part of the public API.
+#[cfg(runtime)]
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::sys::exit::Refused;
+
+    /// See `sys/exit.rs`.
+    pub fn at_exit(f: fn(i32) -> i32) -> Result<(), Refused> {
+        crate::sys::exit::at_exit(f)
+    }
+
+    /// See `task/adopt.rs`.
+    pub fn name_tests() {
+        crate::task::adopt::name_tests();
+    }
+
+    /// The calling thread ends the process, and does nothing else any more.
+    pub fn mark_ending_thread() {
+        crate::task::adopt::mark_ending();
+    }
+
+    /// Whether the scope was opened for the thread of a test.
+    pub fn is_of_test(scope: &crate::Scope) -> bool {
+        scope.is_of_test()
+    }
+
+    /// Tasks ever born, in all scopes.
+    pub fn born() -> u64 {
+        crate::task::scope::everywhere::born()
+    }
+
+    /// Whether anything has ever used the runtime.
+    pub fn is_started() -> bool {
+        crate::sched::is_started()
+    }
+}
 
 /// Whether the runtime exists on this target: Linux on x86-64 and AArch64, not
 /// under Miri. Elsewhere this constant is all there is.

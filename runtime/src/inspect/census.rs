@@ -54,12 +54,30 @@ pub struct Member {
 impl Census {
     /// Counts. Takes the registry's lock; visits every task that exists.
     pub fn take(scope: &Scope) -> Census {
+        Census::of(Some(scope))
+    }
+
+    /// Counts all scopes as one: every task is a member, daemons excepted, and only
+    /// adopted threads are outside.
+    pub fn everywhere() -> Census {
+        Census::of(None)
+    }
+
+    /// The census of a scope, or of all.
+    fn of(scope: Option<&Scope>) -> Census {
         barrier::heavy();
-        let near = near(scope.id());
+        let near = scope.map(|scope| near(scope.id()));
+        // What shares something with this scope counts, whoever it is. What uses a
+        // primitive in the root scope is not noted, so a check of the root takes
+        // everything for near; so does one of all.
+        let is_near = |id| match (&near, scope) {
+            (Some(near), Some(scope)) => near.contains(&id) || scope.inner().is_root(),
+            _ => true,
+        };
         let me = core::ptr::from_ref(crate::task::current().record());
         let mut census = Census {
             members: Vec::new(),
-            born: scope.born(),
+            born: scope.map_or_else(scope::everywhere::born, Scope::born),
             outside: 0,
             timers: 0,
             outsiders: Vec::new(),
@@ -71,17 +89,16 @@ impl Census {
                 return;
             };
             let Some((id, scope_id, open, blocked, runnable, lock)) = seen else { return };
-            if scope_id == scope.id() && !record.has(flag::THREAD) {
+            let is_member = scope.is_none_or(|scope| scope_id == scope.id());
+            if is_member && !record.has(flag::THREAD) {
                 if !record.has(flag::DAEMON) {
                     census.members.push(Member { id, stamp, blocked, runnable, lock });
                 }
                 return;
             }
-            // What shares something with this scope counts, whoever it is. What
-            // uses a primitive in the root scope is not noted, so a check of the
-            // root takes everything for near.
-            let is_near = near.contains(&scope_id) || scope.inner().is_root();
             let harness = record.has(flag::HARNESS);
+            // When all is looked at, no test runs that a thread of the harness could run.
+            let is_near = is_near(scope_id) && !(harness && scope.is_none());
             if core::ptr::eq(record, me) || (!is_near && (open || harness)) {
                 return;
             }
@@ -90,8 +107,7 @@ impl Census {
         });
         // After the tasks: a timer that fired meanwhile has changed what it woke, so
         // the next census is not the same.
-        census.timers =
-            scope::all_timers(|id, open| near.contains(&id) || scope.inner().is_root() || !open);
+        census.timers = scope::all_timers(|id, open| is_near(id) || !open);
         census.outsiders.sort_unstable();
         census.members.sort_unstable_by_key(|member| member.id);
         census

@@ -179,6 +179,11 @@ pub(crate) fn start_default() {
     }
 }
 
+/// Whether the runtime has been started.
+pub(crate) fn is_started() -> bool {
+    SCHED.started.get().is_some()
+}
+
 /// Starts the runtime. `false`: it was running.
 fn start(settings: impl FnOnce() -> Settings) -> bool {
     let mut first = false;

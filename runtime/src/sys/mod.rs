@@ -15,6 +15,7 @@
 //! | [`clock`] | monotonic time in nanoseconds |
 //! | [`thread`] | raw threads, thread ids, the list of threads |
 //! | [`program`] | where the program is loaded |
+//! | [`exit`] | the exit code, before the process ends with it |
 //! | [`last_words`] | what is said before the process dies of a fault |
 //! | [`signal`] | fault handler and alternate stacks |
 //! | [`epoll`] | which sockets are ready |
@@ -27,6 +28,8 @@ pub(crate) mod barrier;
 pub(crate) mod clock;
 #[cfg(runtime)]
 pub(crate) mod epoll;
+#[cfg(runtime)]
+pub(crate) mod exit;
 #[cfg(runtime)]
 pub(crate) mod futex;
 #[cfg(runtime)]

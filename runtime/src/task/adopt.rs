@@ -37,6 +37,9 @@ impl Drop for GiveBack {
 /// Records whose thread had no thread-locals left.
 static ORPHANS: Mutex<Vec<(&'static Record, ThreadKey)>> = Mutex::new(Vec::new());
 
+/// Whether threads are in scopes named after the tests that they run.
+static NAMES_TESTS: AtomicBool = AtomicBool::new(false);
+
 static HARNESSED: AtomicBool = AtomicBool::new(false);
 
 /// Threads of a test harness, which stay so until they are gone.
@@ -81,8 +84,36 @@ fn adopt() -> &'static Record {
         && let Some(key) = thread::key(tid)
     {
         lock(&ORPHANS).push((record, key));
+    } else if names_tests() && record.scope().is_root() {
+        // While the thread has thread-locals it has its name.
+        let thread = std::thread::current();
+        if let Some(test) = thread.name().filter(|name| may_name_a_test(name)) {
+            scope::enter_test(record, test);
+        }
     }
     record
+}
+
+/// From now on a thread that is adopted, and whose name may be a test's, is in a new
+/// scope of that name, instead of the root: libtest runs each test on a thread of its
+/// own and names it after the test, in all of its modes.
+pub(crate) fn name_tests() {
+    NAMES_TESTS.store(true, Ordering::Relaxed);
+}
+
+/// Whether that is so.
+pub(crate) fn names_tests() -> bool {
+    NAMES_TESTS.load(Ordering::Relaxed)
+}
+
+/// Whether it is the path of a function, which names of other threads seldom are.
+fn may_name_a_test(name: &str) -> bool {
+    let mut parts = name.split("::");
+    name != "main"
+        && parts.all(|part| {
+            part.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && part.chars().all(|c| c.is_alphanumeric() || c == '_')
+        })
 }
 
 fn take_orphan() -> Option<&'static Record> {
@@ -128,6 +159,15 @@ pub(crate) fn mark_harness() {
     }
 }
 
+/// The same for a thread whose thread-locals may be gone, so that it cannot be adopted:
+/// the one that ends the process.
+pub(crate) fn mark_ending() {
+    HARNESSED.store(true, Ordering::Relaxed);
+    if let Some(key) = thread::key(thread::id()) {
+        lock(&HARNESS).push(key);
+    }
+}
+
 /// Whether a test harness runs in this process.
 pub(crate) fn has_harness() -> bool {
     HARNESSED.load(Ordering::Relaxed)
@@ -138,4 +178,19 @@ pub(crate) fn harness_threads(alive: &[ThreadKey]) -> Vec<ThreadKey> {
     let mut harness = lock(&HARNESS);
     harness.retain(|key| alive.contains(key));
     harness.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_name_a_test;
+
+    #[test]
+    fn what_names_a_test() {
+        for name in ["shop::tests::sells", "sells", "größe", "_x1", "a::case_1_second"] {
+            assert!(may_name_a_test(name), "{name}");
+        }
+        for name in ["main", "", "tokio-runtime-worker", "pool 1", "a::", "::a", "1st", "a:b"] {
+            assert!(!may_name_a_test(name), "{name}");
+        }
+    }
 }

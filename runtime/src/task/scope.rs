@@ -21,6 +21,8 @@
     reason = "scopes are opened, entered and asked by tasks and threads, outside of sections"
 )]
 
+pub(crate) mod everywhere;
+
 use super::record::{Record, TaskId};
 use super::{TaskRef, registry};
 use crate::inspect::Member;
@@ -72,6 +74,8 @@ pub(crate) struct ScopeInner {
     handles: AtomicUsize,
     /// In the list of retired scopes; under its lock.
     retired: AtomicBool,
+    /// Opened for a thread that is named after a test.
+    of_test: AtomicBool,
     /// Watches that exist; tasks notify while it is not zero.
     watched: AtomicU32,
     /// Counts notifications; a futex.
@@ -130,6 +134,7 @@ impl ScopeInner {
             shards: (0..=sched::processors::expected()).map(|_| Shard::default()).collect(),
             handles: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
+            of_test: AtomicBool::new(false),
             watched: AtomicU32::new(0),
             epoch: AtomicU32::new(0),
             reaping: AtomicU32::new(0),
@@ -153,6 +158,7 @@ impl ScopeInner {
             shard.died.store(0, Ordering::Relaxed);
         }
         scope.reaping.store(0, Ordering::Relaxed);
+        scope.of_test.store(false, Ordering::Relaxed);
         *guard(&scope.name) = name;
         guard(&scope.panics).clear();
         guard(&scope.partners).clear();
@@ -173,6 +179,8 @@ impl ScopeInner {
             if scope.timers.load(Ordering::Acquire) == 0
                 && scope.live() == 0
                 && scope.handles.load(Ordering::Acquire) == 0
+                // Who looks at the end of the program will ask for them.
+                && !(super::adopt::names_tests() && scope.has_panics())
             {
                 scope.retired.store(false, Ordering::Relaxed);
                 return Some(scope);
@@ -273,11 +281,16 @@ impl ScopeInner {
         // ORDERING: Release; pairs with the Acquire in Watch::epoch().
         self.epoch.fetch_add(1, Ordering::Release);
         futex::wake(&self.epoch, i32::MAX);
+        everywhere::notify();
     }
 
     pub(crate) fn add_panic(&self, panic: UnseenPanic) {
         guard(&self.panics).push(panic);
         self.notify_slow();
+    }
+
+    fn has_panics(&self) -> bool {
+        !guard(&self.panics).is_empty()
     }
 
     pub(crate) fn partners(&self) -> Vec<ScopeId> {
@@ -535,6 +548,14 @@ fn let_go(record: &Record, scope: &'static ScopeInner) {
     if !core::ptr::eq(scope, record.home()) {
         drop(Scope { inner: scope });
     }
+}
+
+/// The thread runs a test: it is in a new scope of that name from now on, for as long
+/// as it has its record.
+pub(super) fn enter_test(record: &'static Record, name: &str) {
+    let scope = Scope::handle(ScopeInner::open(name.to_owned()));
+    scope.inner.of_test.store(true, Ordering::Relaxed);
+    switch(record, scope.inner);
 }
 
 /// A task or thread ends, wherever it is.

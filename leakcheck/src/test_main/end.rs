@@ -1,0 +1,300 @@
+//! What is left when the tests are over, and what is said of it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gopark::inspect::{
+    Census, Kind, Snapshot, Status, TaskInfo, foreign_threads, mark_harness_thread,
+};
+use gopark::{Scope, ScopeId, UnseenPanic, WatchAll};
+
+use super::TestMain;
+use crate::Filter;
+use crate::report::{Report, Subject};
+use crate::scope::{Remains, is_left_out};
+use crate::verdict::{self, Look, Stamped, Verdict, World};
+
+/// Whether there will be a look at the end.
+static EXPECTED: AtomicBool = AtomicBool::new(false);
+
+/// Scopes that have been checked already. Their numbers are never used again.
+static SETTLED: Mutex<Option<HashSet<ScopeId>>> = Mutex::new(None);
+
+fn all_settled() -> MutexGuard<'static, Option<HashSet<ScopeId>>> {
+    SETTLED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Before `main`: from now on tests have scopes, and the end is looked at.
+pub(super) fn expect_the_end() {
+    use gopark::__private::{Refused, at_exit};
+    match at_exit(|code| {
+        gopark::__private::mark_ending_thread();
+        super::at_exit(code)
+    }) {
+        Ok(()) => follow_the_tests(),
+        Err(Refused::Untold) => eprintln!(
+            "leakcheck: the C library does not tell exit codes; nothing is checked when the tests end"
+        ),
+        Err(Refused::Taken) => panic!("leakcheck: the end of this program is watched already"),
+    }
+}
+
+/// From now on it is known what belongs to which test, and what is checked already.
+pub(crate) fn follow_the_tests() {
+    EXPECTED.store(true, Ordering::Relaxed);
+    gopark::__private::name_tests();
+}
+
+/// A check of this scope has said what there was to say.
+pub(crate) fn settled(scope: &Scope) {
+    if EXPECTED.load(Ordering::Relaxed) {
+        all_settled().get_or_insert_default().insert(scope.id());
+    }
+}
+
+/// Looks at what is left and says so.
+pub(super) fn is_left(main: &TestMain, code: i32) -> bool {
+    let mut reports = reports_of_tasks(main);
+    reports.extend(reports_of_other_sources(main));
+    if reports.is_empty() {
+        return false;
+    }
+    eprint!("{}", text(&reports, code));
+    true
+}
+
+/// Hook for what is left besides tasks, such as OS threads.
+fn reports_of_other_sources(main: &TestMain) -> Vec<(Owner, Report)> {
+    let _threads = main.reports_threads();
+    Vec::new()
+}
+
+/// Whom a report is about, in the order of the list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    Test(String),
+    Scope(String),
+    Nobody,
+}
+
+impl Owner {
+    fn of(scope: &Scope) -> Owner {
+        match scope.id().get() {
+            0 => Owner::Nobody,
+            _ if gopark::__private::is_of_test(scope) => Owner::Test(scope.name()),
+            _ => Owner::Scope(scope.name()),
+        }
+    }
+
+    fn subject(&self) -> Subject {
+        match self {
+            Owner::Test(name) => Subject::Test(name.clone()),
+            Owner::Scope(name) => Subject::Scope(name.clone()),
+            Owner::Nobody => Subject::Root,
+        }
+    }
+}
+
+/// One report for each owner that has left something.
+fn reports_of_tasks(main: &TestMain) -> Vec<(Owner, Report)> {
+    // Nonsense in the settings is said in any case.
+    let timing = main.options.timing();
+    if !gopark::__private::is_started() {
+        return Vec::new();
+    }
+    mark_harness_thread();
+    let everything = Everything {
+        watch: Scope::watch_all(),
+        settled: all_settled().take().unwrap_or_default(),
+        filter: main.options.filter.clone(),
+        start: Instant::now(),
+    };
+    let verdict = verdict::decide(&everything, timing);
+    let mut owners: BTreeMap<Owner, (Vec<TaskInfo>, Vec<UnseenPanic>)> = BTreeMap::new();
+    let mut after = Duration::ZERO;
+    let mut whole = None;
+    let scopes: Vec<Scope> =
+        Scope::all().into_iter().filter(|it| !everything.settled.contains(&it.id())).collect();
+    if let Verdict::Leaked { view, proven, after: so_long } = verdict {
+        after = so_long;
+        for scope in &scopes {
+            let of_scope = |task: &&TaskInfo| task.scope == scope.id();
+            let mut tasks: Vec<TaskInfo> = view.tasks.iter().filter(of_scope).cloned().collect();
+            if proven {
+                condemn(scope, &view.census, &mut tasks, &everything.filter);
+            }
+            if !tasks.is_empty() {
+                owners.entry(Owner::of(scope)).or_default().0.extend(tasks);
+            }
+        }
+        whole = Some((view, proven));
+    }
+    for scope in &scopes {
+        let panics = scope.take_panics();
+        if !panics.is_empty() {
+            owners.entry(Owner::of(scope)).or_default().1.extend(panics);
+        }
+    }
+    let reports = owners.into_iter().filter_map(|(owner, (tasks, panics))| {
+        let remains = whole
+            .as_ref()
+            .and_then(|(view, proven)| remains_of(tasks, view, *proven, after, &everything.filter));
+        let nothing = remains.is_none() && panics.is_empty();
+        (!nothing).then(|| {
+            let report = Report::new(owner.subject(), remains, panics);
+            (owner, report)
+        })
+    });
+    reports.collect()
+}
+
+/// Marks what is proven to be leaked, for dumps.
+fn condemn(scope: &Scope, census: &Census, tasks: &mut [TaskInfo], filter: &Filter) {
+    let leaked = tasks.iter_mut().filter(|task| !is_left_out(filter, task));
+    let mut ids = HashSet::new();
+    for task in leaked {
+        task.status = Status::Leaked;
+        ids.insert(task.id);
+    }
+    let members: Vec<_> =
+        census.members.iter().filter(|it| ids.contains(&it.id)).copied().collect();
+    scope.condemn(&members);
+}
+
+/// What one owner has left, if that is a leak. All others are outside.
+fn remains_of(
+    tasks: Vec<TaskInfo>,
+    view: &View,
+    proven: bool,
+    after: Duration,
+    filter: &Filter,
+) -> Option<Remains> {
+    let own: HashSet<_> = tasks.iter().map(|task| task.id).collect();
+    let (left_out, leaked): (Vec<_>, Vec<_>) =
+        tasks.into_iter().partition(|task| is_left_out(filter, task));
+    if leaked.is_empty() {
+        return None;
+    }
+    let moving = |task: &&TaskInfo| !own.contains(&task.id) && !task.durably_blocked();
+    Some(Remains {
+        leaked,
+        left_out,
+        after,
+        outside: view.census.outside + view.tasks.iter().filter(moving).count(),
+        timers: view.census.timers,
+        foreign: if proven { view.foreign.clone() } else { foreign_threads() },
+    })
+}
+
+/// All that is printed.
+fn text(reports: &[(Owner, Report)], code: i32) -> String {
+    let tests: Vec<&str> = reports
+        .iter()
+        .filter_map(|(owner, _)| match owner {
+            Owner::Test(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let passed = code == 0;
+    let mut text = String::from("\nleakcheck: ");
+    text.push_str(match (passed, tests.len()) {
+        (true, 0) => "all tests passed, but something is left that belongs to none of them\n",
+        (true, 1) => "all tests passed, but this one left something behind:\n",
+        (true, _) => "all tests passed, but these left something behind:\n",
+        (false, 0) => "tests failed, and something is left that belongs to none of them\n",
+        (false, 1) => "tests failed, and this one, failed or passed, left something behind:\n",
+        (false, _) => "tests failed, and these, failed or passed, left something behind:\n",
+    });
+    // Writing to a string does not fail.
+    for test in &tests {
+        let _ = writeln!(text, "    {test}");
+    }
+    for (owner, report) in reports {
+        if *owner == Owner::Nobody {
+            text.push_str("\nWhat belongs to no test:");
+        }
+        let _ = write!(text, "\n{report}");
+    }
+    if passed {
+        text.push_str("\nleakcheck: the exit code is 1 for that\n");
+    }
+    text
+}
+
+/// All tasks of the process as one.
+struct Everything {
+    watch: WatchAll,
+    settled: HashSet<ScopeId>,
+    filter: Filter,
+    start: Instant,
+}
+
+struct View {
+    census: Census,
+    /// All tasks, those of settled scopes included: they may wake others.
+    tasks: Vec<TaskInfo>,
+    /// Daemons, which a census leaves out.
+    daemons: Vec<Stamped>,
+    foreign: Vec<u32>,
+}
+
+impl World for Everything {
+    type View = View;
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn live(&self) -> usize {
+        gopark::num_tasks()
+    }
+
+    fn epoch(&self) -> u32 {
+        self.watch.epoch()
+    }
+
+    fn wait(&self, seen: u32, timeout: Duration) {
+        self.watch.wait(seen, timeout);
+    }
+
+    fn look(&self) -> Look<View> {
+        self.watch.renew();
+        let born = gopark::__private::born();
+        let census = Census::everywhere();
+        let mut tasks = Snapshot::all().tasks;
+        tasks.retain(|task| task.kind == Kind::Task);
+        let complete = gopark::__private::born() == born;
+
+        let daemons = || tasks.iter().filter(|task| task.daemon);
+        let blocked = census.all_blocked() && daemons().all(TaskInfo::durably_blocked);
+        // Reading the list of threads is the dearest part if few are left.
+        let quiet = census.outside == 0 && census.timers == 0;
+        let foreign = if blocked && quiet { foreign_threads() } else { Vec::new() };
+        let ready: Vec<Stamped> = census
+            .members
+            .iter()
+            .filter(|it| it.runnable)
+            .map(|it| (it.id.get(), it.stamp))
+            .collect();
+        let candidates = tasks
+            .iter()
+            .filter(|task| !self.settled.contains(&task.scope) && !is_left_out(&self.filter, task))
+            .count();
+        let daemons = daemons().map(|task| (task.id.get(), task.stamp)).collect();
+        Look {
+            candidates,
+            complete,
+            still: blocked && quiet && foreign.is_empty(),
+            restless: blocked || !ready.is_empty(),
+            ready,
+            view: View { census, tasks, daemons, foreign },
+        }
+    }
+
+    fn same(earlier: &View, later: &View) -> bool {
+        earlier.census.same(&later.census) && earlier.daemons == later.daemons
+    }
+}

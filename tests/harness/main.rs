@@ -1,0 +1,53 @@
+//! A test program with `harness = false`, whose tests are `#[leakcheck::test]`s.
+//!
+//! | module | promise |
+//! |---|---|
+//! | `ends` | every way a test can end, with and without a leak |
+//! | `asks` | what is understood on the command line |
+//!
+//! The tests of `fixtures` are ignored: the others run them in a process of their
+//! own, which is this program again.
+
+mod asks;
+mod ends;
+mod fixtures;
+#[path = "../no_alloc.rs"]
+mod no_alloc;
+#[path = "../leak/support.rs"]
+#[expect(dead_code, unused_imports, unused_macros, reason = "not all of it is used here")]
+mod support;
+
+use leakcheck::TestMain;
+use std::env;
+use support::Run;
+
+#[global_allocator]
+static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;
+
+/// Set to make the end of the program say something.
+const SAYS_GOODBYE: &str = "SAYS_GOODBYE";
+
+leakcheck::test_main!(TestMain::new().cleanup(|code| {
+    if env::var_os(SAYS_GOODBYE).is_some() {
+        eprintln!("goodbye with {code}");
+    }
+}));
+
+/// Runs these fixtures.
+fn run(names: &[&str]) -> Run {
+    let names: Vec<String> = names.iter().map(|name| format!("fixtures::{name}")).collect();
+    let mut args = vec!["--ignored", "--exact"];
+    args.extend(names.iter().map(String::as_str));
+    let run = Run::of(&args, &[(SAYS_GOODBYE, "1")]);
+    run.must_have_run(names.len());
+    run
+}
+
+impl Run {
+    /// Asserts the exit code.
+    #[track_caller]
+    fn ends_with(&self, code: i32) -> &Run {
+        assert_eq!(self.code, Some(code), "\n{}", self.text);
+        self
+    }
+}

@@ -1,0 +1,79 @@
+//! A test program with libtest's own `main`, checked when it ends.
+//!
+//! | module | promise |
+//! |---|---|
+//! | `codes` | which exit code, and what is said, in every row of the table |
+//! | `owners` | what is left is listed with the test that left it |
+//! | `handlers` | the end itself: other handlers, forked children, tests that exit |
+//!
+//! The tests of `fixtures` are ignored: the others run them in a process of their
+//! own, which is this program again. Those that are not leave nothing behind, or this
+//! program would fail.
+
+mod codes;
+mod fixtures;
+mod handlers;
+#[path = "../no_alloc.rs"]
+mod no_alloc;
+mod owners;
+#[path = "../leak/support.rs"]
+#[expect(dead_code, unused_imports, unused_macros, reason = "not all of it is used here")]
+mod support;
+
+use leakcheck::{Filter, TestMain};
+use std::env;
+use support::Run;
+
+#[global_allocator]
+static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;
+
+leakcheck::verify_test_main!(settings());
+
+/// Says which settings the program has, one word each.
+const SETTINGS: &str = "WRAPPED";
+
+fn settings() -> TestMain {
+    let words = env::var(SETTINGS).unwrap_or_default();
+    words.split_whitespace().fold(TestMain::new(), |main, word| match word {
+        "run_on_failure" => main.run_on_failure(true),
+        "hooks" => main
+            .before_check(|code| eprintln!("before the check: {code}"))
+            .cleanup(|code| eprintln!("cleanup: {code}")),
+        "before_panics" => main.before_check(|_| panic!("before the check")),
+        "cleanup_panics" => main.cleanup(|_| panic!("at the end")),
+        "stops_the_server" => main.before_check(|_| fixtures::stop_the_server()),
+        "ignores_the_cache" => main.filter(Filter::new().ignore_name("cache")),
+        other => panic!("no such setting: {other}"),
+    })
+}
+
+/// Runs these fixtures, with these settings.
+fn run(fixtures: &[&str], settings: &str) -> Run {
+    run_with(fixtures, settings, &[])
+}
+
+/// The same, with more arguments of the program.
+fn run_with(fixtures: &[&str], settings: &str, args: &[&str]) -> Run {
+    let names: Vec<String> = fixtures.iter().map(|name| format!("fixtures::{name}")).collect();
+    let mut all = vec!["--ignored", "--exact"];
+    all.extend(names.iter().map(String::as_str));
+    all.extend(args);
+    let run = Run::of(&all, &[(SETTINGS, settings)]);
+    run.must_have_run(fixtures.len());
+    run
+}
+
+impl Run {
+    /// Asserts the exit code.
+    #[track_caller]
+    fn ends_with(&self, code: i32) -> &Run {
+        assert_eq!(self.code, Some(code), "\n{}", self.text);
+        self
+    }
+
+    /// Asserts that the program said nothing about leaks.
+    #[track_caller]
+    fn is_silent(&self) -> &Run {
+        self.hides(&["leakcheck"])
+    }
+}
