@@ -54,6 +54,13 @@ impl Who {
 }
 
 impl<T> Running<T> {
+    fn is_finished(&self) -> bool {
+        match self {
+            Running::Task(task) => task.is_finished(),
+            Running::Thread(thread) => thread.is_finished(),
+        }
+    }
+
     /// Its result; a panic in it is one here.
     #[track_caller]
     pub(crate) fn join(self) -> T {
@@ -97,6 +104,28 @@ impl Here {
                 reason.as_str(),
             );
             std::thread::yield_now();
+        }
+    }
+
+    /// Starts somebody who gives up after a while, and waits until `count` are parked,
+    /// with him. Starts another one if he has given up before he was seen.
+    #[track_caller]
+    pub(crate) fn parked_in_time<T>(
+        &self,
+        count: usize,
+        reason: WaitReason,
+        start: impl Fn() -> Running<T>,
+    ) -> Running<T> {
+        let lines = self.from.line()..=Location::caller().line();
+        loop {
+            let one = start();
+            while !one.is_finished() {
+                if self.count(&lines, reason) == count {
+                    return one;
+                }
+                std::thread::yield_now();
+            }
+            one.join();
         }
     }
 

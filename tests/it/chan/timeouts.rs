@@ -75,11 +75,11 @@ fn those_behind_a_waiter_that_timed_out_are_served() {
     for who in EACH {
         let here = Here::start();
         let (tx, rx) = rendezvous();
-        let first = who.start({
+        let first = || {
             let rx = rx.clone();
-            move || rx.recv_timeout(Duration::from_millis(100))
-        });
-        here.parked(1, WaitReason::ChanReceive);
+            who.start(move || rx.recv_timeout(Duration::from_millis(100)))
+        };
+        let first = here.parked_in_time(1, WaitReason::ChanReceive, first);
         let second = who.start(move || rx.recv_timeout(LONG));
         assert_eq!(first.join(), Err(RecvTimeoutError::Timeout));
         here.parked(1, WaitReason::ChanReceive);

@@ -50,6 +50,8 @@ fn parked_tasks_are_counted_by_where_they_wait_and_were_made() {
         all_parked(&locked, WaitReason::MutexLock);
         // Both bounds: the first parked after `begin`, the last before now.
         let parked_by = Instant::now();
+        gopark::sleep(Duration::from_millis(50));
+        let waited = parked_by.elapsed();
         let found = groups();
         let slack = Duration::from_millis(20);
         let counts: Vec<_> = found.iter().map(|group| group.count).collect();
@@ -58,7 +60,7 @@ fn parked_tasks_are_counted_by_where_they_wait_and_were_made() {
             assert_eq!(group.status, Status::Waiting);
             let oldest = group.oldest.expect("they wait");
             assert!(oldest <= begin.elapsed() + slack, "{oldest:?}");
-            assert!(oldest + slack >= parked_by.elapsed(), "{oldest:?}");
+            assert!(oldest + slack >= waited, "{oldest:?}");
         }
         for (n, line) in [(0, made + 2), (1, lock_line), (2, made + 4)] {
             is_at(found[n].site.expect("they wait"), line);

@@ -1,17 +1,18 @@
 //! Tasks that are suspended while they hold what belongs to all: malloc, the lock of
 //! stdout, a hash map's, thread-locals.
 //!
-//! `GOPARK_TEST_SECONDS` makes it last longer.
+//! `GOPARK_TEST_SECONDS` makes it last longer: so long all of them compute together.
 
 use super::{ONE_BRIEF, TWO_BRIEF, computed, migrate};
 use crate::child::{Child, here, inside};
-use crate::support::{thread_id, until};
+use crate::support::{Tally, thread_id, until};
 use gopark::JoinHandle;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 /// Goes on until it is told to stop. How often it has done it.
@@ -23,16 +24,20 @@ const KINDS: [(&str, Body); 4] =
 /// A thread, what it had computed at first, and how much it has done.
 type Done = (Duration, u64);
 
-/// Vectors that grow from nothing, and go.
+/// A vector that grows from nothing, and goes.
+fn push_once(round: u64) {
+    let mut all = Vec::new();
+    for n in 0..2000_u64 {
+        all.push(Box::new(n ^ round));
+    }
+    let sum: u64 = all.iter().map(|n| **n ^ round).sum();
+    assert_eq!(sum, 1999 * 1000, "in a vector");
+}
+
 fn push(over: &AtomicBool) -> u64 {
     let mut rounds = 0;
     while !over.load(Ordering::Relaxed) {
-        let mut all = Vec::new();
-        for n in 0..2000_u64 {
-            all.push(Box::new(n ^ rounds));
-        }
-        let sum: u64 = all.iter().map(|n| **n ^ rounds).sum();
-        assert_eq!(sum, 1999 * 1000, "in a vector");
+        push_once(rounds);
         rounds += 1;
     }
     rounds
@@ -90,11 +95,13 @@ fn local(over: &AtomicBool) -> u64 {
     rounds
 }
 
-fn start(over: &Arc<AtomicBool>) -> Vec<JoinHandle<Done>> {
+/// A hog of each kind. Tells the threads that they run on.
+fn start(over: &Arc<AtomicBool>, threads: &Sender<u64>) -> Vec<JoinHandle<Done>> {
     let hog = |(_, body): &(_, Body)| {
-        let (over, body) = (over.clone(), *body);
+        let (over, threads, body) = (over.clone(), threads.clone(), *body);
         gopark::go(move || {
             let before = computed(thread_id());
+            threads.send(thread_id()).unwrap();
             let rounds = body(&over);
             (computed(thread_id()) - before, rounds)
         })
@@ -112,10 +119,12 @@ fn run(test: &str, settings: &[(&str, &str)], prepare: fn()) {
         // With one CPU libtest has begun a line.
         println!();
         let over = Arc::new(AtomicBool::new(false));
-        let hogs = start(&over);
-        let end = Instant::now() + Duration::from_secs_f64(time);
+        let (tell, threads) = channel();
+        let hogs = start(&over, &tell);
+        let threads: Vec<u64> = threads.iter().take(hogs.len()).collect();
+        let all = || threads.iter().map(|thread| computed(*thread)).sum::<Duration>();
         // Others come and go.
-        while Instant::now() < end {
+        while all() < Duration::from_secs_f64(time) {
             std::thread::sleep(Duration::from_millis(1));
             gopark::go(|| drop(black_box(vec![1_u8; 1000]))).join().unwrap();
         }
@@ -170,22 +179,24 @@ fn and_one_where_they_migrate() {
 fn threads_allocate_beside_them() {
     crate::child::alone(here!(), ONE_BRIEF, || {
         let over = Arc::new(AtomicBool::new(false));
-        let tasks: Vec<_> = (0..4)
-            .map(|_| {
-                let over = over.clone();
-                gopark::go(move || push(&over))
-            })
-            .collect();
-        let threads: Vec<_> = (0..4)
-            .map(|_| {
-                let over = over.clone();
-                std::thread::spawn(move || push(&over))
-            })
-            .collect();
+        let done = [(); 8].map(|()| Tally::new());
+        let push = |done: &Tally| {
+            let (over, done) = (over.clone(), done.clone());
+            move || {
+                while !over.load(Ordering::Relaxed) {
+                    push_once(done.add() as u64);
+                }
+            }
+        };
+        let (of_tasks, of_threads) = done.split_at(4);
+        let tasks: Vec<_> = of_tasks.iter().map(|done| gopark::go(push(done))).collect();
+        let threads: Vec<_> = of_threads.iter().map(|it| std::thread::spawn(push(it))).collect();
         let begun = Instant::now();
-        until("a while", || begun.elapsed() > Duration::from_millis(300));
+        until("all have gone on for a while", || {
+            begun.elapsed() > Duration::from_millis(300) && done.iter().all(|it| it.count() > 10)
+        });
         over.store(true, Ordering::SeqCst);
-        assert!(threads.into_iter().all(|thread| thread.join().unwrap() > 0));
-        assert!(tasks.into_iter().all(|task| task.join().unwrap() > 0));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        tasks.into_iter().for_each(|task| task.join().unwrap());
     });
 }

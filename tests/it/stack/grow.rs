@@ -2,7 +2,9 @@
 //! like any other.
 
 use crate::child::{Child, alone, here, inside};
-use crate::support::{Gate, Tally, for_ever, info, parked, thread_id, until};
+use crate::support::{
+    Gate, ONE_COOPERATIVE, Tally, for_ever, info, on_one_thread, parked, thread_id, until,
+};
 use gopark::inspect::{Kind, Snapshot, WaitReason};
 use gopark::runtime::Config;
 use gopark::stack::{CLASSES, default_limit, ensure, grow, high_water, remaining, usage};
@@ -140,7 +142,7 @@ fn a_hot_loop_maps_nothing() {
         let within = |a: &Range<usize>, b: &Range<usize>| b.start <= a.start && a.end <= b.end;
         before.iter().all(|a| after.iter().any(|b| within(a, b)))
     }
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    alone(here!(), ONE_COOPERATIVE, || {
         everywhere(|| {
             let first = on_segments();
             let (before, reserved) = (mappings(&first), usage().reserved);
@@ -351,7 +353,7 @@ fn it_parks_and_goes_on() {
 /// Two on one thread, turn by turn, each on segments of its own.
 #[test]
 fn siblings_on_segments_do_not_meet() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    alone(here!(), ONE_COOPERATIVE, || {
         #[inline(never)]
         fn turns(n: usize, me: usize) {
             let frame = black_box([me; 64]);
@@ -365,8 +367,10 @@ fn siblings_on_segments_do_not_meet() {
             }
             assert_eq!((frame[63], remaining()), (me, here));
         }
-        let tasks: Vec<_> = (0..8).map(|me| gopark::go(move || turns(20, me))).collect();
-        tasks.into_iter().for_each(|task| task.join().unwrap());
+        on_one_thread(|| {
+            let tasks: Vec<_> = (0..8).map(|me| gopark::go(move || turns(20, me))).collect();
+            tasks.into_iter().for_each(|task| task.join().unwrap());
+        });
     });
 }
 
@@ -573,7 +577,7 @@ fn a_destructor_grows_while_its_thread_unwinds() {
             self.0.add();
         }
     }
-    everywhere(|| {
+    let body = || {
         let tally = Tally::new();
         let (outer, inner) = (Deep(tally.clone()), Deep(tally.clone()));
         let caught = catch_unwind(AssertUnwindSafe(|| {
@@ -586,7 +590,9 @@ fn a_destructor_grows_while_its_thread_unwinds() {
         assert_eq!(caught.unwrap_err().downcast_ref(), Some(&2_u8));
         assert_eq!(tally.count(), 2);
         assert!(!std::thread::panicking());
-    });
+    };
+    // It parks in the middle of its unwind, which siblings would notice.
+    alone(here!(), &[], || everywhere(body));
 }
 
 // ---- backtraces

@@ -14,6 +14,7 @@
 
 use super::{OnDrop, go_in};
 use crate::chan::support::{EACH, Here, PAIRS, Random, Seed, Who};
+use crate::support::until;
 use gopark::inspect::WaitReason;
 use gopark::sync::{Condvar, LockExt, Mutex, MutexGuard, TimeoutError};
 use gopark::{Builder, JoinError, Scope};
@@ -131,7 +132,8 @@ fn the_lock_is_free_during_the_wait_and_held_after_it() {
             }
         });
         here.parked(1, WaitReason::CondWait);
-        assert_eq!(shared.value.holder(), None);
+        // It is given up a moment after that.
+        until("the lock is free", || shared.value.holder().is_none());
         let mut guard = shared.value.lock();
         shared.changed.notify_one();
         // It was woken and now waits for the lock, at the same call.
@@ -223,11 +225,13 @@ fn signals_do_not_go_to_those_who_gave_up() {
         // One that timed out stands before one that waits on.
         let here = Here::start();
         let shared = shared::<()>();
-        let timed = who.start({
+        let timed = || {
             let it = shared.clone();
-            move || it.changed.wait_timeout(&mut it.value.lock(), Duration::from_millis(100))
-        });
-        here.parked(1, WaitReason::CondWait);
+            who.start(move || {
+                it.changed.wait_timeout(&mut it.value.lock(), Duration::from_millis(100))
+            })
+        };
+        let timed = here.parked_in_time(1, WaitReason::CondWait, timed);
         let waiter = who.start({
             let it = shared.clone();
             move || it.changed.wait(&mut it.value.lock())
@@ -315,7 +319,7 @@ fn waiters_may_use_different_mutexes() {
             }
         });
         here.parked(2, WaitReason::CondWait);
-        assert!(locks.0.try_lock().is_some() && locks.1.try_lock().is_some());
+        until("they are free", || locks.0.try_lock().is_some() && locks.1.try_lock().is_some());
         locks.2.notify_all();
         assert_eq!((one.join(), other.join()), (1, "two"));
     }

@@ -224,11 +224,11 @@ fn one_that_starves_may_give_up() {
         let here = Here::start();
         let lock = Arc::new(Mutex::new(0));
         let mut guard = Some(lock.lock());
-        let waiter = who.start({
+        let waiter = || {
             let lock = lock.clone();
-            move || lock.try_lock_for(Duration::from_millis(50)).is_some()
-        });
-        here.parked(1, WaitReason::MutexLock);
+            who.start(move || lock.try_lock_for(Duration::from_millis(50)).is_some())
+        };
+        let waiter = here.parked_in_time(1, WaitReason::MutexLock, waiter);
         std::thread::sleep(Duration::from_millis(2));
         guard.take();
         guard = lock.try_lock();
@@ -302,11 +302,11 @@ fn those_behind_a_waiter_that_timed_out_get_the_lock() {
         let here = Here::start();
         let lock = Arc::new(Mutex::new(1));
         let guard = lock.lock();
-        let first = who.start({
+        let first = || {
             let lock = lock.clone();
-            move || lock.try_lock_for(Duration::from_millis(100)).is_none()
-        });
-        here.parked(1, WaitReason::MutexLock);
+            who.start(move || lock.try_lock_for(Duration::from_millis(100)).is_none())
+        };
+        let first = here.parked_in_time(1, WaitReason::MutexLock, first);
         let second = who.start({
             let lock = lock.clone();
             move || *lock.lock()

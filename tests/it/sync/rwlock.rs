@@ -196,11 +196,11 @@ fn a_writer_that_gives_up_lets_the_readers_in() {
         let here = Here::start();
         let lock = Arc::new(RwLock::new(0));
         let guard = lock.read();
-        let writer = writer.start({
+        let writes = || {
             let lock = lock.clone();
-            move || lock.try_write_for(Duration::from_millis(100)).is_none()
-        });
-        here.parked(1, WaitReason::RwLockWrite);
+            writer.start(move || lock.try_write_for(Duration::from_millis(100)).is_none())
+        };
+        let writer = here.parked_in_time(1, WaitReason::RwLockWrite, writes);
         let reader = reader.start({
             let lock = lock.clone();
             move || *lock.read()

@@ -15,7 +15,8 @@
 
 use super::{OnDrop, go_in};
 use crate::chan::support::Here;
-use crate::support::{Gate, Tally, for_ever, parked, until};
+use crate::child::{alone, here};
+use crate::support::{Gate, ONE_COOPERATIVE, Tally, for_ever, parked, spin_until, until};
 use gopark::inspect::WaitReason;
 use gopark::sync::Mutex;
 use gopark::{JoinError, Scope, scope};
@@ -165,7 +166,7 @@ fn a_value_that_nobody_takes_is_dropped_inside() {
 
 #[test]
 fn what_a_panic_drops_is_dropped_inside() {
-    everywhere(|| {
+    let body = || {
         let (alive, drops) = (AtomicBool::new(true), AtomicUsize::new(0));
         let result = catch_unwind(AssertUnwindSafe(|| {
             scope(|s| {
@@ -178,7 +179,9 @@ fn what_a_panic_drops_is_dropped_inside() {
         alive.store(false, Ordering::SeqCst);
         assert_eq!(message(result.unwrap_err()), "on purpose");
         assert_eq!(drops.load(Ordering::SeqCst), 1);
-    });
+    };
+    // It parks in the middle of its unwind, which siblings would notice.
+    alone(here!(), &[], || everywhere(body));
 }
 
 #[test]
@@ -311,7 +314,7 @@ impl Drop for Counted<'_, '_> {
 
 #[test]
 fn a_task_counts_until_it_has_dropped_everything() {
-    crate::child::alone(crate::child::here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    alone(here!(), ONE_COOPERATIVE, || {
         for (case, ends_well) in [true, true, false].into_iter().enumerate() {
             let task = gopark::go(move || {
                 let drops = AtomicUsize::new(0);
@@ -340,7 +343,7 @@ fn a_task_counts_until_it_has_dropped_everything() {
 /// One that was reaped before it started has borrows, too.
 #[test]
 fn a_task_that_never_runs_drops_its_captures_inside() {
-    crate::child::alone(crate::child::here!(), &[("GOPARK_MAXPROCS", "1")], || {
+    alone(here!(), ONE_COOPERATIVE, || {
         let reaped = Scope::new("reaped before it starts");
         let drops = Arc::new(AtomicUsize::new(0));
         let (ran, count) = (Tally::new(), drops.clone());
@@ -357,7 +360,7 @@ fn a_task_that_never_runs_drops_its_captures_inside() {
                         }));
                         std::thread::spawn(move || reaped.reap());
                         let refused = || catch_unwind(gopark::safepoint).is_err();
-                        crate::support::spin_until("it is marked", refused);
+                        spin_until("it is marked", refused);
                     });
                 });
             }

@@ -9,7 +9,7 @@
 //! | golang x/sync | a request for more than there is held up the others | `what_can_never_be_had_holds_up_nobody` |
 
 use super::go_in;
-use crate::chan::support::{EACH, Here, PAIRS, Random, Seed};
+use crate::chan::support::{EACH, Here, PAIRS, Random, Running, Seed};
 use gopark::inspect::WaitReason;
 use gopark::sync::{Semaphore, TimeoutError};
 use gopark::{JoinError, Scope};
@@ -124,11 +124,13 @@ fn those_behind_one_that_gives_up_are_served() {
             let semaphore = Arc::new(Semaphore::new(3));
             let two = semaphore.acquire(2);
             let limit = if reaped { Duration::MAX } else { Duration::from_millis(100) };
-            let first = go_in(&scope, {
+            let first = || {
                 let semaphore = semaphore.clone();
-                move || semaphore.acquire_timeout(2, limit).is_err()
-            });
-            here.parked(1, WaitReason::SemaphoreAcquire);
+                let acquire = move || semaphore.acquire_timeout(2, limit).is_err();
+                Running::Task(go_in(&scope, acquire))
+            };
+            let first = here.parked_in_time(1, WaitReason::SemaphoreAcquire, first);
+            let Running::Task(first) = first else { unreachable!("made above") };
             let behind = who.start({
                 let semaphore = semaphore.clone();
                 move || semaphore.acquire(1).count()

@@ -1,5 +1,6 @@
 //! Who joins when, and what comes out.
 
+use crate::child::{alone, here};
 use crate::support::{Gate, Tally, parked, until};
 use gopark::inspect::{Kind, WaitReason};
 use gopark::{JoinError, JoinHandle};
@@ -197,15 +198,18 @@ fn a_panicking_task_may_park_in_a_destructor() {
             self.0.pass();
         }
     }
-    let gate = Gate::new();
-    let parks = Parks(gate.clone());
-    let task = gopark::go(move || {
-        let _parks = parks;
-        panic!("slowly");
+    // Its siblings would look as if they were unwinding too.
+    alone(here!(), &[], || {
+        let gate = Gate::new();
+        let parks = Parks(gate.clone());
+        let task = gopark::go(move || {
+            let _parks = parks;
+            panic!("slowly");
+        });
+        parked(task.id(), WaitReason::ChanReceive);
+        gate.open();
+        assert_eq!(task.join().unwrap_err().to_string(), "the task panicked: slowly");
     });
-    parked(task.id(), WaitReason::ChanReceive);
-    gate.open();
-    assert_eq!(task.join().unwrap_err().to_string(), "the task panicked: slowly");
 }
 
 #[test]

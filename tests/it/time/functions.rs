@@ -2,7 +2,7 @@
 
 use super::{ONE, set, set_are};
 use crate::child::{alone, here};
-use crate::support::{Mark, Tally, until};
+use crate::support::{Mark, Tally, until, until_some};
 use gopark::time::after_func;
 use gopark::{Scope, ScopeId, chan, num_tasks, sleep};
 use std::time::{Duration, Instant};
@@ -89,9 +89,11 @@ fn it_can_be_moved_to_another_time() {
         assert!(later.reset(4 * MS));
         assert!(rx.recv().unwrap() - start >= 4 * MS);
         assert!(!later.reset(MS));
-        let (tx, rx) = chan::bounded(1);
-        let sooner = after_func(2 * MS, move || tx.send(()).unwrap());
-        assert!(sooner.reset(HOUR));
+        let (sooner, rx) = until_some("it is moved before its time", || {
+            let (tx, rx) = chan::bounded(1);
+            let sooner = after_func(2 * MS, move || tx.send(()).unwrap());
+            sooner.reset(HOUR).then_some((sooner, rx))
+        });
         sleep(4 * MS);
         assert!(rx.is_empty(), "at its first time");
         assert!(sooner.stop());

@@ -247,10 +247,12 @@ fn several_receivers_and_one_value() {
             .map(|_| {
                 let _in = scope.enter();
                 let (receiver, woken) = (timer.receiver().clone(), woken.clone());
-                gopark::go(move || receiver.recv().map(|_| woken.add()))
+                let waiter = gopark::go(move || receiver.recv().map(|_| woken.add()));
+                // One comes after the other.
+                parked(waiter.id(), WaitReason::ChanReceive);
+                waiter
             })
             .collect();
-        waiters.iter().for_each(|it| drop(parked(it.id(), WaitReason::ChanReceive)));
         timer.reset(Duration::ZERO);
         until("one has got it", || woken.count() == 1);
         // The first that came.
