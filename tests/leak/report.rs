@@ -16,6 +16,12 @@ fn report() -> String {
     let text = text.replace(root.to_str().expect("a path"), "/…");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     for line in &mut lines {
+        if let Some((place, offset)) = line.split_once(" +0x")
+            && offset != "0"
+        {
+            assert!(u32::from_str_radix(offset, 16).is_ok(), "{line}");
+            *line = format!("{place} +OFFSET");
+        }
         if let Some((before, age)) = line.rsplit_once(" for ")
             && line.starts_with('[')
         {
@@ -63,7 +69,7 @@ leakcheck: 1 task leaked in scope `shop`
 
 goroutine 2 [chan receive (leaked)]:
 leak::report::one_leak::{{{{closure}}}}::{{{{closure}}}}(...)
-\t/…/tests/leak/report.rs:{waits} +0x0
+\t/…/tests/leak/report.rs:{waits} +OFFSET
 created by leak::report::one_leak::{{{{closure}}}} in goroutine 1
 \t/…/tests/leak/report.rs:{made} +0x0"
         );
@@ -137,5 +143,41 @@ fn groups() {
         );
         let dumped = text.lines().filter(|line| line.starts_with("goroutine ")).count();
         assert_eq!(dumped, 1 + 10 + 1 + 1);
+    });
+}
+
+/// The dump shows the way to where it waits, and a filter can see it too.
+#[test]
+fn the_way_to_the_wait() {
+    #[inline(never)]
+    fn first(rx: &chan::Receiver<u8>) {
+        std::hint::black_box(second(rx));
+    }
+    #[inline(never)]
+    fn second(rx: &chan::Receiver<u8>) -> bool {
+        std::hint::black_box(rx.recv().is_ok())
+    }
+    alone(here!(), || {
+        let scope = Scope::new("shop");
+        let _in = scope.enter();
+        let rx = silent();
+        for _ in 0..11 {
+            let rx = rx.clone();
+            go(move || first(&rx));
+        }
+        go(|| first(&silent()));
+        let leaks = find(&Filter::new()).expect_err("a leak");
+        let text = leaks.to_string();
+        let (_, dump) = text.split_once("\n\ngoroutine ").expect("a dump");
+        // Both groups, each with the whole way.
+        for task in dump.split("\n\ngoroutine ").filter(|task| task.contains("created by")) {
+            let at = |what: &str| task.find(what).unwrap_or_else(|| panic!("{what}: {task}"));
+            assert!(at("::second(...)") < at("::first(...)"), "{task}");
+            assert!(at("::first(...)") < at("the_way_to_the_wait::{{closure}}"), "{task}");
+            assert!(!task.contains("gopark::"), "{task}");
+        }
+        let with_frames = leaks.tasks().iter().filter(|task| task.frames().count() >= 3).count();
+        assert_eq!(with_frames, 2, "of each group what is dumped");
+        leaks.reap();
     });
 }

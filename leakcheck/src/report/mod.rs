@@ -10,10 +10,13 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use gopark::inspect::{Status, TaskInfo, WaitReason};
+use gopark::inspect::{Status, TaskInfo, WaitReason, add_frames};
 use gopark::{Reaped, Scope, UnseenPanic};
 
 use crate::scope::Remains;
+
+/// A larger group is dumped by its first task only.
+const DUMPED_WHOLE: usize = 10;
 
 /// Whose tasks the report is about.
 #[derive(Debug, Clone)]
@@ -42,6 +45,8 @@ pub(crate) struct Report {
     /// The leaked tasks, by number.
     tasks: Vec<TaskInfo>,
     groups: Vec<Group>,
+    /// Indices of those that are dumped, with their frames.
+    dumped: Vec<usize>,
     panics: Vec<UnseenPanic>,
     wakers: Wakers,
     after: Duration,
@@ -101,6 +106,7 @@ impl Report {
             subject,
             tasks: Vec::new(),
             groups: Vec::new(),
+            dumped: Vec::new(),
             panics,
             wakers: Wakers::default(),
             after: Duration::ZERO,
@@ -110,6 +116,8 @@ impl Report {
             report.after = remains.after;
             report.tasks = remains.leaked;
             report.groups = group(&report.tasks);
+            report.dumped = dumped(&report.groups);
+            add_frames_to(&mut report.tasks, &report.dumped);
         }
         report
     }
@@ -151,6 +159,26 @@ fn group(tasks: &[TaskInfo]) -> Vec<Group> {
     }
     groups.sort_by_key(|group| (std::cmp::Reverse(group.members.len()), group.members[0]));
     groups
+}
+
+/// Of a large group the first task.
+fn dumped(groups: &[Group]) -> Vec<usize> {
+    let shown = |group: &Group| if group.members.len() > DUMPED_WHOLE { 1 } else { usize::MAX };
+    let members = groups.iter().flat_map(|group| group.members.iter().take(shown(group)));
+    let mut dumped: Vec<usize> = members.copied().collect();
+    dumped.sort_unstable();
+    dumped
+}
+
+/// As long as the tasks are there. Ten thousand equal leaks have ten thousand equal stacks.
+fn add_frames_to(tasks: &mut [TaskInfo], dumped: &[usize]) {
+    let wanted = |index: &usize| tasks[*index].trace.is_none();
+    let dumped: Vec<usize> = dumped.iter().copied().filter(wanted).collect();
+    let mut shown: Vec<TaskInfo> = dumped.iter().map(|&index| tasks[index].clone()).collect();
+    add_frames(&mut shown);
+    for (index, shown) in dumped.into_iter().zip(shown) {
+        tasks[index].trace = shown.trace;
+    }
 }
 
 impl State {

@@ -10,8 +10,6 @@ use gopark::inspect::{TaskInfo, WaitReason, source, write_go_dump};
 
 use super::{Group, Report, State, Subject, Wakers};
 
-/// A larger group is dumped by its first task only.
-const DUMPED_WHOLE: usize = 10;
 /// Of many different names, numbers or threads this many are listed.
 const LISTED: usize = 5;
 /// Longer source lines are cut.
@@ -290,20 +288,13 @@ fn source_line(at: &Location<'_>) -> Option<String> {
 
 /// The dump of the leaked tasks, the first one only of a large group.
 fn write_dump(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
-    let mut dumped: Vec<usize> = Vec::new();
-    let mut left_out = 0;
-    for group in &report.groups {
-        let shown = if group.members.len() > DUMPED_WHOLE { 1 } else { group.members.len() };
-        dumped.extend(&group.members[..shown]);
-        left_out += group.members.len() - shown;
-    }
-    if dumped.is_empty() {
+    if report.dumped.is_empty() {
         return Ok(());
     }
-    dumped.sort_unstable();
-    let tasks: Vec<_> = dumped.into_iter().map(|index| report.tasks[index].clone()).collect();
+    let tasks: Vec<_> = report.dumped.iter().map(|&index| report.tasks[index].clone()).collect();
     writeln!(f)?;
     write_go_dump(f, &tasks)?;
+    let left_out = report.tasks.len() - tasks.len();
     if left_out > 0 {
         writeln!(f, "\n({} left out of the dump: equal to one above)", Count(left_out, "task"))?;
     }

@@ -1,5 +1,6 @@
 //! The switch for AArch64, AAPCS64 calling convention.
 
+use super::Registers;
 use core::arch::{asm, global_asm, naked_asm};
 
 /// Bytes that `switch` keeps: x19–x30 and d8–d15.
@@ -113,6 +114,38 @@ pub(crate) unsafe fn prepare(top: *mut u8, entry: extern "C" fn() -> !) -> *mut 
         words.add(2).write(entry as *const () as usize); // x19
         sp
     }
+}
+
+/// Where the stack that was left at `sp` goes on.
+///
+/// # Safety
+/// A1: `sp` was saved by `switch` or made by `prepare`, and the stack is not continued
+/// meanwhile.
+pub(crate) unsafe fn saved(sp: *const u8) -> Registers {
+    // SAFETY: by contract the words of the module's picture are there.
+    let [fp, lr] = unsafe { sp.cast::<[usize; 2]>().read() };
+    Registers { pc: lr, sp: sp.addr() + SAVED, fp, lr }
+}
+
+/// Where the function is that this is inlined into.
+#[inline(always)]
+pub(crate) fn here() -> Registers {
+    let (pc, sp, fp, lr);
+    // SAFETY: reads registers.
+    unsafe {
+        asm!(
+            "adr {pc}, .",
+            "mov {sp}, sp",
+            "mov {fp}, x29",
+            "mov {lr}, x30",
+            pc = out(reg) pc,
+            sp = out(reg) sp,
+            fp = out(reg) fp,
+            lr = out(reg) lr,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    Registers { pc, sp, fp, lr }
 }
 
 /// The stack pointer of the function that this is inlined into.

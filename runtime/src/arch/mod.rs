@@ -74,11 +74,23 @@ mod x86_64;
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::{
-    call_on, enter_section, leave_section, prefetch, prepare, sections, set_thread_word,
-    stack_pointer, switch, thread_word,
+    call_on, enter_section, here, leave_section, prefetch, prepare, saved, sections,
+    set_thread_word, stack_pointer, switch, thread_word,
 };
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::{
-    call_on, enter_section, leave_section, prefetch, prepare, sections, set_thread_word,
-    stack_pointer, switch, thread_word,
+    call_on, enter_section, here, leave_section, prefetch, prepare, saved, sections,
+    set_thread_word, stack_pointer, switch, thread_word,
 };
+
+/// What an unwinder must know of code that stands still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Registers {
+    /// The instruction that comes next.
+    pub(crate) pc: usize,
+    pub(crate) sp: usize,
+    /// rbp, or x29.
+    pub(crate) fp: usize,
+    /// x30; 0 on x86-64.
+    pub(crate) lr: usize,
+}

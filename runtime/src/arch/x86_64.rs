@@ -7,6 +7,7 @@
 //! that are in use: the assembly declares all of them as overwritten, except
 //! rbx and rbp, which it may not name and which are pushed by hand.
 
+use super::Registers;
 use core::arch::{asm, global_asm, naked_asm};
 
 /// Leaves this stack at `*save` and continues the one saved at `to`.
@@ -115,6 +116,36 @@ pub(crate) unsafe fn prepare(top: *mut u8, entry: extern "C" fn() -> !) -> *mut 
         sp.cast::<[usize; 5]>().write(words);
         sp
     }
+}
+
+/// Where the stack that was left at `sp` goes on.
+///
+/// # Safety
+/// A1: `sp` was saved by `switch` or made by `prepare`, and the stack is not continued
+/// meanwhile.
+pub(crate) unsafe fn saved(sp: *const u8) -> Registers {
+    // SAFETY: by contract the words of the module's picture are there.
+    let [_rbx, fp, pc] = unsafe { sp.cast::<[usize; 3]>().read() };
+    Registers { pc, sp: sp.addr() + size_of::<[usize; 3]>(), fp, lr: 0 }
+}
+
+/// Where the function is that this is inlined into.
+#[inline(always)]
+pub(crate) fn here() -> Registers {
+    let (pc, sp, fp);
+    // SAFETY: reads registers.
+    unsafe {
+        asm!(
+            "lea {pc}, [rip]",
+            "mov {sp}, rsp",
+            "mov {fp}, rbp",
+            pc = out(reg) pc,
+            sp = out(reg) sp,
+            fp = out(reg) fp,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    Registers { pc, sp, fp, lr: 0 }
 }
 
 /// The stack pointer of the function that this is inlined into.

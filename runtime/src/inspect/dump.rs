@@ -3,13 +3,14 @@
 //! ```text
 //! goroutine 7 [chan send, 3 minutes]:
 //! app::leak::{{closure}}(...)
-//!     /src/app.rs:15 +0x0
+//!     /src/app.rs:15 +0x1f
 //! created by app::leak in goroutine 1
 //!     /src/app.rs:14 +0x0
 //! ```
 //!
-//! (a tab where this page shows four spaces). The form is that of Go's `runtime/traceback.go`. The frame shown is the
-//! task's function at the place where it waits or blocks, or where it was made.
+//! (a tab where this page shows four spaces). The form is that of Go's `runtime/traceback.go`.
+//! Of a task without [frames](TaskInfo::frames) the one that is shown is the task's function at
+//! the place where it waits or blocks, or where it was made.
 
 use super::{Kind, Snapshot, Status, TaskInfo, source};
 use std::fmt;
@@ -54,8 +55,10 @@ fn write_task(out: &mut dyn fmt::Write, task: &TaskInfo) -> fmt::Result {
         out.write_str(", locked to thread")?;
     }
     out.write_str("]:\n")?;
-    let at = task.wait.map(|wait| wait.site).or(task.call).unwrap_or(task.created_at);
-    writeln!(out, "{}(...)\n\t{}:{} +0x0", task.entry, source::absolute(at), at.line())?;
+    if !write_frames(out, task)? {
+        let at = task.wait.map(|wait| wait.site).or(task.call).unwrap_or(task.created_at);
+        writeln!(out, "{}(...)\n\t{}:{} +0x0", task.entry, source::absolute(at), at.line())?;
+    }
     if task.kind == Kind::Task {
         write!(out, "created by {}", task.creator)?;
         if let Some(parent) = task.parent {
@@ -65,6 +68,25 @@ fn write_task(out: &mut dyn fmt::Write, task: &TaskInfo) -> fmt::Result {
         writeln!(out, "\n\t{}:{} +0x0", source::absolute(at), at.line())?;
     }
     Ok(())
+}
+
+/// `false`: there is none that could be shown.
+fn write_frames(out: &mut dyn fmt::Write, task: &TaskInfo) -> Result<bool, fmt::Error> {
+    let Some(trace) = &task.trace else { return Ok(false) };
+    let mut any = false;
+    let mut gap = trace.gap();
+    for frame in trace.all() {
+        let (Some(file), Some(line)) = (&frame.file, frame.line) else { continue };
+        if !frame.runtime {
+            let path = source::find_path(file);
+            writeln!(out, "{}(...)\n\t{path}:{line} +{:#x}", frame.function, frame.offset)?;
+            any = true;
+        }
+        if let Some((_, count)) = gap.take_if(|(at, _)| *at == frame.address) {
+            writeln!(out, "...{count} frames elided...")?;
+        }
+    }
+    Ok(any)
 }
 
 impl fmt::Display for Snapshot {

@@ -28,9 +28,12 @@
 
 mod census;
 mod dump;
+mod frames;
 mod groups;
 mod snapshot;
 pub mod source;
+mod symbols;
+mod unwind;
 
 pub use crate::sync::{Holder, LockInfo};
 pub use crate::task::reason::WaitReason;
@@ -38,5 +41,6 @@ pub use crate::task::scope::ScopeId;
 pub use crate::task::state::Status;
 pub use census::{Census, Member, foreign_threads, mark_harness_thread};
 pub use dump::write_go_dump;
+pub use frames::{Frame, Trace, add_frames};
 pub use groups::{Group, groups};
 pub use snapshot::{Kind, Snapshot, StackInfo, TaskInfo, Wait};

@@ -1,6 +1,6 @@
 //! The one view of all tasks.
 
-use super::{Status, WaitReason};
+use super::{Status, Trace, WaitReason};
 use crate::stack;
 use crate::sync::{self, LockInfo};
 use crate::sys::clock;
@@ -67,6 +67,8 @@ pub struct TaskInfo {
     pub locked: bool,
     /// Its stack; `None` for a thread, and for a task that has not started.
     pub stack: Option<StackInfo>,
+    /// Its frames, if they were [asked for](Snapshot::with_frames).
+    pub trace: Option<Trace>,
     /// Equal stamps of one task mean that it was in one state all the time.
     pub stamp: u64,
 }
@@ -141,7 +143,7 @@ impl Snapshot {
 
 /// Reads one task, under the registry's lock. `None`: it ended meanwhile, or
 /// changed too fast to be caught.
-fn read(record: &Record) -> Option<TaskInfo> {
+pub(super) fn read(record: &Record) -> Option<TaskInfo> {
     let life = record.life();
     let (stamp, info) = record.observe(|record| {
         let reading = record.state.read();
@@ -176,6 +178,7 @@ fn read(record: &Record) -> Option<TaskInfo> {
             worker: unsafe { worker.as_ref() }.map(|w| w.id),
             locked: kind == Kind::Task && record.thread_locks() != 0,
             stack: stack_info(record, status),
+            trace: None,
             stamp: 0,
         })
     })?;

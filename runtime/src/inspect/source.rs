@@ -15,8 +15,12 @@ use std::path::PathBuf;
 /// assert!(path.ends_with(".rs"));
 /// ```
 pub fn absolute(location: &Location<'_>) -> String {
-    find(location.file())
-        .map_or_else(|| location.file().to_owned(), |path| path.display().to_string())
+    find_path(location.file())
+}
+
+/// The same for a path.
+pub(super) fn find_path(file: &str) -> String {
+    find(file).map_or_else(|| file.to_owned(), |path| path.display().to_string())
 }
 
 /// The line of source, without its indentation; `None` if the file or the line

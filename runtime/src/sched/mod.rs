@@ -12,6 +12,7 @@
 //! | `park.rs` | the two doors: `park` and `ready` |
 //! | `preempt.rs` | when a task that does not park gives way |
 //! | `signal.rs` | when its thread is suspended, because it does not |
+//! | `look.rs` | how somebody reads the stack of a task |
 //! | `call.rs`, `blocking.rs` | who has the processor of a task that blocks its thread |
 //! | `lock_thread.rs` | what a task that locks its thread keeps others from |
 //! | `offload.rs` | the threads that block in a task's place |
@@ -58,6 +59,7 @@ mod debug;
 pub(crate) mod errands;
 pub(crate) mod find;
 pub(crate) mod lock_thread;
+pub(crate) mod look;
 pub(crate) mod offload;
 pub(crate) mod park;
 pub(crate) mod preempt;

@@ -17,6 +17,7 @@
 //!   perhaps still linked. The task takes the lock and unlinks it before its
 //!   frame goes away.
 
+use super::look::Parked;
 use super::worker::{self, After, Worker};
 use super::{blocking, find};
 use crate::sys::lock::RawLock;
@@ -27,6 +28,7 @@ use crate::task::state::{Cause, Claim, Status};
 use crate::task::{self, TaskRef, bell};
 use crate::time;
 use core::panic::Location;
+use core::ptr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -319,6 +321,8 @@ fn park_thread<C: Commit>(task: &'static Record, mut how: Park, commit: &C) -> (
         return (Wake::Reaped, 0);
     }
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
+    let parked_at = Parked::here();
+    task.sp.store(ptr::from_ref(&parked_at).cast_mut().cast(), Ordering::Relaxed);
     task.state.wait_held();
     let parked = commit.commit();
     // A claim that came meanwhile has made us runnable; nobody else need act.

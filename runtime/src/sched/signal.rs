@@ -17,7 +17,8 @@
 //! Others send the same signal by [`hurry`] and [`poke`].
 //!
 //! # What the handler does
-//! In this order:
+//! Somebody may ask where the task is (`look.rs`): that is answered first. Then, in this
+//! order:
 //!
 //! 1. In a section (`section.rs`), the scheduler's loop included, nothing, but that
 //!    a task that has had its slice is marked, to give way at its next safepoint. So
@@ -41,15 +42,14 @@
 //! and a spare is asked for (`spare.rs`).
 
 use super::worker::Worker;
-use super::{SCHED, blocking, find, worker};
-use crate::stack::frames;
+use super::{SCHED, blocking, find, look, worker};
 use crate::sys::section::Section;
 use crate::sys::tick::{self, Arrived, Clock, Timer};
-use crate::sys::{clock, futex, section};
-use crate::task::record::{Record, TaskId, flag};
+use crate::sys::{clock, section};
+use crate::task::record::{Record, flag};
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, compiler_fence};
 use std::time::Duration;
 
 /// Go's choice: few programs use it, debuggers pass it on, and a stray one does no
@@ -218,73 +218,16 @@ pub(super) fn poke(w: &Worker) {
     tick::queue(w.tid.load(Ordering::Relaxed), SIGNAL, ptr::from_ref(w).cast_mut().cast());
 }
 
-/// Whose frames somebody waits for.
-struct Question {
-    who: AtomicPtr<Worker>,
-    /// 1: they are found. The futex of who asks.
-    done: AtomicU32,
-}
-
-static QUESTION: Question =
-    Question { who: AtomicPtr::new(ptr::null_mut()), done: AtomicU32::new(0) };
-
-/// How long the worker has for an answer: it may be suspended.
-const ANSWER: Duration = Duration::from_millis(100);
-
-/// The frames of the task, with names, if it runs on the worker. For one thread, that
-/// of the errands; blocks it for a tenth of a second at most.
-pub(super) fn frames(w: &'static Worker, task: TaskId) -> Option<String> {
-    if !w.slices.is_told() {
-        return None;
-    }
-    let asked = ptr::from_ref(w).cast_mut();
-    QUESTION.done.store(0, Ordering::Relaxed);
-    // ORDERING: Release; pairs with the Acquire in answer(): it sees `done` at 0.
-    QUESTION.who.store(asked, Ordering::Release);
-    poke(w);
-    // ORDERING: Acquire; pairs with the Release in answer(): the frames are there.
-    let done = || QUESTION.done.load(Ordering::Acquire) != 0;
-    let end = clock::after(ANSWER);
-    while !done() {
-        let left = Duration::from_nanos(end.saturating_sub(clock::now()));
-        let withdrawn = || {
-            let none = ptr::null_mut();
-            QUESTION.who.compare_exchange(asked, none, Ordering::Relaxed, Ordering::Relaxed)
-        };
-        if left.is_zero() && withdrawn().is_ok() {
-            return None;
-        }
-        // At the end of the time it is just being answered.
-        futex::wait(&QUESTION.done, 0, Some(left.max(Duration::from_millis(1))));
-    }
-    let same = w.running_elsewhere().is_some_and(|running| running.id() == task);
-    same.then(frames::text)
-}
-
-/// Somebody asks for the frames of the code that was interrupted at `pc`. Before the
-/// handler's section: the unwinder is not ours.
-fn answer(w: &Worker, pc: usize) {
-    let (asked, none) = (ptr::from_ref(w).cast_mut(), ptr::null_mut());
-    if ptr::addr_eq(QUESTION.who.load(Ordering::Relaxed), asked)
-        // ORDERING: Acquire; pairs with the Release in frames().
-        && QUESTION.who.compare_exchange(asked, none, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    {
-        frames::answer(pc);
-        // ORDERING: Release; pairs with the Acquire in frames().
-        QUESTION.done.store(1, Ordering::Release);
-        futex::wake(&QUESTION.done, 1);
-    }
-}
-
 fn on_signal(signal: &Arrived) -> bool {
     let Some(w) = worker::current() else { return false };
     if !ptr::addr_eq(signal.value, ptr::from_ref(w)) {
         return false;
     }
-    if section::is_outside() {
-        answer(w, signal.pc);
-    }
     let outside = section::is_outside();
+    if outside {
+        w.interrupted.set(&signal.at);
+        look::answer(w);
+    }
     let _section = Section::new();
     let Some(p) = w.holding() else {
         w.slices.off();

@@ -9,16 +9,16 @@
 //! count of starts is the same at two looks runs one task since; then it looks at all
 //! tasks for those that are bound there and ready. When one of them is ready in the
 //! same state [`LIMIT`] later, and the worker has started nothing since, the task is
-//! reported, with its frames if its thread answers (`signal.rs`). Being suspended or
+//! reported, with its frames if its thread answers (`look.rs`). Being suspended or
 //! in a blocking call does not help it: its siblings wait all the same.
 //!
 //! When all processors are idle sysmon sleeps, while a task may be in a blocking call
 //! with siblings behind it. So the watchdog comes back by itself as long as it sees a
 //! task that has not left and is bound to a worker with siblings.
 
+use super::SCHED;
 use super::worker::Worker;
-use super::{SCHED, signal};
-use crate::inspect::{Snapshot, Status, TaskInfo};
+use crate::inspect::{self, Snapshot, Status, TaskInfo};
 use crate::sys::clock;
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::registry;
@@ -102,7 +102,7 @@ impl Watchdog {
             && w.starts.load(Ordering::Relaxed) == seen.starts
         {
             self.told.insert(seen.task);
-            tell(w, seen.task, siblings.ready.len());
+            tell(seen.task, siblings.ready.len());
         }
         (seen, siblings.alive != 0)
     }
@@ -133,15 +133,15 @@ fn siblings(w: &'static Worker, task: TaskId) -> Siblings {
     siblings
 }
 
-fn tell(w: &'static Worker, id: TaskId, behind: usize) {
-    let frames = signal::frames(w, id);
+fn tell(id: TaskId, behind: usize) {
     let task = Snapshot::all().tasks.into_iter().find(|task| task.id == id);
-    if let Some(task) = task {
-        crate::sys::warn(&report(&task, behind, frames.as_deref()));
+    if let Some(mut task) = task {
+        inspect::add_frames(core::slice::from_mut(&mut task));
+        crate::sys::warn(&report(&task, behind));
     }
 }
 
-fn report(task: &TaskInfo, behind: usize, frames: Option<&str>) -> String {
+fn report(task: &TaskInfo, behind: usize) -> String {
     let mut text = format!("task {}", task.id);
     if let Some(name) = &task.name {
         let _ = write!(text, " ({name:?})");
@@ -165,8 +165,12 @@ fn report(task: &TaskInfo, behind: usize, frames: Option<&str>) -> String {
         made.file(),
         made.line()
     );
-    if let Some(frames) = frames {
-        let _ = write!(text, "\n\tit is at\n{}", frames.trim_end());
+    for (n, frame) in task.frames().enumerate() {
+        let head = if n == 0 { "\n\tit is at" } else { "" };
+        let _ = write!(text, "{head}\n{n:4}: {}", frame.function);
+        if let (Some(file), Some(line)) = (&frame.file, frame.line) {
+            let _ = write!(text, "\n             at {file}:{line}");
+        }
     }
     text
 }

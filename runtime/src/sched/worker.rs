@@ -27,6 +27,7 @@
 //!   running on it, or parked.
 
 use super::blocking::{self, Away};
+use super::look::Spot;
 use super::processor::Processor;
 use super::queue::{Fifo, Inbox};
 use super::signal::{self, Slices};
@@ -99,6 +100,8 @@ pub(crate) struct Worker {
     /// Read by the signal handler in the middle of anything.
     processor: AtomicPtr<Processor>,
     pub(crate) slices: Slices,
+    /// Where the signal has interrupted its task last.
+    pub(crate) interrupted: Spot,
     /// The task that runs; written here, read by sysmon too.
     current: AtomicPtr<Record>,
     /// Decisions of an exclusive worker; those of others are counted by their
@@ -171,6 +174,7 @@ impl Worker {
             listed: Cell::new(false),
             processor: AtomicPtr::new(ptr::null_mut()),
             slices: Slices::new(),
+            interrupted: Spot::new(),
             current: AtomicPtr::new(ptr::null_mut()),
             tick: AtomicU64::new(0),
             starts: AtomicU64::new(0),

@@ -1,5 +1,4 @@
-//! The frames of a task that was interrupted, because it ran off its stack or because
-//! somebody asks for them: found, named, written.
+//! The frames of a task that ran off its stack: found, named, written.
 //!
 //! Shown are the 50 innermost and the 50 outermost, in the form of Rust's own
 //! backtraces; between them stands how many there are. Nothing is hidden, except
@@ -7,13 +6,11 @@
 //! from [`MARK`] on, as in Rust's own backtraces.
 //!
 //! After an overflow all of this runs under the watch of [`last_words`] (H2). Only
-//! [`bare`] does not: it writes addresses where names cannot be had, and keeps H1. If
-//! somebody asks, only the walk is in the handler ([`answer`]), and the names are his
-//! business ([`text`]).
+//! [`bare`] does not: it writes addresses where names cannot be had, and keeps H1.
+//! Whoever asks for the frames of a task that is well finds them in `inspect`.
 
 use crate::sys::last_words::{self, Text, Trouble};
 use crate::sys::program::Program;
-use crate::task;
 use core::fmt::{self, Write};
 use core::ops::Range;
 use std::env;
@@ -46,8 +43,6 @@ struct Frames {
 
 /// Of the overflow.
 static FRAMES: Frames = Frames::new();
-/// Of the task that somebody has asked about.
-static ASKED: Frames = Frames::new();
 
 impl Frames {
     const fn new() -> Frames {
@@ -148,26 +143,6 @@ pub(super) fn walk(pc: usize, top: Option<usize>) {
 /// Writes the frames with their names.
 pub(super) fn name() {
     FRAMES.name(|text| last_words::write(text.as_bytes()));
-}
-
-/// Finds the frames of the task that was interrupted at `pc`, for [`text`]. In the
-/// handler that interrupted it; one at a time.
-pub(crate) fn answer(pc: usize) {
-    ASKED.count.store(0, Ordering::Relaxed);
-    ASKED.next.store(0, Ordering::Relaxed);
-    ASKED.push(pc);
-    ASKED.walk(pc, running_stack().map(|stack| stack.top().addr()));
-}
-
-/// What [`answer`] has found, with names.
-pub(crate) fn text() -> String {
-    let mut text = String::new();
-    ASKED.name(|frame| text.push_str(frame));
-    text
-}
-
-fn running_stack() -> Option<super::Stack> {
-    task::running()?.record().place().stack()
 }
 
 impl Frames {

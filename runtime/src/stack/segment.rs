@@ -295,6 +295,67 @@ impl Piece {
     }
 }
 
+/// The pieces of one stack, the innermost first: segments, and what they grow from.
+///
+/// Read it only while the task, or thread, stands still (G2).
+#[derive(Clone, Copy)]
+pub(crate) struct Pieces {
+    innermost: *const Segment,
+    own: Piece,
+}
+
+/// One of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Part {
+    /// Its lowest usable byte, and one past its highest.
+    pub(crate) bounds: (usize, usize),
+    /// Where the next one was left, which is further out: there stand the words that
+    /// `call_on` describes.
+    pub(crate) left: Option<usize>,
+}
+
+/// Of a task that has started, and stands still or is the calling one.
+pub(crate) fn pieces_of(task: &Record) -> Option<Pieces> {
+    let stack = task.place().stack()?;
+    // SAFETY: G1; it stands still, so nobody changes the chain (G2).
+    Some(Pieces { innermost: unsafe { head(stack).read() }, own: Piece::of(stack) })
+}
+
+/// Of the calling thread, which is no task. Allocates nothing: where the bounds of its
+/// stack are not known it has none.
+pub(crate) fn pieces_of_thread() -> Pieces {
+    // SAFETY: G1, and the thread itself reads it (G2).
+    let innermost = unsafe { thread_head().read() };
+    Pieces { innermost, own: known_thread() }
+}
+
+/// Not inlined for the reason given at [`Piece::of_thread`].
+#[inline(never)]
+fn known_thread() -> Piece {
+    THREAD_STACK.get().unwrap_or(Piece::NOWHERE)
+}
+
+/// Finds the bounds of the calling thread's stack, for [`pieces_of_thread`].
+pub(crate) fn know_thread() {
+    let _ = Piece::of_thread();
+}
+
+impl Iterator for Pieces {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        // SAFETY: null, or a record on a stack that stands still (G1, G2).
+        let (piece, left) = match unsafe { self.innermost.as_ref() } {
+            Some(segment) => {
+                self.innermost = segment.outer;
+                (Piece::of(segment.stack), Some(segment.left.addr()))
+            }
+            None => (core::mem::replace(&mut self.own, Piece::NOWHERE), None),
+        };
+        (piece.end != 0).then_some(Part { bounds: (piece.base, piece.end), left })
+    }
+}
+
 #[inline]
 fn own_stack(task: &Record) -> Stack {
     task.place().stack().expect("a task that runs has a stack")

@@ -8,6 +8,7 @@
 
 use super::mem;
 use super::section::Section;
+use crate::arch::Registers;
 use core::cell::{OnceCell, UnsafeCell};
 use core::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -139,7 +140,7 @@ impl Fault {
                 return None;
             }
             let context = &*context.cast::<libc::ucontext_t>();
-            let (pc, sp) = registers(&context.uc_mcontext);
+            let Registers { pc, sp, .. } = registers(&context.uc_mcontext);
             // Anything in this frame shows how far the handler has come.
             let left = (&raw const sp).addr().wrapping_sub(context.uc_stack.ss_sp.addr());
             let room = if left < context.uc_stack.ss_size { left } else { 0 };
@@ -148,17 +149,18 @@ impl Fault {
     }
 }
 
-/// Program counter and stack pointer of the interrupted code.
+/// Where the interrupted code is.
 #[cfg(target_arch = "x86_64")]
-pub(super) fn registers(context: &libc::mcontext_t) -> (usize, usize) {
+pub(super) fn registers(context: &libc::mcontext_t) -> Registers {
     let of = |register: libc::c_int| context.gregs[register as usize] as usize;
-    (of(libc::REG_RIP), of(libc::REG_RSP))
+    Registers { pc: of(libc::REG_RIP), sp: of(libc::REG_RSP), fp: of(libc::REG_RBP), lr: 0 }
 }
 
-/// Program counter and stack pointer of the interrupted code.
+/// Where the interrupted code is.
 #[cfg(target_arch = "aarch64")]
-pub(super) fn registers(context: &libc::mcontext_t) -> (usize, usize) {
-    (context.pc as usize, context.sp as usize)
+pub(super) fn registers(context: &libc::mcontext_t) -> Registers {
+    let (fp, lr) = (context.regs[29] as usize, context.regs[30] as usize);
+    Registers { pc: context.pc as usize, sp: context.sp as usize, fp, lr }
 }
 
 /// Usable bytes of an alternate stack, beside what the kernel puts there. The

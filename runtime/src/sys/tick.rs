@@ -1,6 +1,7 @@
 //! Signals to one thread: by a timer, by another thread; and what one interrupted.
 
 use super::signal::{call, registers};
+use crate::arch::Registers;
 use core::cell::UnsafeCell;
 use core::ptr;
 use std::io;
@@ -102,8 +103,8 @@ pub(crate) fn queue(tid: u32, signal: libc::c_int, value: *mut ()) {
 #[derive(Clone, Copy)]
 pub(crate) struct Arrived {
     pub(crate) value: *mut (),
-    /// The instruction that it has interrupted.
-    pub(crate) pc: usize,
+    /// Where the code is that it has interrupted.
+    pub(crate) at: Registers,
     /// It has interrupted a system call, or the thread was just about to make one.
     pub(crate) in_system_call: bool,
 }
@@ -184,7 +185,7 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
             };
             on_signal(&Arrived {
                 value: value.cast(),
-                pc: registers(context).0,
+                at: registers(context),
                 in_system_call: in_system_call(context),
             })
         });

@@ -10,7 +10,7 @@
 use super::record::{Birth, Record, THREAD, flag};
 use super::scope;
 use crate::sched::{self, SCHED};
-use crate::stack::class::Class;
+use crate::stack::{self, class::Class};
 use crate::sys::section;
 use crate::sys::thread::{self, ThreadKey};
 use core::cell::Cell;
@@ -65,6 +65,8 @@ pub(crate) fn existing() -> Option<&'static Record> {
 #[cold]
 fn adopt() -> &'static Record {
     sched::start_default();
+    // For those who want to see its frames, when it is parked.
+    stack::know_thread();
     let record = take_orphan().unwrap_or_else(|| SCHED.free_record());
     let tid = thread::id();
     record.fill(Birth {

@@ -12,11 +12,12 @@
 //! *Cause* says who ended the last park, and *case*, if it was a partner of a
 //! `select`, through which of its cases. *Settled* means that its stack needs no
 //! more trimming in this park. *Scan* means that an observer holds the parked
-//! task: it may be made runnable, but it may not start.
+//! task: it may be made runnable, but it may not start; or the suspended one, which
+//! waits for him before it goes on.
 //!
 //! A task that is runnable and not held is in a queue, or its worker is in the
 //! FIFO with it, and only the worker that takes it from there changes its word;
-//! observers hold parked tasks only. So the way of a task from ready to running to
+//! observers hold parked and suspended tasks only. So the way of a task from ready to running to
 //! parked is plain stores, and the one atomic read-modify-write of its cycle is the
 //! claim.
 //!
@@ -37,7 +38,8 @@
 //! | `begin_trim` | waiting => copystack + scan | sysmon |
 //! | `end_trim` | copystack + scan => waiting, runnable + scan => runnable | sysmon |
 //! | `settle` | + settled on waiting | sysmon |
-//! | `release` | − scan | the worker after `wait_held`; `end_trim` after a claim |
+//! | `hold` | + scan on waiting, leaked, preempted | who reads its frames |
+//! | `release` | − scan | the worker after `wait_held`; `end_trim` after a claim; after `hold` |
 //!
 //! A transition from any other state is a bug of the runtime and aborts with
 //! both states named.
@@ -45,7 +47,8 @@
 //! Rules, modelled with loom in `models.rs`:
 //! - **T1** While a task is running or in a call, or runnable and not held, only
 //!   one thread changes the word: its worker, or whoever took it from a queue.
-//!   So those transitions are plain stores.
+//!   So those transitions are plain stores; but `resume`, which waits for who holds
+//!   the suspended task.
 //! - **T2** For one park exactly one `claim` succeeds.
 //! - **T3** A claim never waits for an observer. If the scan bit is set it
 //!   returns [`Claim::Held`], and the `release` that clears the bit returns
@@ -302,9 +305,46 @@ impl StateWord {
         self.change(UNDER_WAY, Status::Preempted);
     }
 
-    /// preempted => running.
+    /// preempted => running, when nobody holds it.
     pub(crate) fn resume(&self) {
-        self.change(&[Status::Preempted], Status::Running);
+        loop {
+            let old = self.0.load(Ordering::Relaxed);
+            check(old & !SCAN, &[Status::Preempted], Status::Running);
+            let new = with_status(old, Status::Running);
+            // ORDERING: AcqRel; Acquire pairs with the Release in release(): who has
+            // held it reads no more. Release pairs with the Acquire in read().
+            if old & SCAN == 0
+                && self.0.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            {
+                return;
+            }
+            yield_thread();
+        }
+    }
+
+    /// waiting, leaked, preempted => the same + scan, if the reading is one that is
+    /// `wanted`: until [`release`](Self::release) the task does not go on. Waits for
+    /// others who hold it, for microseconds. In a section.
+    pub(crate) fn hold(&self, wanted: impl Fn(Reading) -> bool) -> Option<Reading> {
+        loop {
+            let old = self.0.load(Ordering::Relaxed);
+            let seen = Reading(old & !SCAN);
+            if !(seen.parked() || seen.status() == Status::Preempted) || !wanted(seen) {
+                return None;
+            }
+            // ORDERING: Acquire; pairs with the Release in wait() and suspend(): the
+            // caller may read the saved context.
+            let held = old & SCAN == 0
+                && seen.status() != Status::CopyStack
+                && self
+                    .0
+                    .compare_exchange(old, old | SCAN, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok();
+            if held {
+                return Some(seen);
+            }
+            yield_thread();
+        }
     }
 
     #[inline]

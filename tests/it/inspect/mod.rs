@@ -3,6 +3,7 @@
 mod adopted;
 mod census;
 mod foreign;
+mod frames;
 mod groups;
 mod locks;
 mod snapshot;

@@ -1,0 +1,467 @@
+//! What a task is in the middle of: its frames.
+//!
+//! [`add_frames`] finds the addresses of each task that stands still (`sched/look.rs`) or
+//! answers a signal in time; names are looked up when somebody wants to see them. Equal
+//! stacks are kept once.
+//!
+//! # What is hidden
+//! Of a task that waits in a channel the reader wants to know his own function that
+//! called it. Hidden are functions of this crate, what calls the task's function, those
+//! of std between a closure and the function of ours that calls it, those of `lock_api`
+//! that call ours; and what has no line, such as C code. Go hides its runtime alike.
+#![expect(clippy::disallowed_types, reason = "frames are looked for outside of sections")]
+
+use super::symbols;
+use super::unwind::{Found, Walker};
+use super::{Kind, Snapshot, Status, TaskInfo, snapshot};
+use crate::arch::Registers;
+use crate::sched::worker::{self, Worker};
+use crate::sched::{SCHED, look};
+use crate::stack::Pieces;
+use crate::sys::{clock, section};
+use crate::task::record::{Record, TaskId, flag};
+use crate::task::state::Reading;
+use crate::task::{adopt, registry};
+use std::collections::HashMap;
+use std::fmt;
+use std::ptr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// A function that a task is in.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Frame {
+    /// Its path, demangled; the address in hexadecimal if nothing is known of it.
+    pub function: String,
+    /// The source file, if the program has line tables.
+    pub file: Option<String>,
+    /// The line in it.
+    pub line: Option<u32>,
+    /// How many bytes behind the start of the function's code it goes on.
+    pub offset: usize,
+    /// An address inside of the instruction that it is at.
+    pub address: usize,
+    /// Part of the runtime: not shown unless asked for.
+    pub runtime: bool,
+}
+
+/// The frames of a task at one moment. Cheap to clone.
+#[derive(Clone)]
+pub struct Trace(Arc<Stack>);
+
+struct Stack {
+    addresses: Vec<usize>,
+    /// Where some are missing, and how many.
+    elided: Option<(usize, usize)>,
+    whole: bool,
+    frames: OnceLock<Vec<Frame>>,
+}
+
+impl Trace {
+    /// All frames, the runtime's too, the innermost first. Functions that were inlined are
+    /// among them.
+    ///
+    /// The first call looks the names up, which takes milliseconds if they were not asked
+    /// for before.
+    pub fn all(&self) -> &[Frame] {
+        self.0.frames.get_or_init(|| {
+            let found = self.0.addresses.iter().map(|&address| symbols::look_up(address));
+            let mut frames: Vec<Frame> = found.flat_map(|frames| frames.to_vec()).collect();
+            hide(&mut frames);
+            frames
+        })
+    }
+
+    /// The frames that are not the runtime's, the innermost first.
+    pub fn frames(&self) -> impl Iterator<Item = &Frame> {
+        self.all().iter().filter(|frame| !frame.runtime)
+    }
+
+    /// An address in each function, the innermost first; inlined functions have none of
+    /// their own.
+    pub fn addresses(&self) -> &[usize] {
+        &self.0.addresses
+    }
+
+    /// How many frames are missing in the middle of a stack that is too deep to be kept
+    /// whole; 0 for most.
+    pub fn elided(&self) -> usize {
+        self.0.elided.map_or(0, |(_, count)| count)
+    }
+
+    /// Whether the outermost frame is the first of the task.
+    pub fn is_whole(&self) -> bool {
+        self.0.whole
+    }
+
+    /// The address behind which some are missing.
+    pub(super) fn gap(&self) -> Option<(usize, usize)> {
+        let (at, count) = self.0.elided?;
+        Some((self.0.addresses[at - 1], count))
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.addresses.iter().map(|it| format!("{it:#x}"))).finish()
+    }
+}
+
+/// In the name of the function that calls a task's, and of that which calls a thread's.
+const MARK: &str = "__rust_begin_short_backtrace";
+
+/// Functions that only call something.
+const SHIMS: [&str; 9] = [
+    "__rust_try",
+    "core::ops::function::FnOnce::call_once",
+    "core::ops::function::FnMut::call_mut",
+    "core::ops::function::impls::",
+    "core::panic::unwind_safe::",
+    "std::panic::",
+    "std::panicking::",
+    "alloc::boxed::",
+    "std::thread::local::",
+];
+
+fn hide(frames: &mut [Frame]) {
+    let ours = |name: &str| name.strip_prefix("gopark").is_some_and(|rest| rest.starts_with("::"));
+    let is = |frame: &Frame, what: &dyn Fn(&str) -> bool| {
+        what(frame.function.trim_start_matches(['<', '&']))
+    };
+    let shim = |name: &str| SHIMS.iter().any(|shim| name.starts_with(shim));
+    let end = frames.iter().rposition(|frame| frame.function.contains(MARK));
+    let end = end.unwrap_or(frames.len());
+    let has_lines = frames.iter().any(|frame| frame.line.is_some());
+    let mut outside = end < frames.len();
+    for (n, frame) in frames.iter_mut().enumerate().rev() {
+        let hidden = n >= end || is(frame, &ours) || (outside && is(frame, &shim));
+        frame.runtime = hidden;
+        outside = hidden;
+    }
+    // The locks are those of `lock_api` around ours.
+    let mut inside = false;
+    for frame in frames.iter_mut() {
+        frame.runtime |= inside && is(frame, &|name| name.starts_with("lock_api::"));
+        inside = frame.runtime;
+        frame.runtime |= has_lines && frame.line.is_none();
+    }
+}
+
+impl TaskInfo {
+    /// The frames that are not the runtime's, the innermost first: what
+    /// [`trace`](TaskInfo::trace) has, or nothing without one.
+    ///
+    /// ```
+    /// use gopark::inspect::Snapshot;
+    ///
+    /// fn waits() {
+    ///     let _ = gopark::chan::never::<u8>().recv();
+    /// }
+    /// let task = gopark::go(waits).id();
+    /// // It runs some time; look until it is parked.
+    /// let info = loop {
+    ///     let all = Snapshot::all().with_frames();
+    ///     let info = all.tasks.into_iter().find(|it| it.id == task && it.wait.is_some());
+    ///     if let Some(info) = info {
+    ///         break info;
+    ///     }
+    ///     std::thread::yield_now();
+    /// };
+    /// assert!(info.frames().next().unwrap().function.ends_with("waits"));
+    /// ```
+    pub fn frames(&self) -> impl Iterator<Item = &Frame> {
+        self.trace.iter().flat_map(Trace::frames)
+    }
+}
+
+impl Snapshot {
+    /// Adds the [frames](TaskInfo::frames) of every task: see [`add_frames`].
+    ///
+    /// ```
+    /// let all = gopark::inspect::Snapshot::all().with_frames();
+    /// assert!(all.tasks.iter().all(|task| task.trace.is_some() || task.wait.is_none()));
+    /// ```
+    #[must_use]
+    pub fn with_frames(mut self) -> Snapshot {
+        add_frames(&mut self.tasks);
+        self
+    }
+}
+
+/// How long all tasks that run have together to say where they are.
+const ANSWER: Duration = Duration::from_millis(100);
+/// What has changed since it was seen is looked at again so often.
+const LOOKS: usize = 3;
+
+/// Finds the frames of each task in the state that it was seen in. One that has moved on
+/// since then is read again. A task that ended meanwhile, that has not started, or that
+/// runs and does not answer for a tenth of a second, has none; so has an adopted
+/// thread that is not parked, unless it is the calling one.
+///
+/// Stops nobody, except the task that is just looked at, for microseconds. Blocks the
+/// calling thread for a tenth of a second at most, unless another one does the same.
+///
+/// ```
+/// use gopark::inspect::{Snapshot, add_frames};
+///
+/// let mut tasks = Snapshot::all().tasks;
+/// tasks.retain(|task| task.durably_blocked());
+/// add_frames(&mut tasks);
+/// ```
+#[inline(never)]
+pub fn add_frames(tasks: &mut [TaskInfo]) {
+    if tasks.is_empty() {
+        return;
+    }
+    section::check_outside();
+    let mut looker = LOOKER.lock().unwrap_or_else(PoisonError::into_inner);
+    let looker = looker.get_or_insert_with(Looker::new);
+    if looker.walker.refresh() {
+        symbols::forget();
+    }
+    let (at, stack) = look::here();
+    looker.own(tasks, &at, stack);
+    looker.others(tasks);
+}
+
+static LOOKER: Mutex<Option<Looker>> = Mutex::new(None);
+
+struct Looker {
+    walker: Walker,
+    found: Found,
+}
+
+/// Equal stacks, found in one look.
+type Known = HashMap<Vec<usize>, Trace>;
+
+impl Looker {
+    fn new() -> Looker {
+        Looker { walker: Walker::new(), found: Found::new() }
+    }
+
+    /// The calling task, or thread.
+    fn own(&mut self, tasks: &mut [TaskInfo], at: &Registers, stack: Pieces) {
+        let Some(me) = worker::current_task().or_else(adopt::existing) else { return };
+        let id = me.id();
+        if let Some(task) = tasks.iter_mut().find(|task| task.id == id) {
+            self.walk(at, stack);
+            task.trace = self.keep(&mut Known::new());
+        }
+    }
+
+    fn walk(&mut self, at: &Registers, stack: Pieces) {
+        // SAFETY: the walker asks for words of the parts of this stack, which are mapped and
+        // which nobody changes, because its task stands still (V1) or is the calling one.
+        let read = |at| unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() };
+        self.walker.walk(at, stack, read, &mut self.found);
+    }
+
+    fn keep(&self, known: &mut Known) -> Option<Trace> {
+        let (inner, outer) = self.found.ends();
+        let elided = self.found.elided();
+        let gap = (elided != 0).then_some((inner.len(), elided));
+        let mut addresses = inner.to_vec();
+        addresses.extend(outer);
+        if addresses.is_empty() {
+            return None;
+        }
+        if let Some(trace) = known.get(&addresses)
+            && trace.0.elided == gap
+        {
+            return Some(trace.clone());
+        }
+        let stack = Stack {
+            addresses: addresses.clone(),
+            elided: gap,
+            whole: self.found.whole,
+            frames: OnceLock::new(),
+        };
+        let trace = Trace(Arc::new(stack));
+        known.insert(addresses, trace.clone());
+        Some(trace)
+    }
+
+    fn others(&mut self, tasks: &mut [TaskInfo]) {
+        let mut known = Known::new();
+        let mut left: HashMap<TaskId, usize> = HashMap::with_capacity(tasks.len());
+        let missing = tasks.iter().enumerate().filter(|(_, task)| task.trace.is_none());
+        left.extend(missing.map(|(n, task)| (task.id, n)));
+        let end = clock::after(ANSWER);
+        for _ in 0..LOOKS {
+            let workers = SCHED.workers();
+            registry::each(|record| {
+                if let Some(&n) = left.get(&record.id())
+                    && let Some(done) = self.still(record, &workers, &mut tasks[n], &mut known)
+                {
+                    tasks[n].trace = done;
+                    left.remove(&record.id());
+                }
+            });
+            for &w in &workers {
+                let Some(id) = w.running_elsewhere().map(Record::id) else { continue };
+                let Some(&n) = left.get(&id) else { continue };
+                if look::asked(w, id, end, |at, stack| self.walk(at, stack)).is_some() {
+                    if !matches!(tasks[n].status, Status::Running | Status::Syscall) {
+                        reread(&mut tasks[n]);
+                    }
+                    tasks[n].trace = self.keep(&mut known);
+                    left.remove(&id);
+                }
+            }
+            let again = |n: &usize| tasks[*n].kind == Kind::Task && tasks[*n].stack.is_some();
+            if !left.values().any(again) || clock::now() >= end {
+                return;
+            }
+        }
+    }
+
+    /// The frames of one that stands still, or that there are none to be had; `None` if it
+    /// does not.
+    fn still(
+        &mut self,
+        record: &'static Record,
+        workers: &[&'static Worker],
+        task: &mut TaskInfo,
+        known: &mut Known,
+    ) -> Option<Option<Trace>> {
+        for _ in 0..LOOKS {
+            let (parked, stamp) = (task.wait.is_some(), task.stamp);
+            let same = |now: Reading| match parked {
+                // A verdict about the park is no end of it.
+                true => now.parked() && now.ticket() == ticket(stamp),
+                false => now.stamp() == stamp,
+            };
+            let found = look::held(record, workers, same, |at, stack| self.walk(at, stack));
+            if found.is_some() && record.id() == task.id {
+                return Some(self.keep(known));
+            }
+            let status = record.state.read().status();
+            match status {
+                Status::Running | Status::Syscall => break,
+                Status::Runnable if record.place().stack().is_none() => return Some(None),
+                Status::Runnable if self.ready(record) => return Some(self.keep(known)),
+                _ if record.id() != task.id => return Some(None),
+                _ => *task = snapshot::read(record)?,
+            }
+        }
+        (task.kind == Kind::Thread || record.has(flag::THREAD)).then_some(None)
+    }
+
+    /// One that has started, and is in a queue: it goes on when it likes. So it is walked,
+    /// and that counts only if it was there all the time.
+    fn ready(&mut self, record: &'static Record) -> bool {
+        let starts = || {
+            // ORDERING: Acquire; pairs with the Release in first_start().
+            let w = record.worker.load(Ordering::Acquire).cast_const();
+            // SAFETY: null, or a worker, and those are never freed (W3).
+            let starts = unsafe { w.as_ref() }.map_or(0, |w| w.starts.load(Ordering::Relaxed));
+            (record.state.read(), record.sp.load(Ordering::Relaxed), starts)
+        };
+        let before = starts();
+        let place = record.place();
+        let (Some(stack), 0) = (place.stack(), place.segments()) else { return false };
+        if before.0.status() != Status::Runnable || !stack.contains(before.1.addr() + 256) {
+            return false;
+        }
+        let bounds = (stack.base().addr(), stack.top().addr());
+        // SAFETY: in the stack, by the test above, which stays mapped; if the task goes on
+        // meanwhile, what was read is thrown away.
+        let at = unsafe { crate::arch::saved(before.1) };
+        // SAFETY: as above; the walker asks for words within the bounds.
+        let read = |at| unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() };
+        let part = crate::stack::Part { bounds, left: None };
+        self.walker.walk(&at, std::iter::once(part), read, &mut self.found);
+        starts() == before
+    }
+}
+
+fn ticket(stamp: u64) -> u32 {
+    (stamp >> 32) as u32
+}
+
+/// What it does now, if it is still there.
+fn reread(task: &mut TaskInfo) {
+    registry::each(|record| {
+        if record.id() == task.id
+            && let Some(now) = snapshot::read(record)
+            && now.id == task.id
+        {
+            *task = now;
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(frames: &[(&str, u32)]) -> Vec<String> {
+        let frame = |&(function, line): &(&str, u32)| Frame {
+            function: function.to_owned(),
+            file: None,
+            line: (line != 0).then_some(line),
+            offset: 0,
+            address: 0,
+            runtime: false,
+        };
+        let mut frames: Vec<Frame> = frames.iter().map(frame).collect();
+        hide(&mut frames);
+        frames.into_iter().filter(|frame| !frame.runtime).map(|frame| frame.function).collect()
+    }
+
+    #[test]
+    fn the_runtime_is_hidden() {
+        let names = shown(&[
+            ("gopark::sched::park::leave", 1),
+            ("<gopark::chan::receiver::Receiver<app::T>>::recv", 1),
+            ("lock_api::mutex::Mutex<R,T>::lock", 1),
+            ("app::gopark::inner", 1),
+            ("lock_api::mutex::Mutex<R,T>::lock", 1),
+            ("core::ops::function::FnOnce::call_once", 1),
+            ("app::catches::{{closure}}", 1),
+            (
+                "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
+                1,
+            ),
+            ("__rust_try", 1),
+            ("std::panic::catch_unwind", 1),
+            ("app::catches", 1),
+            ("app::grown::{{closure}}", 1),
+            ("core::ops::function::FnOnce::call_once", 1),
+            ("std::panicking::catch_unwind", 1),
+            ("gopark::stack::segment::grow::{{closure}}", 1),
+            ("gopark::arch::x86_64::call_on", 0),
+            ("gopark::stack::segment::grow", 1),
+            ("app::grown", 1),
+            ("goparks::other", 1),
+            ("core::ops::function::FnOnce::call_once", 1),
+            ("gopark::task::packet::run::__rust_begin_short_backtrace", 1),
+            ("std::panicking::try", 1),
+            ("anything", 1),
+        ]);
+        // A shim that the program's own code calls is the program's.
+        let expected = [
+            "app::gopark::inner",
+            "lock_api::mutex::Mutex<R,T>::lock",
+            "core::ops::function::FnOnce::call_once",
+            "app::catches::{{closure}}",
+            "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
+            "__rust_try",
+            "std::panic::catch_unwind",
+            "app::catches",
+            "app::grown::{{closure}}",
+            "app::grown",
+            "goparks::other",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn what_has_no_line_is_hidden_if_others_have_one() {
+        assert_eq!(shown(&[("read", 0), ("app::f", 7)]), ["app::f"]);
+        assert_eq!(shown(&[("read", 0), ("app::f", 0)]), ["read", "app::f"]);
+        assert!(shown(&[]).is_empty());
+    }
+}
