@@ -8,11 +8,14 @@
 //! | returns `Err` | leak | report, returns the `Err` | does not exist |
 //! | panics | clean | the same panic | the same panic: passes if expected |
 //! | panics | leak | report, the same panic | report, returns: fails |
+//!
+//! What is to be done before and after the check may panic, too: that fails the test
+//! where nothing above does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::Options;
-use crate::verify::{Findings, Session, Subject};
+use crate::verify::{Outcome, Session, Subject};
 
 /// A test that the attribute stands on.
 pub struct Case {
@@ -29,14 +32,16 @@ impl Case {
     }
 
     /// Runs the body in a scope of its own and checks that.
-    fn check<T>(self, body: impl FnOnce() -> T) -> (std::thread::Result<T>, Option<Findings>) {
+    fn check<T>(self, body: impl FnOnce() -> T) -> (std::thread::Result<T>, Outcome) {
         // The harness's name for the test has no crate in it.
         let name = self.path.split_once("::").map_or(self.path, |(_, name)| name);
-        let session = Session::open(Subject::Test(name.to_owned()), self.options);
+        let options = self.options.of_crate(self.path);
+        let session = Session::open(Subject::Test(name.to_owned()), options);
         // What the body may have left half done is not looked at again: the
         // panic goes on, or the test is over.
-        let outcome = catch_unwind(AssertUnwindSafe(body));
-        (outcome, session.and_then(Session::close))
+        let returned = catch_unwind(AssertUnwindSafe(body));
+        let nothing = Outcome { headline: None, hooks: Ok(()) };
+        (returned, session.map_or(nothing, Session::finish))
     }
 }
 
@@ -48,12 +53,13 @@ impl Case {
 /// With the body's panic, or on a leak.
 #[track_caller]
 pub fn run<T>(case: Case, body: impl FnOnce() -> T, failed: impl FnOnce(&T) -> bool) -> T {
-    let (outcome, findings) = case.check(body);
-    let headline = findings.map(Findings::publish);
-    match (outcome, headline) {
-        (Err(payload), _) => resume_unwind(payload),
-        (Ok(value), Some(headline)) if !failed(&value) => panic!("{headline}"),
-        (Ok(value), _) => value,
+    let (returned, Outcome { headline, hooks }) = case.check(body);
+    match (returned, headline, hooks) {
+        (Err(payload), ..) => resume_unwind(payload),
+        (Ok(value), ..) if failed(&value) => value,
+        (Ok(_), Some(headline), _) => panic!("{headline}"),
+        (Ok(_), None, Err(payload)) => resume_unwind(payload),
+        (Ok(value), None, Ok(())) => value,
     }
 }
 
@@ -63,11 +69,16 @@ pub fn run<T>(case: Case, body: impl FnOnce() -> T, failed: impl FnOnce(&T) -> b
 ///
 /// With the body's panic, unless there is a leak.
 pub fn run_should_panic(case: Case, body: impl FnOnce()) {
-    let (outcome, findings) = case.check(body);
-    if let Some(findings) = findings {
-        let headline = findings.publish();
-        eprintln!("{headline}\nleakcheck: the test returns, so that #[should_panic] fails it");
-    } else if let Err(payload) = outcome {
+    let (returned, Outcome { headline, hooks }) = case.check(body);
+    let wrong = match (headline, hooks) {
+        (None, Ok(())) => None,
+        (Some(headline), _) => Some(headline),
+        // Not the panic that the test is to end with, which is its body's.
+        (None, Err(_)) => Some("leakcheck: what was to be done around the check panicked".into()),
+    };
+    if let Some(wrong) = wrong {
+        eprintln!("{wrong}\nleakcheck: the test returns, so that #[should_panic] fails it");
+    } else if let Err(payload) = returned {
         resume_unwind(payload);
     }
 }

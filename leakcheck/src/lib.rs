@@ -77,6 +77,7 @@ mod reap;
 mod report;
 #[cfg(runtime)]
 mod scope;
+mod settings;
 mod test_main;
 #[cfg(runtime)]
 mod verdict;
@@ -86,8 +87,8 @@ mod verify;
 #[path = "unchecked.rs"]
 mod verify;
 
-pub use filter::Filter;
-pub use options::Options;
+pub use filter::{Candidate, Filter, Pattern, UnusedIgnore, unused_ignores};
+pub use options::{Options, Search};
 pub use test_main::TestMain;
 pub use verify::{Guard, Leaks, find, verify_none};
 
@@ -123,14 +124,30 @@ pub use gopark_macros::verify_none;
 #[doc(inline)]
 pub use gopark_macros::test;
 
-/// What the attribute's expansion calls; no part of the public API.
+/// ```
+/// leakcheck::ignore! {
+///     created_by = "metrics::exporter::*",
+///     reason = "one exporter for the process; it ends with it",
+/// }
+/// ```
+#[doc(inline)]
+pub use gopark_macros::ignore;
+
+/// ```
+/// leakcheck::defaults! { settle = "5ms", deadline = "2s" }
+/// ```
+#[doc(inline)]
+pub use gopark_macros::defaults;
+
+/// What the macros' expansions call; no part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::case::{Case, IsNoResult, IsResult, Returned, run, run_should_panic};
+    pub use crate::filter::{Criterion, Registered as RegisteredIgnore};
     #[cfg(feature = "harness")]
     pub use crate::harness::{Registered, ShouldPanic, ended, test_main};
+    pub use crate::settings::Defaults;
     pub use crate::test_main::wrap_main;
-    #[cfg(feature = "harness")]
     pub use inventory;
 }
 

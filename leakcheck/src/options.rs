@@ -1,18 +1,18 @@
-//! Settings of a check, and the environment's part in them.
+//! What a check is told: a type for each way in, so that what one of them cannot
+//! do does not compile.
 
-use std::env;
-use std::ffi::OsStr;
-use std::sync::OnceLock;
+use std::fmt;
 use std::time::Duration;
 
 use crate::Filter;
+use crate::settings::{Stated, Timing, krate_of};
 
-const SETTLE: Duration = Duration::from_millis(20);
-const DEADLINE: Duration = Duration::from_secs(1);
-const SETTLE_VAR: &str = "LEAKCHECK_SETTLE_MS";
-const DEADLINE_VAR: &str = "LEAKCHECK_DEADLINE_MS";
+/// Something to be done once, before or after a check.
+type Hook = Box<dyn FnOnce()>;
 
 /// Settings of [`verify_none`](fn@crate::verify_none).
+///
+/// What it does not state is decided [elsewhere](crate#settings).
 ///
 /// ```
 /// use leakcheck::{Filter, Options};
@@ -25,24 +25,37 @@ const DEADLINE_VAR: &str = "LEAKCHECK_DEADLINE_MS";
 ///     .filter(Filter::new().ignore_name("metrics"));
 /// let _guard = leakcheck::verify_none(options);
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Default)]
+#[must_use = "options do nothing until they are given to `verify_none`"]
 pub struct Options {
     pub(crate) name: Option<String>,
     pub(crate) filter: Filter,
-    settle: Option<Duration>,
-    deadline: Option<Duration>,
+    pub(crate) hooks: Hooks,
+    stated: Stated,
+    krate: Option<&'static str>,
+}
+
+/// What is done around a check.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) before: Option<Hook>,
+    pub(crate) after: Option<Hook>,
 }
 
 impl Options {
-    /// The defaults, with the environment's settings.
-    #[must_use]
+    /// States nothing.
     pub const fn new() -> Options {
-        Options { name: None, filter: Filter::new(), settle: None, deadline: None }
+        Options {
+            name: None,
+            filter: Filter::new(),
+            hooks: Hooks { before: None, after: None },
+            stated: Stated::nothing(),
+            krate: None,
+        }
     }
 
     /// What reports call the scope; else they take the thread's name, which in
     /// a test is the test's.
-    #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Options {
         self.name = Some(name.into());
         self
@@ -50,73 +63,171 @@ impl Options {
 
     /// How long everything must have stood still before it counts as leaked.
     /// Zero decides at once.
-    #[must_use]
     pub const fn settle(mut self, settle: Duration) -> Options {
-        self.settle = Some(settle);
+        self.stated.settle = Some(settle);
         self
     }
 
     /// How long a task that could still end is waited for. Time in which a task
     /// is ready to run and gets no processor is not counted, up to ten times
     /// the deadline.
-    #[must_use]
     pub const fn deadline(mut self, deadline: Duration) -> Options {
-        self.deadline = Some(deadline);
+        self.stated.deadline = Some(deadline);
+        self
+    }
+
+    /// After how long a test's body that does not go on is reported. Zero: never.
+    pub const fn hang(mut self, hang: Duration) -> Options {
+        self.stated.hang = Some(hang);
+        self
+    }
+
+    /// Whether OS threads that were started meanwhile and still run are leaks, too.
+    pub const fn threads(mut self, threads: bool) -> Options {
+        self.stated.threads = Some(threads);
+        self
+    }
+
+    /// Whether the stack is kept on which each task is made, so that reports show it.
+    pub const fn creation_stacks(mut self, on: bool) -> Options {
+        self.stated.creation_stacks = Some(on);
         self
     }
 
     /// Which tasks are no leaks.
-    #[must_use]
     pub fn filter(mut self, filter: Filter) -> Options {
         self.filter = filter;
         self
     }
 
-    /// The times to use: this check's, else the environment's, else the defaults.
+    /// Something to be done when the body is over, also by a panic, and before
+    /// anything is looked at: what stops a server that the test started. It runs on
+    /// the test's thread and in its scope.
+    ///
+    /// A panic in it fails the test, unless that fails already; the check is made all
+    /// the same.
+    ///
+    /// ```
+    /// use gopark::{chan, go};
+    /// use leakcheck::Options;
+    ///
+    /// let (stop, stopped) = chan::rendezvous::<()>();
+    /// let guard = leakcheck::verify_none(Options::new().before_check(|| drop(stop)));
+    /// go(move || stopped.recv());
+    /// drop(guard); // the task ends, as its channel is closed
+    /// ```
+    pub fn before_check(mut self, f: impl FnOnce() + 'static) -> Options {
+        self.hooks.before = Some(Box::new(f));
+        self
+    }
+
+    /// Something to be done when the verdict is known, whatever it is: after the
+    /// report, and after what leaked was ended (goleak: `Cleanup`). It runs on the
+    /// test's thread, in the scope that was there before; what it starts is not looked
+    /// at.
+    ///
+    /// A panic in it fails the test, unless that fails already.
+    pub fn cleanup(mut self, f: impl FnOnce() + 'static) -> Options {
+        self.hooks.after = Some(Box::new(f));
+        self
+    }
+
+    /// The check is one of the crate that this path begins with.
+    pub(crate) fn of_crate(mut self, path: &'static str) -> Options {
+        self.krate = Some(krate_of(path));
+        self
+    }
+
+    /// The times to use.
     pub(crate) fn timing(&self) -> Timing {
-        let environment = Timing::from_env();
-        Timing {
-            settle: self.settle.unwrap_or(environment.settle),
-            deadline: self.deadline.unwrap_or(environment.deadline),
-        }
+        self.stated.timing(self.krate)
+    }
+
+    /// Whether OS threads are reported.
+    #[allow(dead_code, reason = "for the source of OS threads")]
+    pub(crate) fn reports_threads(&self) -> bool {
+        self.stated.in_force(self.krate).threads.unwrap_or(false)
+    }
+
+    /// Whether creation stacks are kept.
+    #[allow(dead_code, reason = "for the recorder of creation stacks")]
+    pub(crate) fn keeps_creation_stacks(&self) -> bool {
+        self.stated.in_force(self.krate).creation_stacks.unwrap_or(false)
     }
 }
 
-/// How long a verdict may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Timing {
-    pub(crate) settle: Duration,
-    pub(crate) deadline: Duration,
-}
-
-impl Timing {
-    /// The environment's settings, read once. Panics when they are nonsense: a
-    /// check that ran with other settings than asked for would prove nothing.
-    pub(crate) fn from_env() -> Timing {
-        static READ: OnceLock<Result<Timing, String>> = OnceLock::new();
-        let read = READ.get_or_init(|| {
-            Ok(Timing {
-                settle: milliseconds(SETTLE_VAR, env::var_os(SETTLE_VAR).as_deref())?
-                    .unwrap_or(SETTLE),
-                deadline: milliseconds(DEADLINE_VAR, env::var_os(DEADLINE_VAR).as_deref())?
-                    .unwrap_or(DEADLINE),
-            })
-        });
-        match read {
-            Ok(timing) => *timing,
-            Err(message) => panic!("leakcheck: {message}"),
-        }
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("name", &self.name)
+            .field("filter", &self.filter)
+            .field("before_check", &self.hooks.before.is_some())
+            .field("cleanup", &self.hooks.after.is_some())
+            .field("stated", &self.stated)
+            .finish()
     }
 }
 
-fn milliseconds(name: &str, value: Option<&OsStr>) -> Result<Option<Duration>, String> {
-    let Some(value) = value else { return Ok(None) };
-    match value.to_str().and_then(|text| text.parse().ok()) {
-        Some(number) => Ok(Some(Duration::from_millis(number))),
-        None => Err(format!(
-            "{name} is `{}`, which is not a whole number of milliseconds (such as {name}=20)",
-            value.to_string_lossy()
-        )),
+/// Settings of [`find`](crate::find): a [`Filter`], and how long it may take.
+///
+/// `find` does not end a test, so it has none of the rest: what there is to do
+/// before and after it stands before and after it.
+///
+/// ```
+/// use leakcheck::{Filter, Search, find};
+/// use std::time::Duration;
+///
+/// let patient = Search::new()
+///     .deadline(Duration::from_secs(5))
+///     .filter(Filter::new().ignore_name("metrics"));
+/// assert!(find(patient).is_ok());
+/// ```
+#[derive(Debug, Clone, Default)]
+#[must_use = "a search does nothing until it is given to `find`"]
+pub struct Search {
+    pub(crate) filter: Filter,
+    stated: Stated,
+}
+
+impl Search {
+    /// States nothing.
+    pub const fn new() -> Search {
+        Search { filter: Filter::new(), stated: Stated::nothing() }
+    }
+
+    /// As [`Options::settle`].
+    pub const fn settle(mut self, settle: Duration) -> Search {
+        self.stated.settle = Some(settle);
+        self
+    }
+
+    /// As [`Options::deadline`].
+    pub const fn deadline(mut self, deadline: Duration) -> Search {
+        self.stated.deadline = Some(deadline);
+        self
+    }
+
+    /// Which tasks are no leaks.
+    pub fn filter(mut self, filter: Filter) -> Search {
+        self.filter = filter;
+        self
+    }
+
+    /// The times to use.
+    pub(crate) fn timing(&self) -> Timing {
+        self.stated.timing(None)
+    }
+}
+
+impl From<&Filter> for Search {
+    fn from(filter: &Filter) -> Search {
+        Search::new().filter(filter.clone())
+    }
+}
+
+impl From<Filter> for Search {
+    fn from(filter: Filter) -> Search {
+        Search::new().filter(filter)
     }
 }
 
@@ -125,23 +236,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_read_strictly() {
-        let read = |text: &str| milliseconds("X_MS", Some(OsStr::new(text)));
-        assert_eq!(milliseconds("X_MS", None), Ok(None));
-        assert_eq!(read("0"), Ok(Some(Duration::ZERO)));
-        assert_eq!(read("250"), Ok(Some(Duration::from_millis(250))));
-        for wrong in ["", "20ms", "-1", "1.5", " 20"] {
-            let expected = format!(
-                "X_MS is `{wrong}`, which is not a whole number of milliseconds (such as X_MS=20)"
-            );
-            assert_eq!(read(wrong), Err(expected));
-        }
+    fn what_the_check_states_wins() {
+        let options = Options::new().settle(Duration::ZERO).threads(true).creation_stacks(true);
+        assert_eq!(options.timing().settle, Duration::ZERO);
+        assert_eq!(options.timing().deadline, Options::new().timing().deadline);
+        assert!(options.reports_threads() && options.keeps_creation_stacks());
+        assert!(!Options::new().threads(false).reports_threads());
+        let search = Search::new().deadline(Duration::from_secs(7));
+        assert_eq!(search.timing().deadline, Duration::from_secs(7));
     }
 
     #[test]
-    fn what_the_check_states_wins() {
-        let timing = Options::new().settle(Duration::ZERO).timing();
-        assert_eq!(timing.settle, Duration::ZERO);
-        assert_eq!(timing.deadline, Timing::from_env().deadline);
+    fn a_filter_is_a_search() {
+        let filter = Filter::new().ignore_name("a");
+        let shown = format!("{:?}", Search::from(&filter).filter);
+        assert_eq!(shown, format!("{filter:?}"));
+        assert_eq!(shown, format!("{:?}", Search::from(filter.clone()).filter));
     }
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use gopark::inspect::{Census, Snapshot, Status, TaskInfo, foreign_threads, mark_harness_thread};
 use gopark::{Scope, TaskId, Watch, chan};
 
-use crate::Filter;
-use crate::options::Timing;
+use crate::settings::Timing;
 use crate::verdict::{self, Look, Stamped, Verdict, World};
+use crate::{Candidate, Filter};
 
 /// What a check found alive, and what could still wake it.
 pub(crate) struct Remains {
@@ -90,8 +90,7 @@ fn watch(scope: &Scope, filter: Filter, timing: Timing) -> Option<Remains> {
 }
 
 pub(crate) fn is_left_out(filter: &Filter, task: &TaskInfo) -> bool {
-    let site = task.wait.as_ref().map(|wait| wait.site.file());
-    task.daemon || filter.matches(task.name.as_deref(), task.entry, site)
+    task.daemon || filter.matches(&Candidate::from(task))
 }
 
 /// A scope whose tasks count an event at each park and end.

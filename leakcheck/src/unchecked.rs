@@ -1,19 +1,20 @@
 //! The ways in, where the runtime does not exist: nothing is checked, and that
 //! is said once. The shape is that of `verify.rs`.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Once;
 
-use crate::{Filter, Options};
+use crate::{Options, Search};
 
 /// Finds nothing: the runtime does not exist on this target.
 ///
 /// # Errors
 ///
 /// None.
-pub fn find(_: &Filter) -> Result<(), Leaks> {
+pub fn find(_: impl Into<Search>) -> Result<(), Leaks> {
     say_unchecked();
     Ok(())
 }
@@ -65,18 +66,15 @@ impl Session {
         None
     }
 
-    pub(crate) fn close(self) -> Option<Findings> {
+    pub(crate) fn finish(self) -> Outcome {
         match self.0 {}
     }
 }
 
 /// Never made.
-pub(crate) struct Findings(Infallible);
-
-impl Findings {
-    pub(crate) fn publish(self) -> String {
-        match self.0 {}
-    }
+pub(crate) struct Outcome {
+    pub(crate) headline: Option<String>,
+    pub(crate) hooks: Result<(), Box<dyn Any + Send>>,
 }
 
 /// Says it once per process, past libtest's capture of `eprintln`.

@@ -16,7 +16,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::options::Timing;
+use crate::settings::Timing;
 
 /// First interval between looks where no event tells of a change.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
@@ -188,8 +188,11 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     const MS: Duration = Duration::from_millis(1);
-    const TIMING: Timing =
-        Timing { settle: Duration::from_millis(20), deadline: Duration::from_millis(1000) };
+    const TIMING: Timing = Timing {
+        settle: Duration::from_millis(20),
+        deadline: Duration::from_millis(1000),
+        hang: Duration::ZERO,
+    };
 
     /// What is the case from some moment on.
     #[derive(Clone, Copy)]

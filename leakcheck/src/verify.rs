@@ -1,14 +1,17 @@
 //! The ways in: [`find`] and [`verify_none`]. The attribute's is in `case`.
 
+use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
-use gopark::inspect::mark_harness_thread;
+use gopark::inspect::{keep_ancestors, mark_harness_thread};
 use gopark::{Entered, Scope};
 
-use crate::options::Timing;
+use crate::options::Hooks;
 use crate::report::Report;
-use crate::{Filter, Options, reap, scope, test_main};
+use crate::settings::Timing;
+use crate::{Filter, Options, Search, reap, scope, test_main};
 
 pub use crate::report::Leaks;
 pub(crate) use crate::report::Subject;
@@ -17,13 +20,14 @@ pub(crate) use crate::report::Subject;
 ///
 /// Blocks the calling thread until the verdict: at once when nothing is alive,
 /// after `settle` when all that is alive is blocked for good, else at the
-/// `deadline` at the latest. The times are the environment's or the defaults.
-/// It ends nothing; [`Leaks::reap`] does.
+/// `deadline` at the latest. It ends nothing; [`Leaks::reap`] does.
 ///
 /// In a test, call it where [`verify_none`](fn@verify_none) holds: that tells
 /// the runtime that the main thread is the test harness's. Else the main thread
 /// counts as one that may still wake the tasks, and the verdict takes until the
 /// deadline.
+///
+/// It takes a [`Filter`], or a [`Search`] with times of its own.
 ///
 /// ```
 /// use leakcheck::{Filter, find};
@@ -38,11 +42,12 @@ pub(crate) use crate::report::Subject;
 ///
 /// # Panics
 ///
-/// When `LEAKCHECK_SETTLE_MS` or `LEAKCHECK_DEADLINE_MS` is not a number.
-pub fn find(filter: &Filter) -> Result<(), Leaks> {
-    let timing = Timing::from_env();
+/// When the [settings](crate#settings) of the environment or of crates are nonsense.
+pub fn find(search: impl Into<Search>) -> Result<(), Leaks> {
+    let search = search.into();
+    let timing = search.timing();
     let scope = Scope::current();
-    match scope::check(&scope, filter, timing) {
+    match scope::check(&scope, &search.filter, timing) {
         None => Ok(()),
         Some(remains) => {
             let subject = match scope.id().get() {
@@ -75,8 +80,8 @@ pub fn find(filter: &Filter) -> Result<(), Leaks> {
 /// # Panics
 ///
 /// When the guard is dropped, if tasks are left, or if a task of the scope
-/// panicked and nobody joined it. At once, if `LEAKCHECK_SETTLE_MS` or
-/// `LEAKCHECK_DEADLINE_MS` is not a number.
+/// panicked and nobody joined it. At once, if the [settings](crate#settings) of the
+/// environment or of crates are nonsense.
 pub fn verify_none(options: Options) -> Guard {
     let subject = match (&options.name, thread::current().name()) {
         (Some(name), _) => Subject::Scope(name.clone()),
@@ -96,10 +101,15 @@ pub struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let Some(session) = self.session.take() else { return };
-        let Some(findings) = session.close() else { return };
-        let headline = findings.publish();
-        if !thread::panicking() {
+        let outcome = session.finish();
+        if thread::panicking() {
+            return;
+        }
+        if let Some(headline) = outcome.headline {
             panic!("{headline}");
+        }
+        if let Err(payload) = outcome.hooks {
+            resume_unwind(payload);
         }
     }
 }
@@ -117,6 +127,15 @@ pub(crate) struct Session {
     subject: Subject,
     filter: Filter,
     timing: Timing,
+    hooks: Hooks,
+}
+
+/// How a check ended, with everything printed, ended and called that is to be.
+pub(crate) struct Outcome {
+    /// A message for the panic that may follow; `None` if there is nothing to say.
+    pub(crate) headline: Option<String>,
+    /// The first panic of what was to be done before and after the check.
+    pub(crate) hooks: Result<(), Box<dyn Any + Send>>,
 }
 
 impl Session {
@@ -126,14 +145,30 @@ impl Session {
         // Until this is done, other tests' checks take this thread for one that
         // might wake their tasks.
         mark_harness_thread();
+        // Who made a task is asked when that has ended.
+        keep_ancestors();
         let scope = Scope::new(subject.name());
         let entered = scope.enter();
-        Some(Session { scope, entered, subject, filter: options.filter, timing })
+        let Options { filter, hooks, .. } = options;
+        Some(Session { scope, entered, subject, filter, timing, hooks })
+    }
+
+    /// Leaves the scope, checks it, and says what there is to say.
+    pub(crate) fn finish(mut self) -> Outcome {
+        // Whatever these have left half done, nobody here looks at it again.
+        let call = |hook: Option<Box<dyn FnOnce()>>| {
+            hook.map_or(Ok(()), |hook| catch_unwind(AssertUnwindSafe(hook)))
+        };
+        let before = call(self.hooks.before.take());
+        let after = self.hooks.after.take();
+        let headline = self.close().map(Findings::publish);
+        let after = call(after);
+        Outcome { headline, hooks: before.and(after) }
     }
 
     /// Leaves the scope and checks it. `None` if there is nothing to say.
-    pub(crate) fn close(self) -> Option<Findings> {
-        let Session { scope, entered, subject, filter, timing } = self;
+    fn close(self) -> Option<Findings> {
+        let Session { scope, entered, subject, filter, timing, .. } = self;
         drop(entered);
         let remains = scope::check(&scope, &filter, timing);
         let panics = scope.take_panics();
@@ -146,7 +181,7 @@ impl Session {
 }
 
 /// What a check has to say.
-pub(crate) struct Findings {
+struct Findings {
     report: Report,
     scope: Scope,
 }
@@ -158,7 +193,7 @@ impl Findings {
     ///
     /// `eprintln` and not a handle of standard error, because libtest captures
     /// only that, and only on the test's own thread.
-    pub(crate) fn publish(self) -> String {
+    fn publish(self) -> String {
         let Findings { report, scope } = self;
         let headline = format!("leakcheck: {} (report above)", report.headline());
         eprintln!("{report}");

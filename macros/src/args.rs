@@ -1,163 +1,98 @@
 //! Arguments of `#[verify_none]`.
 
-use std::time::Duration;
-
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
-use syn::{Error, Ident, Lit, LitStr, Result, Token};
+use syn::parse::ParseStream;
+use syn::{Ident, LitStr, Path, Result, Token};
 
-/// Every argument with a value that is right, for the error messages.
-const VALID: &str = "valid arguments are `settle = \"20ms\"`, `deadline = \"1s\"`, \
-     `ignore_name = \"…\"`, `ignore_entry = \"…\"` and `ignore_site = \"…\"`";
+use crate::values::{Settings, Valid, label, switch, text};
+
+const VALID: Valid = Valid(&[
+    ("settle", "settle = \"20ms\""),
+    ("deadline", "deadline = \"1s\""),
+    ("hang", "hang = \"10s\""),
+    ("threads", "threads = true"),
+    ("creation_stacks", "creation_stacks = true"),
+    ("before_check", "before_check = function"),
+    ("cleanup", "cleanup = function"),
+    ("ignore_name", "ignore_name = \"…\""),
+    ("ignore_label", "ignore_label = \"key=value\""),
+    ("ignore_entry", "ignore_entry = \"…\""),
+    ("ignore_top_function", "ignore_top_function = \"…\""),
+    ("ignore_any_function", "ignore_any_function = \"…\""),
+    ("ignore_created_by", "ignore_created_by = \"…\""),
+    ("ignore_site", "ignore_site = \"…\""),
+    ("ignore_current", "ignore_current"),
+]);
 
 /// What was written between the parentheses.
 #[derive(Default)]
 pub(crate) struct Args {
-    settle: Option<Duration>,
-    deadline: Option<Duration>,
-    /// The method of `Filter`, and the pattern for it.
-    ignores: Vec<(Ident, LitStr)>,
+    settings: Settings,
+    /// The method of `Options`, and the function for it.
+    hooks: Vec<(Ident, Path)>,
+    /// The method of `Filter`, and the patterns for it.
+    ignores: Vec<(Ident, Vec<LitStr>)>,
 }
 
 impl Args {
     /// Reads the arguments; an error holds every mistake, each at its place.
     pub(crate) fn parse(tokens: TokenStream) -> Result<Args> {
         let mut args = Args::default();
-        let mut errors: Option<Error> = None;
-        let read = |input: ParseStream<'_>| {
-            while !input.is_empty() {
-                if let Err(error) = args.parse_one(input) {
-                    match &mut errors {
-                        Some(all) => all.combine(error),
-                        None => errors = Some(error),
-                    }
-                    skip_to_comma(input)?;
-                }
-                if !input.is_empty() {
-                    input.parse::<Token![,]>()?;
-                }
-            }
-            Ok(())
-        };
-        let end = read.parse2(tokens);
-        match (errors, end) {
-            (Some(errors), _) | (None, Err(errors)) => Err(errors),
-            (None, Ok(())) => Ok(args),
-        }
+        VALID.parse(tokens, |name, input| args.parse_one(name, input))?;
+        Ok(args)
     }
 
-    fn parse_one(&mut self, input: ParseStream<'_>) -> Result<()> {
-        let Ok(name) = input.call(Ident::parse_any) else {
-            return Err(input.error(format!("expected `argument = value`; {VALID}")));
-        };
-        match name.to_string().as_str() {
-            "settle" => set_once(&mut self.settle, &name, duration(&name, input)?),
-            "deadline" => set_once(&mut self.deadline, &name, duration(&name, input)?),
-            "ignore_name" | "ignore_entry" | "ignore_site" => {
-                let pattern = string(&name, "…", input)?;
-                if pattern.value().is_empty() {
-                    return Err(Error::new(
-                        pattern.span(),
-                        format!("`{name}` is empty and would ignore nothing"),
-                    ));
-                }
-                self.ignores.push((name, pattern));
-                Ok(())
-            }
-            _ => Err(Error::new(name.span(), format!("unknown argument `{name}`; {VALID}"))),
+    fn parse_one(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {
+        if self.settings.parse_one(name, input)? {
+            return Ok(());
         }
+        let patterns = match name.to_string().as_str() {
+            "before_check" | "cleanup" => {
+                self.hooks.push((name.clone(), function(name, input)?));
+                return Ok(());
+            }
+            "ignore_current" => match switch(name, input)? {
+                true => Vec::new(),
+                false => return Ok(()),
+            },
+            "ignore_label" => {
+                let (key, value) = label(name, input)?;
+                vec![key, value]
+            }
+            _ => vec![text(name, "would ignore nothing", input)?],
+        };
+        self.ignores.push((name.clone(), patterns));
+        Ok(())
     }
 
     /// The expression that builds the same as `leakcheck::Options`.
     pub(crate) fn to_options(&self) -> TokenStream {
-        let settle = self.settle.map(|it| {
-            let it = duration_tokens(it);
-            quote!(.settle(#it))
-        });
-        let deadline = self.deadline.map(|it| {
-            let it = duration_tokens(it);
-            quote!(.deadline(#it))
-        });
+        let settings = self.settings.to_calls();
+        let hooks = self.hooks.iter().map(|(method, function)| quote!(.#method(#function)));
         let filter = (!self.ignores.is_empty()).then(|| {
-            let rules = self.ignores.iter().map(|(method, pattern)| quote!(.#method(#pattern)));
+            let rules = self.ignores.iter();
+            let rules = rules.map(|(method, patterns)| quote!(.#method(#(#patterns),*)));
             quote!(.filter(::leakcheck::Filter::new() #(#rules)*))
         });
-        quote!(::leakcheck::Options::new() #settle #deadline #filter)
+        quote!(::leakcheck::Options::new() #settings #(#hooks)* #filter)
     }
 }
 
-fn set_once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> Result<()> {
-    if slot.is_some() {
-        return Err(Error::new(name.span(), format!("`{name}` is given twice")));
-    }
-    *slot = Some(value);
-    Ok(())
-}
-
-/// Reads `= "…"`; `example` is what could stand there.
-fn string(name: &Ident, example: &str, input: ParseStream<'_>) -> Result<LitStr> {
-    let right = format!("write `{name} = \"{example}\"`");
+/// Reads `= path::to::function`.
+fn function(name: &Ident, input: ParseStream<'_>) -> Result<Path> {
+    let right = format!("write `{name} = function`, with a function that takes nothing");
+    let missing = || syn::Error::new(name.span(), format!("`{name}` needs a value: {right}"));
     if input.is_empty() || input.peek(Token![,]) {
-        return Err(Error::new(name.span(), format!("`{name}` needs a value: {right}")));
+        return Err(missing());
     }
     if !input.peek(Token![=]) {
         return Err(input.error(format!("expected `=`: {right}")));
     }
     input.parse::<Token![=]>()?;
-    match input.parse::<Lit>() {
-        Ok(Lit::Str(it)) => Ok(it),
-        Ok(other) => {
-            Err(Error::new(other.span(), format!("the value of `{name}` is a string: {right}")))
-        }
-        Err(error) => Err(Error::new(error.span(), format!("expected a string: {right}"))),
-    }
-}
-
-/// Reads `= "20ms"`.
-fn duration(name: &Ident, input: ParseStream<'_>) -> Result<Duration> {
-    let text = string(name, "20ms", input)?;
-    parse_duration(&text.value()).ok_or_else(|| {
-        let message = format!(
-            "`{}` is not a duration; write a whole number and a unit (`us`, `ms`, `s` or `m`), \
-             as in `{name} = \"20ms\"`",
-            text.value()
-        );
-        Error::new(text.span(), message)
-    })
-}
-
-/// A whole number and a unit; `0` needs none.
-fn parse_duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    if text == "0" {
-        return Some(Duration::ZERO);
-    }
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    match unit.trim_start() {
-        "us" | "µs" => Some(Duration::from_micros(number)),
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" | "min" => Some(Duration::from_secs(number.checked_mul(60)?)),
-        _ => None,
-    }
-}
-
-fn duration_tokens(it: Duration) -> TokenStream {
-    let (secs, nanos) = (it.as_secs(), it.subsec_nanos());
-    quote!(::core::time::Duration::new(#secs, #nanos))
-}
-
-/// Leaves the input at the next comma, or at its end, so that the arguments
-/// behind a wrong one are looked at too.
-fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<proc_macro2::TokenTree>()?;
-    }
-    Ok(())
+    let at = input.span();
+    let wrong = |_| syn::Error::new(at, format!("expected the name of a function: {right}"));
+    input.parse::<Path>().map_err(wrong)
 }
 
 #[cfg(test)]
@@ -172,40 +107,32 @@ mod tests {
         }
     }
 
-    #[test]
-    fn durations() {
-        assert_eq!(parse_duration("0"), Some(Duration::ZERO));
-        assert_eq!(parse_duration("250us"), Some(Duration::from_micros(250)));
-        assert_eq!(parse_duration(" 20 ms "), Some(Duration::from_millis(20)));
-        assert_eq!(parse_duration("3s"), Some(Duration::from_secs(3)));
-        assert_eq!(parse_duration("2m"), Some(Duration::from_secs(120)));
-        for wrong in [
-            "",
-            "20",
-            "ms",
-            "1.5s",
-            "-1s",
-            "20 hours",
-            "99999999999999999999s",
-            "18446744073709551615m",
-        ] {
-            assert_eq!(parse_duration(wrong), None, "{wrong}");
-        }
+    fn options(text: &str) -> String {
+        let tokens: TokenStream = text.parse().expect("tokens");
+        let args = Args::parse(tokens).unwrap_or_else(|error| panic!("{error}"));
+        args.to_options().to_string().replace(' ', "")
     }
 
     #[test]
     fn everything_at_once() {
-        let tokens: TokenStream =
-            r#"settle = "0", deadline = "2s", ignore_name = "a", ignore_name = "b", ignore_site = "c.rs","#
-                .parse()
-                .expect("tokens");
-        let args = Args::parse(tokens).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(args.settle, Some(Duration::ZERO));
-        assert_eq!(args.deadline, Some(Duration::from_secs(2)));
-        let ignores: Vec<_> =
-            args.ignores.iter().map(|(m, p)| (m.to_string(), p.value())).collect();
-        let expected = [("ignore_name", "a"), ("ignore_name", "b"), ("ignore_site", "c.rs")];
-        assert_eq!(ignores, expected.map(|(m, p)| (m.to_owned(), p.to_owned())));
+        let calls = options(
+            r#"settle = "0", deadline = "2s", hang = "1m", threads = true, creation_stacks,
+               ignore_name = "a", ignore_name = "b*", ignore_label = "k=v=w", ignore_current,
+               cleanup = self::tidy, ignore_site = "c.rs","#,
+        );
+        let time = |secs: u64| format!("(::core::time::Duration::new({secs}u64,0u32))");
+        let expected = format!(
+            "::leakcheck::Options::new().settle{}.deadline{}.hang{}\
+             .threads(true).creation_stacks(true).cleanup(self::tidy)\
+             .filter(::leakcheck::Filter::new().ignore_name(\"a\").ignore_name(\"b*\")\
+             .ignore_label(\"k\",\"v=w\").ignore_current().ignore_site(\"c.rs\"))",
+            time(0),
+            time(2),
+            time(60)
+        );
+        assert_eq!(calls, expected);
+        assert_eq!(options("ignore_current = false"), "::leakcheck::Options::new()");
+        assert_eq!(options(""), "::leakcheck::Options::new()");
     }
 
     #[test]
@@ -213,10 +140,20 @@ mod tests {
         let all =
             errors(r#"setle = "20ms", deadline = 5, settle = "soon", ignore_name, settle = "1s""#);
         assert_eq!(all.len(), 4, "{all:#?}");
-        assert!(all[0].starts_with("unknown argument `setle`; valid arguments are `settle"));
+        assert!(all[0].starts_with("unknown argument `setle`; did you mean `settle`? valid"));
         assert!(all[1].contains("is a string: write `deadline = \"20ms\"`"));
         assert!(all[2].contains("`soon` is not a duration"));
         assert!(all[3].contains("`ignore_name` needs a value"));
         assert_eq!(errors(r#"settle = "1s", settle = "2s""#), ["`settle` is given twice"]);
+        assert_eq!(errors("threads = 1"), ["the value of `threads` is `true` or `false`"]);
+        assert_eq!(errors("threads, threads"), ["`threads` is given twice"]);
+        let all = errors(r#"ignore_label = "key", ignore_site = "" , cleanup, cleanup = 7"#);
+        assert_eq!(all.len(), 4, "{all:#?}");
+        assert_eq!(all[0], "`key` is no label: write `ignore_label = \"key=value\"`");
+        assert_eq!(all[1], "`ignore_site` is empty and would ignore nothing");
+        assert!(all[2].starts_with("`cleanup` needs a value"));
+        assert!(all[3].starts_with("expected the name of a function"));
+        let all = errors(r#"settle = "1s" deadline = "2s""#);
+        assert_eq!(all, ["expected `,` behind the value of `settle`"]);
     }
 }

@@ -7,7 +7,9 @@
 //! |---|---|
 //! | `cooperative` | where safepoints go, and where they cannot |
 //! | `select` | what a case looks like, in which order everything happens |
-//! | `args` | which arguments exist, and what is wrong with the ones given |
+//! | `values` | what `name = value` looks like, and what is said if it does not |
+//! | `args` | which arguments `#[verify_none]` takes |
+//! | `registered` | what `ignore!` and `defaults!` take and become |
 //! | `position` | whether a function is a test at all |
 //! | `verify_none` | on which functions the attribute may stand, and what it becomes |
 //! | `test` | what `#[leakcheck::test]` adds to that |
@@ -17,9 +19,11 @@
 mod args;
 mod cooperative;
 mod position;
+mod registered;
 mod select;
 #[path = "test.rs"]
 mod test_attribute;
+mod values;
 mod verify_none;
 
 use proc_macro::TokenStream;
@@ -114,12 +118,25 @@ pub fn select(input: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `settle = "20ms"` | how long everything must have stood still before it counts as leaked | `20ms` |
 /// | `deadline = "1s"` | how long a task that could still end is waited for | `1s` |
-/// | `ignore_name = "pool"` | tasks with exactly this name are not leaks | |
+/// | `hang = "10s"` | after how long a body that does not go on is reported; `"0"`: never | `10s` |
+/// | `threads = true` | OS threads that the test started and that still run are leaks, too | `false` |
+/// | `creation_stacks = true` | the stack is kept on which each task is made | `false` |
+/// | `before_check = function` | called when the body is over, before anything is looked at | |
+/// | `cleanup = function` | called when the verdict is known | |
+/// | `ignore_name = "pool-*"` | tasks with such a name are not leaks | |
+/// | `ignore_label = "tier=cache"` | tasks with this label and such a value | |
 /// | `ignore_entry = "my_crate::pool::start"` | tasks that this function, or a closure in it, runs | |
+/// | `ignore_top_function = "my_crate::queue::pop"` | tasks that wait in a call that it makes | |
+/// | `ignore_any_function = "my_crate::job::*"` | tasks that are in it, however deep | |
+/// | `ignore_created_by = "my_crate::pool::start"` | tasks that it made, and what descends from them | |
 /// | `ignore_site = "src/pool.rs"` | tasks that wait in this file | |
+/// | `ignore_current` | what is alive when the test begins, which no test sees of others' tasks | |
 ///
 /// A duration is a whole number and a unit, `us`, `ms`, `s` or `m`, in quotes;
-/// `"0"` needs no unit. The `ignore_*` arguments may be given several times.
+/// `"0"` needs no unit. The `ignore_*` arguments may be given several times, and a `*`
+/// in them stands for any characters, a `?` for one. What the arguments do not state is
+/// decided by the environment, the crate's `leakcheck::defaults!`, or is the default
+/// above, in this order.
 ///
 /// # What happens to the test
 ///
@@ -151,4 +168,49 @@ pub fn verify_none(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     test_attribute::expand(args.into(), &item.into()).into()
+}
+
+/// Leaves tasks out of every check of the program, because those who write it know that
+/// they are no leaks: a library's own background tasks, say.
+///
+/// ```text
+/// leakcheck::ignore! {
+///     created_by = "metrics::exporter::*",
+///     reason = "one exporter for the process; it ends with it",
+/// }
+/// ```
+///
+/// It stands wherever an item may. A task is left out if it fits everything that is
+/// said in one `ignore!`: `name`, `label = "key=value"`, `entry`, `top_function`,
+/// `any_function`, `created_by`, `site`, each with text in which `*` stands for any
+/// characters and `?` for one. They mean what the arguments `ignore_name` and so on of
+/// `#[verify_none]` do. `reason` must be given.
+///
+/// It works from any crate that is linked into the test; the linker may leave out a
+/// module of a library of which the test uses nothing, and what stands there with it.
+/// `leakcheck::unused_ignores()` tells which have matched nothing, and the end of a
+/// wrapped main prints them if `LEAKCHECK_UNUSED_IGNORES=1` is set. A task that is
+/// built with `gopark::Builder::daemon` needs none of this.
+#[proc_macro]
+pub fn ignore(input: TokenStream) -> TokenStream {
+    registered::ignore(input.into()).into()
+}
+
+/// States settings for all checks of a crate, once, at any place in it.
+///
+/// ```text
+/// leakcheck::defaults! { settle = "5ms", deadline = "2s" }
+/// ```
+///
+/// There are `settle`, `deadline` and `hang`, which are durations, and the switches
+/// `threads` and `creation_stacks`; they mean what the arguments of `#[verify_none]`
+/// do. What a check states for itself wins, and so does the environment.
+///
+/// A test below `tests/` is a crate of its own. `#[verify_none]` knows which crate it
+/// stands in; a guard and a search take the defaults of the only crate that states
+/// some. That two crates of one program do, and one of them is asked without times of
+/// its own, is an error when it happens, and so is a crate that states them twice.
+#[proc_macro]
+pub fn defaults(input: TokenStream) -> TokenStream {
+    registered::defaults(input.into()).into()
 }

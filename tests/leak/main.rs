@@ -3,6 +3,8 @@
 //! | module | promise |
 //! |---|---|
 //! | `attribute` | the attribute in all its places, on tests that pass |
+//! | `arguments` | what arguments leave out, what is called around a check, nonsense |
+//! | `filters` | what filters leave out, and rules that stand in the program |
 //! | `matrix` | every way a test can end, with and without a leak |
 //! | `parallel` | of eight tests at once, each is blamed for its own leaks only |
 //! | `verdict` | what is decided, and when |
@@ -19,8 +21,10 @@
 //!
 //! [`alone`]: support::alone
 
+mod arguments;
 mod attribute;
 mod examples;
+mod filters;
 mod fixtures;
 mod many;
 mod matrix;

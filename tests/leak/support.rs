@@ -23,9 +23,9 @@ impl Run {
         let binary = env::current_exe().expect("the path of this binary");
         let mut command = Command::new(binary);
         // What nextest or an outer run has set is not meant for the inner one.
-        for inherited in
-            ["RUST_TEST_THREADS", "LEAKCHECK_SETTLE_MS", "LEAKCHECK_DEADLINE_MS", ALONE]
-        {
+        let ours = env::vars_os().map(|(name, _)| name);
+        let ours = ours.filter(|name| name.to_string_lossy().starts_with("LEAKCHECK_"));
+        for inherited in ours.chain(["RUST_TEST_THREADS", ALONE].map(Into::into)) {
             command.env_remove(inherited);
         }
         command.env("RUST_BACKTRACE", "0");

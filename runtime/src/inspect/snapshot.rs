@@ -169,7 +169,7 @@ pub(super) fn read(record: &Record) -> Option<TaskInfo> {
             labels: Vec::new(),
             daemon: record.has(flag::DAEMON),
             entry: record.entry(),
-            creator: creator(record),
+            creator: record.creator(),
             created_at: record.created_at(),
             parent: record.parent(),
             scope: scope.id(),
@@ -222,12 +222,4 @@ fn wait(record: &Record) -> Option<Wait> {
         left: timed.then(|| Duration::from_nanos(until.saturating_sub(now))),
         lock: sync::lock_of(record),
     })
-}
-
-/// A closure's type name starts with the function that it is written in.
-fn creator(record: &Record) -> &'static str {
-    match record.entry().strip_suffix("::{{closure}}") {
-        Some(function) => function,
-        None => record.creator_entry().unwrap_or("unknown"),
-    }
 }

@@ -12,12 +12,14 @@
 //! | `entry.rs` | first and last steps of a task on its own stack; `goexit`, `yield_now`, `safepoint` |
 //! | `adopt.rs` | OS threads as tasks |
 //! | `bell.rs` | wakers of futures as tasks |
+//! | `lineage.rs` | who made whom, also when they have ended |
 //! | `reap.rs` | unwinding tasks that leaked |
 
 pub(crate) mod adopt;
 pub(crate) mod affinity;
 pub(crate) mod bell;
 pub(crate) mod entry;
+pub(crate) mod lineage;
 pub(crate) mod packet;
 pub(crate) mod reap;
 pub(crate) mod reason;

@@ -98,8 +98,10 @@ pub(crate) mod flag {
     pub(crate) const DEADLINE: u32 = 1 << 8;
     /// Has not been released yet, and is when it is claimed (`bell.rs`).
     pub(crate) const BELL: u32 = 1 << 9;
+    /// Has been noted as one that starts tasks (`lineage.rs`).
+    pub(crate) const PARENT: u32 = 1 << 10;
     /// All of them; the number of the life stands above.
-    pub(super) const BITS: u32 = 10;
+    pub(super) const BITS: u32 = 11;
 }
 
 /// Which task of the many that a record serves.
@@ -343,6 +345,11 @@ impl Record {
         TaskId::new(self.id.load(Ordering::Relaxed)).expect("a record in use has an id")
     }
 
+    /// The number of the task that the record serves, or served last.
+    pub(crate) fn try_id(&self) -> Option<TaskId> {
+        TaskId::new(self.id.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn parent(&self) -> Option<TaskId> {
         TaskId::new(self.parent.load(Ordering::Relaxed))
     }
@@ -367,6 +374,15 @@ impl Record {
     pub(crate) fn creator_entry(&self) -> Option<&'static str> {
         // SAFETY: null or from a `&'static Meta`.
         unsafe { self.creator.load(Ordering::Relaxed).as_ref().map(|m| (m.entry)()) }
+    }
+
+    /// The function that made it. A closure's type name starts with the function that it
+    /// is written in.
+    pub(crate) fn creator(&self) -> &'static str {
+        match self.entry().strip_suffix("::{{closure}}") {
+            Some(function) => function,
+            None => self.creator_entry().unwrap_or("unknown"),
+        }
     }
 
     #[inline]

@@ -4,7 +4,7 @@ use super::join::{Detach, JoinWord};
 use super::packet::{self, Ended};
 use super::record::{Birth, Extra, Record, TaskId, flag};
 use super::scope::{Scope, ScopeInner};
-use super::{TaskRef, scope};
+use super::{TaskRef, lineage, scope};
 use crate::inspect::WaitReason;
 use crate::sched::deadlock::Run;
 use crate::sched::park::{self, Commit, Park, Wake};
@@ -228,6 +228,9 @@ where
     F: FnOnce() -> T + Send,
     T: Send + 'static,
 {
+    if let Some(parent) = parent {
+        lineage::has_child(parent.record());
+    }
     let class = Class::chosen(wish.limit);
     count(class)?;
     let own = match wish.own_thread {

@@ -5,6 +5,7 @@ mod census;
 mod foreign;
 mod frames;
 mod groups;
+mod lineage;
 mod locks;
 mod snapshot;
 mod source;
