@@ -10,6 +10,10 @@ mod allocator;
 mod exit;
 mod fault;
 mod frames;
+#[path = "../golden/grammar.rs"]
+#[expect(dead_code, reason = "not all of it is used here")]
+mod grammar;
 mod guards;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
+mod quit;

@@ -3,11 +3,15 @@
 //! ```text
 //! dump    = [ block { "\n" block } ]
 //! block   = "goroutine " N " [" status [ " (leaked)" ] [ ", " K " minutes" ]
-//!           [ ", locked to thread" ] "]:\n" frame { frame } [ created ]
+//!           [ ", locked to thread" ] "]:\n" frame { frame | elided } [ created ]
 //! frame   = function "(...)\n" place "\n"
+//! elided  = "..." N " frames elided...\n"
 //! created = "created by " function [ " in goroutine " N ] "\n" place "\n"
 //! place   = "\t/" path ".rs:" LINE " +0x" HEX
 //! ```
+//!
+//! In a dump for tools that know Go's files only the path ends in `.rs.go`; C code that was
+//! compiled with line tables has its own ending.
 
 /// What a status can be. A task that waits shows its reason instead.
 const STATES: [&str; 8] =
@@ -99,6 +103,15 @@ fn block<'a>(lines: &[&'a str]) -> Result<(Block<'a>, usize), Bad> {
     while let Ok(text) = line(at)
         && !text.starts_with("created by ")
     {
+        if let Some(elided) = text.strip_prefix("...") {
+            let elided = elided.strip_suffix(" frames elided...").ok_or((at, "no frame"))?;
+            number(elided).map_err(|why| (at, why))?;
+            if block.frames.is_empty() {
+                return Err((at, "the first frames are not there"));
+            }
+            at += 1;
+            continue;
+        }
         let function = text.strip_suffix("(...)").ok_or((at, "no frame"))?;
         let function = name(function).map_err(|why| (at, why))?;
         let (place, _) = place(line(at + 1)?).map_err(|why| (at + 1, why))?;
@@ -175,8 +188,10 @@ fn place(line: &str) -> Result<(Place<'_>, u64), &'static str> {
     let rest = line.strip_prefix('\t').ok_or("a place begins with a tab")?;
     let (rest, offset) = rest.rsplit_once(" +0x").ok_or("no offset")?;
     let (path, line) = rest.rsplit_once(':').ok_or("no line")?;
-    if !path.starts_with('/') || !path.ends_with(".rs") || path.contains(char::is_control) {
-        return Err("not the absolute path of a Rust file");
+    let source =
+        [".rs", ".c", ".h", ".S"].iter().any(|end| path.trim_end_matches(".go").ends_with(end));
+    if !path.starts_with('/') || !source || path.contains(char::is_control) {
+        return Err("not the absolute path of a source file");
     }
     if offset.is_empty() || offset.bytes().any(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Err("an offset is hexadecimal");
@@ -199,6 +214,7 @@ mod tests {
         goroutine 8 [running, locked to thread]:\n\
         inner(...)\n\
         \t/src/a b.rs:1 +0x0\n\
+        ...7 frames elided...\n\
         outer(...)\n\
         \t/src/app.rs:2 +0x0\n";
 
@@ -252,7 +268,10 @@ mod tests {
             ("app.rs:2 +0x0\n", "app.rs:2 +0x0"),
             ("app.rs:2 +0x0\n", "app.rs:2 +0x0\n\n"),
             ("app.rs:2 +0x0\n", "app.rs:2 +0x0\nexit status 2\n"),
-            ("inner(...)\n\t/src/a b.rs:1 +0x0\nouter(...)\n\t/src/app.rs:2 +0x0\n", ""),
+            ("inner(...)\n\t/src/a b.rs:1 +0x0\n", ""),
+            ("...7 frames", "...0 frames"),
+            ("7 frames elided...", "7 frames elided"),
+            ("7 frames elided...", "7 frames..."),
         ];
         for (from, to) in changes {
             let bad = GOOD.replacen(from, to, 1);

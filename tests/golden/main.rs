@@ -11,7 +11,7 @@ mod no_alloc;
 mod set;
 
 use child::{alone, here, inside};
-use gopark::inspect::{Snapshot, write_go_dump};
+use gopark::inspect::{GoDump, Kind, Snapshot, write_go_dump};
 use grammar::Block;
 use std::collections::HashMap;
 use std::fmt;
@@ -80,13 +80,91 @@ fn normalise(blocks: &[Block<'_>]) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
+/// Two hundred tasks in all states, with their frames, read back whole.
+#[test]
+fn a_dump_with_frames_is_read_back_whole() {
+    if inside(here!()) {
+        let more = set::more(200 - set::SIZE);
+        set::with_all(&|| {
+            let snapshot = Snapshot::all().with_frames();
+            let dump = snapshot.to_string();
+            let blocks = grammar::parse(&dump).unwrap_or_else(|error| panic!("{error}\n{dump}"));
+            assert_eq!(blocks.len(), 200, "{dump}");
+            for (block, task) in blocks.iter().zip(&snapshot.tasks) {
+                assert_eq!(block.id, task.id.get());
+                let shown: Vec<_> = task.frames().filter(|frame| frame.line.is_some()).collect();
+                let all: Vec<_> =
+                    block.frames.iter().map(|it| (it.function, it.place.line)).collect();
+                let seen = |frame: &&gopark::inspect::Frame| frame.line.unwrap();
+                let expected = shown.iter().map(|it| (it.function.as_str(), seen(it)));
+                // Without frames it is one that is made up.
+                assert!(shown.is_empty() && all.len() == 1 || expected.eq(all), "{block:?}");
+                let made = block.created_by.as_ref();
+                assert_eq!(made.is_some(), task.kind == Kind::Task);
+                assert_eq!(made.and_then(|it| it.parent), task.parent.map(|it| it.get()));
+                if task.wait.is_some() {
+                    assert!(!shown.is_empty(), "{block:?}");
+                }
+            }
+            for status in ["running", "runnable", "chan send", "join", "sleep", "sync.Mutex.Lock"] {
+                assert!(blocks.iter().any(|it| it.status == status), "{status}\n{dump}");
+            }
+            assert!(blocks.iter().any(|it| it.leaked) && blocks.iter().any(|it| it.locked));
+            other_forms(&snapshot, &dump);
+        });
+        drop(more);
+        return;
+    }
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || unreachable!("runs in the child"));
+}
+
+fn other_forms(snapshot: &Snapshot, dump: &str) {
+    let mut go = String::new();
+    GoDump::new().go_files(true).labels(true).write(&mut go, &snapshot.tasks).unwrap();
+    assert_eq!(go.replace(".rs.go:", ".rs:"), dump);
+    assert!(grammar::parse(&go).is_ok() && go.contains(".rs.go:"));
+
+    let mut all = String::new();
+    GoDump::new().runtime_frames(true).write(&mut all, &snapshot.tasks).unwrap();
+    grammar::parse(&all).unwrap_or_else(|error| panic!("{error}\n{all}"));
+    assert!(all.contains("gopark::task::entry::main(...)") && !dump.contains("gopark::task::"));
+
+    let mut labels = String::new();
+    GoDump::new().labels(true).write(&mut labels, &snapshot.tasks).unwrap();
+    assert!(labels.contains("[chan receive] {\"name\": \"one \\\"of\\\" many\", \"n\": \"1\"}:\n"));
+
+    let profile = snapshot.profile_text();
+    let mut lines = profile.lines();
+    assert_eq!(lines.next(), Some("goroutine profile: total 200"));
+    let counts: Vec<usize> = lines
+        .filter_map(|line| line.split_once(" @ 0x").or_else(|| line.split_once(" @")))
+        .map(|(count, _)| count.parse().unwrap())
+        .collect();
+    assert_eq!(counts.iter().sum::<usize>(), 200, "{profile}");
+    assert!(counts.is_sorted_by(|a, b| a >= b) && counts[0] > 50, "{counts:?}");
+    assert!(profile.contains("\n# labels: {\"name\":\"one \\\"of\\\" many\", \"n\":\"1\"}\n#\t0x"));
+
+    let json: serde_json::Value = serde_json::from_str(&snapshot.to_json()).unwrap();
+    let tasks = json.as_array().unwrap();
+    assert_eq!(tasks.len(), 200);
+    for (json, task) in tasks.iter().zip(&snapshot.tasks) {
+        assert_eq!(json["id"], task.id.get());
+        assert_eq!(json["reason"].as_str(), task.wait.map(|wait| wait.reason.as_str()));
+        let frames = json["frames"].as_array().map_or(0, Vec::len);
+        assert_eq!(frames, task.frames().count());
+        assert_eq!(json["name"].as_str(), task.name.as_deref());
+    }
+}
+
 #[test]
 fn a_dump_of_a_busy_process_obeys_the_grammar() {
     alone(here!(), &[], || {
         let load = set::Load::start();
         let mut seen = 0;
         for _ in 0..300 {
-            let dump = Snapshot::all().to_string();
+            let all = Snapshot::all();
+            let all = if seen % 2 == 0 { all } else { all.with_frames() };
+            let dump = all.to_string();
             match grammar::parse(&dump) {
                 Ok(blocks) => seen += blocks.len(),
                 Err(error) => panic!("{error}\n{dump}"),

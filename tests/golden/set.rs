@@ -156,3 +156,23 @@ impl Load {
         self.tasks.into_iter().for_each(|task| task.join().unwrap());
     }
 }
+
+/// So many tasks more, which wait at one place, as long as what is returned lives.
+pub(crate) fn more(count: usize) -> chan::Sender<u8> {
+    #[inline(never)]
+    fn deep(depth: usize, rx: &chan::Receiver<u8>) -> usize {
+        let more = match depth {
+            0 => rx.recv().map_or(0, usize::from),
+            depth => deep(depth - 1, rx),
+        };
+        std::hint::black_box(more)
+    }
+    let (tx, rx) = chan::rendezvous();
+    for n in 0..count {
+        let rx = rx.clone();
+        let depth = if n == 0 { 500 } else { 3 };
+        let task = gopark::Builder::new().name("one \"of\" many").label("n", (n % 2).to_string());
+        is_parked(task.go(move || deep(depth, &rx)).unwrap());
+    }
+    tx
+}

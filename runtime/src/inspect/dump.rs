@@ -12,8 +12,28 @@
 //! Of a task without [frames](TaskInfo::frames) the one that is shown is the task's function at
 //! the place where it waits or blocks, or where it was made.
 
+use super::frames::Trace;
 use super::{Kind, Snapshot, Status, TaskInfo, source};
-use std::fmt;
+use core::panic::Location;
+use core::ptr;
+use std::collections::HashMap;
+use std::fmt::{self, Write};
+
+/// All tasks and adopted threads, with their frames, in the form that Go's tools read: what
+/// Go's `runtime.Stack(buf, true)` and `/debug/pprof/goroutine?debug=2` give.
+///
+/// Stops nobody, but the task that is just looked at; blocks the calling thread for a tenth
+/// of a second if a task that runs does not say where it is. [`groups`](super::groups) is
+/// shorter, [`GoDump`] can be told what to show.
+///
+/// ```
+/// let dump = gopark::go(gopark::inspect::dump).join().unwrap();
+/// assert!(dump.contains(" [running]:\n"));
+/// ```
+pub fn dump() -> String {
+    super::symbols::tell_if_no_lines();
+    Snapshot::all().with_frames().to_string()
+}
 
 /// Writes tasks in Go's form, adopted threads too; blank lines between them. A
 /// [`Snapshot`]'s `Display` is the same of all its tasks.
@@ -28,65 +48,173 @@ use std::fmt;
 /// write_go_dump(&mut text, &Snapshot::all().tasks).unwrap();
 /// assert!(text.is_empty() || text.starts_with("goroutine "));
 /// ```
-pub fn write_go_dump(out: &mut dyn fmt::Write, tasks: &[TaskInfo]) -> fmt::Result {
-    for (n, task) in tasks.iter().enumerate() {
-        if n > 0 {
-            out.write_char('\n')?;
+pub fn write_go_dump(out: &mut dyn Write, tasks: &[TaskInfo]) -> fmt::Result {
+    GoDump::new().write(out, tasks)
+}
+
+/// What a dump in Go's form shows.
+///
+/// ```
+/// use gopark::inspect::{GoDump, Snapshot};
+///
+/// let tasks = Snapshot::all().with_frames().tasks;
+/// let mut text = String::new();
+/// GoDump::new().labels(true).write(&mut text, &tasks).unwrap();
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GoDump {
+    labels: bool,
+    runtime: bool,
+    go_files: bool,
+}
+
+impl GoDump {
+    /// As [`dump`] writes it: no labels, no frames of the runtime.
+    pub const fn new() -> GoDump {
+        GoDump { labels: false, runtime: false, go_files: false }
+    }
+
+    /// With the names and labels of tasks behind their states. Not every tool that reads
+    /// dumps bears it. Go: `GODEBUG=tracebacklabels=1`.
+    #[must_use]
+    pub const fn labels(self, labels: bool) -> GoDump {
+        GoDump { labels, ..self }
+    }
+
+    /// With the frames of the runtime too. Go: `GOTRACEBACK=system`.
+    #[must_use]
+    pub const fn runtime_frames(self, runtime: bool) -> GoDump {
+        GoDump { runtime, ..self }
+    }
+
+    /// For tools that know no other source files than Go's, such as panicparse: the files'
+    /// names end in `.go`, and there are no labels.
+    #[must_use]
+    pub const fn go_files(self, go_files: bool) -> GoDump {
+        GoDump { go_files, ..self }
+    }
+
+    /// Writes the tasks, with blank lines between them.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(self, out: &mut dyn Write, tasks: &[TaskInfo]) -> fmt::Result {
+        let mut texts = Texts { options: self, stacks: HashMap::new(), places: HashMap::new() };
+        // Written at once: most writers cost more for each call than for each byte.
+        let mut text = String::new();
+        for (n, task) in tasks.iter().enumerate() {
+            if n > 0 {
+                text.push('\n');
+            }
+            self.write_task(&mut text, task, &mut texts)?;
+            if text.len() > CHUNK {
+                out.write_str(&text)?;
+                text.clear();
+            }
         }
-        write_task(out, task)?;
+        out.write_str(&text)
+    }
+
+    fn write_task(self, out: &mut String, task: &TaskInfo, texts: &mut Texts) -> fmt::Result {
+        write!(out, "goroutine {} [", task.id)?;
+        out.push_str(task.wait.map_or(task.status.as_str(), |wait| wait.reason.as_str()));
+        if task.status == Status::Leaked {
+            out.push_str(" (leaked)");
+        }
+        let minutes = task.wait.map_or(0, |wait| wait.age.as_secs() / 60);
+        if minutes > 0 {
+            write!(out, ", {minutes} minutes")?;
+        }
+        if task.kind == Kind::Thread || task.locked {
+            out.push_str(", locked to thread");
+        }
+        out.push(']');
+        if self.labels && !self.go_files {
+            write_labels(out, task)?;
+        }
+        out.push_str(":\n");
+        match task.trace.as_ref().map(|trace| texts.stack(trace)) {
+            Some(stack) if !stack.is_empty() => out.push_str(stack),
+            _ => {
+                let at = task.wait.map(|wait| wait.site).or(task.call).unwrap_or(task.created_at);
+                writeln!(out, "{}(...)\n\t{} +0x0", task.entry, texts.place(at))?;
+            }
+        }
+        if task.kind == Kind::Task {
+            write!(out, "created by {}", task.creator)?;
+            if let Some(parent) = task.parent {
+                write!(out, " in goroutine {parent}")?;
+            }
+            writeln!(out, "\n\t{} +0x0", texts.place(task.created_at))?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that are written at once.
+const CHUNK: usize = 64 << 10;
+
+fn write_labels(out: &mut String, task: &TaskInfo) -> fmt::Result {
+    let name = task.name.iter().map(|name| ("name", name.as_str()));
+    let labels = task.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    for (n, (key, value)) in name.chain(labels).enumerate() {
+        write!(out, "{}{key:?}: {value:?}", if n == 0 { " {" } else { ", " })?;
+    }
+    if task.name.is_some() || !task.labels.is_empty() {
+        out.push('}');
     }
     Ok(())
 }
 
-fn write_task(out: &mut dyn fmt::Write, task: &TaskInfo) -> fmt::Result {
-    write!(out, "goroutine {} [", task.id)?;
-    match task.wait {
-        Some(wait) => out.write_str(wait.reason.as_str())?,
-        None => out.write_str(task.status.as_str())?,
-    }
-    if task.status == Status::Leaked {
-        out.write_str(" (leaked)")?;
-    }
-    let minutes = task.wait.map_or(0, |wait| wait.age.as_secs() / 60);
-    if minutes > 0 {
-        write!(out, ", {minutes} minutes")?;
-    }
-    if task.kind == Kind::Thread || task.locked {
-        out.write_str(", locked to thread")?;
-    }
-    out.write_str("]:\n")?;
-    if !write_frames(out, task)? {
-        let at = task.wait.map(|wait| wait.site).or(task.call).unwrap_or(task.created_at);
-        writeln!(out, "{}(...)\n\t{}:{} +0x0", task.entry, source::absolute(at), at.line())?;
-    }
-    if task.kind == Kind::Task {
-        write!(out, "created by {}", task.creator)?;
-        if let Some(parent) = task.parent {
-            write!(out, " in goroutine {parent}")?;
-        }
-        let at = task.created_at;
-        writeln!(out, "\n\t{}:{} +0x0", source::absolute(at), at.line())?;
-    }
-    Ok(())
+/// What many tasks share.
+struct Texts {
+    options: GoDump,
+    stacks: HashMap<usize, (Trace, String)>,
+    places: HashMap<*const Location<'static>, String>,
 }
 
-/// `false`: there is none that could be shown.
-fn write_frames(out: &mut dyn fmt::Write, task: &TaskInfo) -> Result<bool, fmt::Error> {
-    let Some(trace) = &task.trace else { return Ok(false) };
-    let mut any = false;
-    let mut gap = trace.gap();
-    for frame in trace.all() {
-        let (Some(file), Some(line)) = (&frame.file, frame.line) else { continue };
-        if !frame.runtime {
-            let path = source::find_path(file);
-            writeln!(out, "{}(...)\n\t{path}:{line} +{:#x}", frame.function, frame.offset)?;
-            any = true;
-        }
-        if let Some((_, count)) = gap.take_if(|(at, _)| *at == frame.address) {
-            writeln!(out, "...{count} frames elided...")?;
-        }
+impl Texts {
+    /// Empty if nothing of it is shown.
+    fn stack(&mut self, trace: &Trace) -> &str {
+        let options = self.options;
+        // The trace is kept, so that no other one has its key.
+        let new = || (trace.clone(), options.stack(trace));
+        &self.stacks.entry(trace.key()).or_insert_with(new).1
     }
-    Ok(any)
+
+    fn place(&mut self, at: &'static Location<'static>) -> &str {
+        let options = self.options;
+        self.places
+            .entry(ptr::from_ref(at))
+            .or_insert_with(|| format!("{}:{}", options.file(&source::absolute(at)), at.line()))
+    }
+}
+
+impl GoDump {
+    /// Tools want absolute paths, and not every file is there, or says where it was.
+    fn file(self, path: &str) -> String {
+        let root = if path.starts_with('/') { "" } else { "/" };
+        format!("{root}{}{}", path.trim_start_matches("./"), if self.go_files { ".go" } else { "" })
+    }
+
+    fn stack(self, trace: &Trace) -> String {
+        let mut text = String::new();
+        let mut gap = trace.gap();
+        for frame in trace.all() {
+            if let (Some(file), Some(line)) = (&frame.file, frame.line)
+                && (self.runtime || !frame.runtime)
+            {
+                let file = self.file(&source::find_path(file));
+                let (function, offset) = (&frame.function, frame.offset);
+                // Writing to a string does not fail.
+                let _ = write!(text, "{function}(...)\n\t{file}:{line} +{offset:#x}\n");
+            }
+            if let Some((_, count)) = gap.take_if(|(at, _)| *at == frame.address) {
+                let _ = writeln!(text, "...{count} frames elided...");
+            }
+        }
+        text
+    }
 }
 
 impl fmt::Display for Snapshot {

@@ -1,7 +1,8 @@
 //! See what the tasks do.
 //!
 //! One [`Snapshot`] serves all observers: dumps, leak reports, and whatever
-//! comes. Taking one stops nothing. Each task is read between two equal
+//! comes. [`dump`] gives all tasks with their frames as text, and so does a
+//! process that gets SIGQUIT (`GOPARK_DEBUG=sigquit=0` turns that off). Taking one stops nothing. Each task is read between two equal
 //! readings of its state, so what is said of one task was true at one moment;
 //! two tasks may have been read at different moments. A [`Census`] is the light
 //! form that a leak check takes twice: if nothing differs, then every task was
@@ -30,7 +31,9 @@ mod census;
 mod dump;
 mod frames;
 mod groups;
+mod json;
 mod lineage;
+mod profile;
 mod snapshot;
 pub mod source;
 mod symbols;
@@ -41,7 +44,7 @@ pub use crate::task::reason::WaitReason;
 pub use crate::task::scope::ScopeId;
 pub use crate::task::state::Status;
 pub use census::{Census, Member, foreign_threads, mark_harness_thread};
-pub use dump::write_go_dump;
+pub use dump::{GoDump, dump, write_go_dump};
 pub use frames::{Frame, Trace, add_frames};
 pub use groups::{Group, groups};
 pub use lineage::{Ancestor, keep_ancestors};

@@ -8,7 +8,7 @@
 use super::frames::Frame;
 use crate::sys::section;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
 
 type Known = HashMap<usize, Arc<[Frame]>>;
 
@@ -63,4 +63,18 @@ fn find(address: usize) -> Vec<Frame> {
         frames.push(Frame { function, file: None, line: None, offset, address, runtime: false });
     }
     frames
+}
+
+/// Says once if the program has no line tables.
+pub(super) fn tell_if_no_lines() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        let here = tell_if_no_lines as *const () as usize;
+        if look_up(here).iter().all(|frame| frame.line.is_none()) {
+            crate::sys::warn(
+                "the program has no line tables, so of each task only the place is shown where it \
+                 waits\n\tdebug = \"line-tables-only\" in its profile makes them",
+            );
+        }
+    });
 }

@@ -14,8 +14,8 @@
 //! whether a test left something is the leak check's question.
 
 use super::SCHED;
-use crate::inspect::{self, Snapshot};
-use crate::sys::{barrier, clock};
+use crate::inspect;
+use crate::sys::{barrier, clock, program};
 use crate::task::record::{TaskId, flag};
 use crate::task::{adopt, registry, scope};
 use std::io::Write;
@@ -110,11 +110,9 @@ pub(super) fn check() -> Option<Duration> {
 
 /// Go's last words, and its exit status.
 fn end() -> ! {
-    let dump = Snapshot::all();
+    let dump = inspect::dump();
     let text = format!("fatal error: all goroutines are asleep - deadlock!\n\n{dump}");
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    program::say(text.as_bytes());
     let _ = std::io::stdout().flush();
-    // SAFETY: ends the process. Handlers of exit(3) are not run: they would wait
-    // for those who wait.
-    unsafe { libc::_exit(2) }
+    program::end(2)
 }

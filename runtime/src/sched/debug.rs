@@ -15,12 +15,18 @@ struct Setting {
     set: fn(&mut Settings, u32),
 }
 
-const SETTINGS: [Setting; 5] = [
+const SETTINGS: [Setting; 7] = [
     Setting {
         name: "asyncpreemptoff",
         most: 1,
         meaning: "1: tasks give their processors up at calls of the runtime only; default 0",
         set: |settings, n| settings.preempt = n == 0,
+    },
+    Setting {
+        name: "dumpsignal",
+        most: 64,
+        meaning: "N: at signal N all tasks are shown on stderr, and the program goes on; default 0",
+        set: |settings, n| settings.dump_signal = (n != 0).then_some(n as libc::c_int),
     },
     Setting {
         name: "guardpages",
@@ -41,6 +47,12 @@ const SETTINGS: [Setting; 5] = [
         most: 1,
         meaning: "1: stacks of parked tasks keep the memory they do not need; default 0",
         set: |settings, n| settings.shrink = n == 0,
+    },
+    Setting {
+        name: "sigquit",
+        most: 1,
+        meaning: "0: SIGQUIT does not show all tasks before it ends the program; default 1",
+        set: |settings, n| settings.quit = n == 1,
     },
     Setting {
         name: "watchdog",

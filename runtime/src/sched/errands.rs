@@ -5,7 +5,7 @@
 //! sysmon [`ask`] for what needs it. What is asked twice before it is done is done
 //! once.
 
-use super::{deadlock, spare, watchdog};
+use super::{deadlock, quit, spare, watchdog};
 use crate::sys::futex;
 use crate::sys::thread::Service;
 use std::io;
@@ -22,6 +22,10 @@ pub(super) enum Errand {
     Deadlock = 2,
     /// Does a task hold others up?
     Watchdog = 4,
+    /// What do all tasks do?
+    Dump = 8,
+    /// The same, and the end of the process.
+    Quit = 16,
 }
 
 /// What is asked for; the thread's futex.
@@ -39,7 +43,7 @@ pub(super) fn start() -> io::Result<()> {
     unsafe { THREAD.start(main) }
 }
 
-/// Allowed in sections.
+/// Allowed in sections, and in signal handlers.
 pub(super) fn ask(errand: Errand) {
     // ORDERING: Release; pairs with the Acquire in main(): the thread sees what the
     // caller has seen.
@@ -66,6 +70,12 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
                 again = Some(again.map_or(rest, |other| other.min(rest)));
             }
         };
+        if is(Errand::Dump) {
+            quit::dump();
+        }
+        if is(Errand::Quit) {
+            quit::quit();
+        }
         if is(Errand::Spare) {
             put_off(Errand::Spare, maker.make());
         }

@@ -21,6 +21,7 @@
 //! | `errands.rs` | who makes threads, and prints |
 //! | `watchdog.rs` | who holds others up that are bound to his thread |
 //! | `deadlock.rs` | when nobody can go on |
+//! | `quit.rs` | at which signals all tasks are shown |
 //! | `sysmon.rs` | what is done beside the workers: slices, retaking processors, trimming |
 //! | `config.rs` | what a program can set |
 //! | `settings.rs` | which of program and environment wins |
@@ -66,6 +67,7 @@ pub(crate) mod preempt;
 pub(crate) mod processor;
 pub(crate) mod processors;
 pub(crate) mod queue;
+mod quit;
 pub(crate) mod settings;
 pub(crate) mod signal;
 mod spare;
@@ -195,6 +197,7 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
         settings.apply();
         barrier::init();
         overflow::install();
+        quit::install(&settings);
         SCHED.make_room(1, |s| &mut s.fifo);
         if settings.preempt {
             signal::install();

@@ -41,6 +41,10 @@ pub(crate) struct Settings {
     pub(crate) shrink: bool,
     /// May stacks be guarded by `MADV_GUARD_INSTALL`?
     pub(crate) guard_pages: bool,
+    /// Does SIGQUIT show all tasks and end the process?
+    pub(super) quit: bool,
+    /// The signal that shows all tasks.
+    pub(super) dump_signal: Option<libc::c_int>,
     /// Does somebody want to know what `GOPARK_DEBUG` can be?
     pub(super) help: bool,
 }
@@ -105,6 +109,8 @@ impl Settings {
             least_stack: user,
             shrink: true,
             guard_pages: true,
+            quit: true,
+            dump_signal: None,
             help: false,
         };
         debug::read(&env("GOPARK_DEBUG").unwrap_or_default(), &mut settings)?;
@@ -352,6 +358,16 @@ mod tests {
     }
 
     #[test]
+    fn signals_that_show_all_tasks() {
+        let settings = read(Config::new(), &[]).unwrap();
+        assert_eq!((settings.quit, settings.dump_signal), (true, None));
+        let settings = with("GOPARK_DEBUG", "sigquit=0,dumpsignal=10").unwrap();
+        assert_eq!((settings.quit, settings.dump_signal), (false, Some(10)));
+        assert_eq!(with("GOPARK_DEBUG", "dumpsignal=0").unwrap().dump_signal, None);
+        with("GOPARK_DEBUG", "dumpsignal=65").unwrap_err();
+    }
+
+    #[test]
     fn preemption_can_be_off() {
         assert!(!with("GOPARK_DEBUG", "asyncpreemptoff=1").unwrap().preempt);
         assert!(with("GOPARK_DEBUG", "asyncpreemptoff=0").unwrap().preempt);
@@ -432,12 +448,16 @@ mod tests {
                 "GOPARK_DEBUG has \"shrinkstack=1\", which is none of\
                  \n  asyncpreemptoff=0|1  1: tasks give their processors up at calls of the runtime \
                  only; default 0\
+                 \n  dumpsignal=N         N: at signal N all tasks are shown on stderr, and the program \
+                 goes on; default 0\
                  \n  guardpages=0|1       0: guards of stacks are made by mprotect, as on Linux before \
                  6.13; default 1\
                  \n  idleworkers=N        N: a worker thread that is idle for N milliseconds ends; \
                  0: never; default 5000\
                  \n  shrinkstackoff=0|1   1: stacks of parked tasks keep the memory they do not need; \
                  default 0\
+                 \n  sigquit=0|1          0: SIGQUIT does not show all tasks before it ends the program; \
+                 default 1\
                  \n  watchdog=0|1         0: tasks that hold others up on their threads are not \
                  reported; default 1\
                  \n  help                 prints this list",

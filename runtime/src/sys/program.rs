@@ -4,6 +4,7 @@
 
 use core::ffi::CStr;
 use core::slice;
+use std::io;
 
 /// The main program in memory. Libraries are not in it.
 pub(crate) struct Program {
@@ -51,6 +52,26 @@ impl Program {
             let path = libc::getauxval(libc::AT_EXECFN) as usize;
             let path = core::ptr::with_exposed_provenance::<libc::c_char>(path);
             if path.is_null() { None } else { CStr::from_ptr(path).to_str().ok() }
+        }
+    }
+}
+
+/// Ends the process at once. Handlers of exit(3) are not run: they would wait for those
+/// who wait.
+pub(crate) fn end(status: i32) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(status) }
+}
+
+/// Writes to stderr without a lock of std's, which somebody may hold who does not run.
+pub(crate) fn say(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: the kernel reads so many bytes.
+        let written = unsafe { libc::write(2, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(written) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
         }
     }
 }

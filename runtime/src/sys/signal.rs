@@ -11,7 +11,47 @@ use super::section::Section;
 use crate::arch::Registers;
 use core::cell::{OnceCell, UnsafeCell};
 use core::ptr;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether nobody has said what is to be done at this signal.
+pub(crate) fn is_default(signal: libc::c_int) -> bool {
+    // SAFETY: asks, and changes nothing; a zeroed sigaction is valid.
+    unsafe {
+        let mut action: libc::sigaction = core::mem::zeroed();
+        libc::sigaction(signal, ptr::null(), &raw mut action);
+        action.sa_sigaction == libc::SIG_DFL
+    }
+}
+
+/// Calls `handler` at each such signal, whatever was done before. It must be fit for
+/// having interrupted anything.
+///
+/// # Errors
+/// If it is no signal, or one that nobody can handle.
+pub(crate) fn on(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) -> io::Result<()> {
+    // SAFETY: a zeroed sigaction is valid, and the handler has the right signature for one
+    // without SA_SIGINFO. It is not put on a task's stack, which may have no room for it.
+    let rc = unsafe {
+        let mut action: libc::sigaction = core::mem::zeroed();
+        action.sa_sigaction = handler as *const () as usize;
+        action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(signal, &raw const action, ptr::null_mut())
+    };
+    if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What a handler does must not be seen in the `errno` of the code that it has interrupted.
+pub(crate) fn keep_errno(f: impl FnOnce()) {
+    // SAFETY: the place of this thread.
+    unsafe {
+        let errno = libc::__errno_location();
+        let saved = *errno;
+        f();
+        *errno = saved;
+    }
+}
 
 /// An access to memory that the CPU refused.
 #[derive(Clone, Copy)]
