@@ -8,6 +8,7 @@
 //! | returns `Err` | leak | report, returns the `Err` | does not exist |
 //! | panics | clean | the same panic | the same panic: passes if expected |
 //! | panics | leak | report, the same panic | report, returns: fails |
+//! | hangs, is unwound | – | report, a panic | report, returns: fails |
 //!
 //! What is to be done before and after the check may panic, too: that fails the test
 //! where nothing above does.
@@ -15,7 +16,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::Options;
-use crate::verify::{Outcome, Session, Subject};
+use crate::verify::{Outcome, Session, Subject, was_unwound};
 
 /// A test that the attribute stands on.
 pub struct Case {
@@ -40,7 +41,7 @@ impl Case {
         // What the body may have left half done is not looked at again: the
         // panic goes on, or the test is over.
         let returned = catch_unwind(AssertUnwindSafe(body));
-        let nothing = Outcome { headline: None, hooks: Ok(()) };
+        let nothing = Outcome { headline: None, hangs: false, hooks: Ok(()) };
         (returned, session.map_or(nothing, Session::finish))
     }
 }
@@ -53,8 +54,12 @@ impl Case {
 /// With the body's panic, or on a leak.
 #[track_caller]
 pub fn run<T>(case: Case, body: impl FnOnce() -> T, failed: impl FnOnce(&T) -> bool) -> T {
-    let (returned, Outcome { headline, hooks }) = case.check(body);
+    let (returned, Outcome { headline, hangs, hooks }) = case.check(body);
     match (returned, headline, hooks) {
+        // That unwind was ours, and says nothing.
+        (Err(payload), Some(headline), _) if hangs && was_unwound(&*payload) => {
+            panic!("{headline}")
+        }
         (Err(payload), ..) => resume_unwind(payload),
         (Ok(value), ..) if failed(&value) => value,
         (Ok(_), Some(headline), _) => panic!("{headline}"),
@@ -69,12 +74,18 @@ pub fn run<T>(case: Case, body: impl FnOnce() -> T, failed: impl FnOnce(&T) -> b
 ///
 /// With the body's panic, unless there is a leak.
 pub fn run_should_panic(case: Case, body: impl FnOnce()) {
-    let (returned, Outcome { headline, hooks }) = case.check(body);
-    let wrong = match (headline, hooks) {
-        (None, Ok(())) => None,
-        (Some(headline), _) => Some(headline),
+    let (returned, Outcome { headline, hooks, .. }) = case.check(body);
+    let wrong = match (headline, hooks, &returned) {
+        // By a guard's check inside of the body, which has said so.
+        (None, Ok(()), Err(payload)) if was_unwound(&**payload) => {
+            Some("leakcheck: the body hung (report above)".into())
+        }
+        (None, Ok(()), _) => None,
+        (Some(headline), ..) => Some(headline),
         // Not the panic that the test is to end with, which is its body's.
-        (None, Err(_)) => Some("leakcheck: what was to be done around the check panicked".into()),
+        (None, Err(_), _) => {
+            Some("leakcheck: what was to be done around the check panicked".into())
+        }
     };
     if let Some(wrong) = wrong {
         eprintln!("{wrong}\nleakcheck: the test returns, so that #[should_panic] fails it");

@@ -67,6 +67,8 @@
 extern crate self as leakcheck;
 
 mod case;
+#[cfg(runtime)]
+mod cycle;
 mod filter;
 #[cfg(feature = "harness")]
 mod harness;
@@ -86,6 +88,8 @@ mod verify;
 #[cfg(not(runtime))]
 #[path = "unchecked.rs"]
 mod verify;
+#[cfg(runtime)]
+mod watcher;
 
 pub use filter::{Candidate, Filter, Pattern, UnusedIgnore, unused_ignores};
 pub use options::{Options, Search};
@@ -107,6 +111,21 @@ pub use verify::{Guard, Leaks, find, verify_none};
 #[doc(inline)]
 pub use gopark_macros::verify_none;
 
+/// ```
+/// leakcheck::ignore! {
+///     created_by = "metrics::exporter::*",
+///     reason = "one exporter for the process; it ends with it",
+/// }
+/// ```
+#[doc(inline)]
+pub use gopark_macros::ignore;
+
+/// ```
+/// leakcheck::defaults! { settle = "5ms", deadline = "2s" }
+/// ```
+#[doc(inline)]
+pub use gopark_macros::defaults;
+
 /// ```no_run
 /// #[leakcheck::test(deadline = "200ms")]
 /// fn sells() {
@@ -124,26 +143,11 @@ pub use gopark_macros::verify_none;
 #[doc(inline)]
 pub use gopark_macros::test;
 
-/// ```
-/// leakcheck::ignore! {
-///     created_by = "metrics::exporter::*",
-///     reason = "one exporter for the process; it ends with it",
-/// }
-/// ```
-#[doc(inline)]
-pub use gopark_macros::ignore;
-
-/// ```
-/// leakcheck::defaults! { settle = "5ms", deadline = "2s" }
-/// ```
-#[doc(inline)]
-pub use gopark_macros::defaults;
-
 /// What the macros' expansions call; no part of the public API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::case::{Case, IsNoResult, IsResult, Returned, run, run_should_panic};
-    pub use crate::filter::{Criterion, Registered as RegisteredIgnore};
+    pub use crate::filter::{Criterion, Ignore};
     #[cfg(feature = "harness")]
     pub use crate::harness::{Registered, ShouldPanic, ended, test_main};
     pub use crate::settings::Defaults;

@@ -143,10 +143,10 @@ impl Options {
         self.stated.timing(self.krate)
     }
 
-    /// Whether OS threads are reported.
+    /// Whether OS threads are reported, if nobody states it `by_default`.
     #[allow(dead_code, reason = "for the source of OS threads")]
-    pub(crate) fn reports_threads(&self) -> bool {
-        self.stated.in_force(self.krate).threads.unwrap_or(false)
+    pub(crate) fn reports_threads(&self, by_default: bool) -> bool {
+        self.stated.in_force(self.krate).threads.unwrap_or(by_default)
     }
 
     /// Whether creation stacks are kept.
@@ -225,12 +225,6 @@ impl From<&Filter> for Search {
     }
 }
 
-impl From<Filter> for Search {
-    fn from(filter: Filter) -> Search {
-        Search::new().filter(filter)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,8 +234,8 @@ mod tests {
         let options = Options::new().settle(Duration::ZERO).threads(true).creation_stacks(true);
         assert_eq!(options.timing().settle, Duration::ZERO);
         assert_eq!(options.timing().deadline, Options::new().timing().deadline);
-        assert!(options.reports_threads() && options.keeps_creation_stacks());
-        assert!(!Options::new().threads(false).reports_threads());
+        assert!(options.reports_threads(false) && options.keeps_creation_stacks());
+        assert!(!Options::new().threads(false).reports_threads(true));
         let search = Search::new().deadline(Duration::from_secs(7));
         assert_eq!(search.timing().deadline, Duration::from_secs(7));
     }
@@ -251,6 +245,5 @@ mod tests {
         let filter = Filter::new().ignore_name("a");
         let shown = format!("{:?}", Search::from(&filter).filter);
         assert_eq!(shown, format!("{filter:?}"));
-        assert_eq!(shown, format!("{:?}", Search::from(filter.clone()).filter));
     }
 }

@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gopark::inspect::{Census, Snapshot, Status, TaskInfo, foreign_threads, mark_harness_thread};
+use gopark::inspect::{
+    Census, Snapshot, Status, TaskInfo, add_frames, foreign_threads, mark_harness_thread,
+};
 use gopark::{Scope, TaskId, Watch, chan};
 
+use crate::cycle::{self, Cycle};
 use crate::settings::Timing;
 use crate::verdict::{self, Look, Stamped, Verdict, World};
 use crate::{Candidate, Filter};
@@ -25,6 +28,13 @@ pub(crate) struct Remains {
     pub(crate) timers: usize,
     /// OS threads that the runtime does not know.
     pub(crate) foreign: Vec<u32>,
+    /// Tasks that wait for each other's locks.
+    pub(crate) cycles: Vec<Cycle>,
+    /// All that will never get a lock that they wait for.
+    pub(crate) doomed: HashSet<TaskId>,
+    /// Tasks that were alive, too, and of which nothing else is known: the verdict did
+    /// not wait for them.
+    pub(crate) others: usize,
 }
 
 /// Checks the scope; `None` when nothing is left that should not be.
@@ -65,32 +75,62 @@ pub(crate) fn apart<R: Send + 'static>(
 
 fn watch(scope: &Scope, filter: Filter, timing: Timing) -> Option<Remains> {
     let watched = Watched { scope, watch: scope.watch(), filter, start: Instant::now() };
-    let Verdict::Leaked { view, proven, after } = verdict::decide(&watched, timing) else {
+    let Verdict::Leaked { view, proven, deadlock, after } = verdict::decide(&watched, timing)
+    else {
         return None;
     };
-    let filter = watched.filter;
-    let (left_out, mut leaked): (Vec<_>, Vec<_>) =
-        view.tasks.into_iter().partition(|task| is_left_out(&filter, task));
-    let foreign = if proven { view.foreign } else { foreign_threads() };
-    if proven {
+    let cycles = deadlock.map(|earlier| cycle::lasting(&earlier.cycles, &view.census.locks));
+    Some(remains(scope, &watched.filter, view, cycles.unwrap_or_default(), proven, after))
+}
+
+/// What a last look has to say. If only the cycles were proven, and not that all is
+/// still, only who is caught in them has leaked for certain; without either, all that
+/// is alive has had its time.
+pub(crate) fn remains(
+    scope: &Scope,
+    filter: &Filter,
+    view: View,
+    cycles: Vec<Cycle>,
+    still: bool,
+    after: Duration,
+) -> Remains {
+    let doomed = cycle::doomed(&cycles, &view.census.locks);
+    let (left_out, leaked): (Vec<_>, Vec<_>) =
+        view.tasks.into_iter().partition(|task| is_left_out(filter, task));
+    let cycles_only = !still && !cycles.is_empty();
+    let (mut leaked, others): (Vec<_>, Vec<_>) =
+        leaked.into_iter().partition(|task| !cycles_only || doomed.contains(&task.id));
+    let foreign = if still { view.foreign } else { foreign_threads() };
+    if still || cycles_only {
         let ids: HashSet<TaskId> = leaked.iter().map(|task| task.id).collect();
         let members = view.census.members.iter().filter(|it| ids.contains(&it.id));
         let members: Vec<_> = members.copied().collect();
         scope.condemn(&members);
         leaked.iter_mut().for_each(|task| task.status = Status::Leaked);
     }
-    Some(Remains {
+    Remains {
         leaked,
         left_out,
         after,
         outside: view.census.outside,
         timers: view.census.timers,
         foreign,
-    })
+        cycles,
+        doomed,
+        others: others.len(),
+    }
 }
 
 pub(crate) fn is_left_out(filter: &Filter, task: &TaskInfo) -> bool {
     task.daemon || filter.matches(&Candidate::from(task))
+}
+
+/// Finds out what the filter will want to know of the tasks and what costs less for all
+/// of them at once.
+pub(crate) fn prepare(filter: &Filter, tasks: &mut [TaskInfo]) {
+    if filter.wants_functions() {
+        add_frames(tasks);
+    }
 }
 
 /// A scope whose tasks count an event at each park and end.
@@ -101,12 +141,16 @@ struct Watched<'a> {
     start: Instant,
 }
 
-struct View {
-    census: Census,
+/// What a look keeps.
+pub(crate) struct View {
+    pub(crate) census: Census,
     tasks: Vec<TaskInfo>,
     /// Daemons, which a census leaves out, but which may wake others.
     daemons: Vec<Stamped>,
     foreign: Vec<u32>,
+    /// Tasks that wait for each other's locks, as far as this look can tell; one of
+    /// them at least is this scope's.
+    pub(crate) cycles: Vec<Cycle>,
 }
 
 impl World for Watched<'_> {
@@ -129,38 +173,61 @@ impl World for Watched<'_> {
     }
 
     fn look(&self) -> Look<View> {
-        let born = self.scope.born();
-        let census = Census::take(self.scope);
-        let tasks = Snapshot::of(self.scope).tasks;
-        let complete = self.scope.born() == born;
-
-        let mut daemons = tasks.iter().filter(|task| task.daemon);
-        let blocked = census.all_blocked() && daemons.clone().all(TaskInfo::durably_blocked);
-        // Reading the list of threads is the dearest part for a small scope.
-        let quiet = census.outside == 0 && census.timers == 0;
-        let foreign = if blocked && quiet { foreign_threads() } else { Vec::new() };
-        let ready: Vec<Stamped> = census
-            .members
-            .iter()
-            .filter(|it| it.runnable)
-            .map(|it| (it.id.get(), it.stamp))
-            .collect();
-        Look {
-            candidates: tasks.iter().filter(|task| !is_left_out(&self.filter, task)).count(),
-            complete,
-            still: blocked && quiet && foreign.is_empty(),
-            restless: blocked || !ready.is_empty(),
-            ready,
-            view: View {
-                daemons: daemons.by_ref().map(|task| (task.id.get(), task.stamp)).collect(),
-                census,
-                tasks,
-                foreign,
-            },
-        }
+        look(self.scope, &self.filter, None)
     }
 
     fn same(earlier: &View, later: &View) -> bool {
-        earlier.census.same(&later.census) && earlier.daemons == later.daemons
+        same(earlier, later)
+    }
+
+    fn same_deadlock(earlier: &View, later: &View) -> bool {
+        !cycle::lasting(&earlier.cycles, &later.census.locks).is_empty()
+    }
+}
+
+/// Whether both looks saw the same tasks, each in the same uninterrupted state.
+pub(crate) fn same(earlier: &View, later: &View) -> bool {
+    earlier.census.same(&later.census) && earlier.daemons == later.daemons
+}
+
+/// Looks at the scope, and at what else is near; `body` is whose scope it is, if that
+/// is under way.
+pub(crate) fn look(scope: &Scope, filter: &Filter, body: Option<TaskId>) -> Look<View> {
+    let born = scope.born();
+    let census = Census::take(scope);
+    let mut tasks = Snapshot::of(scope).tasks;
+    prepare(filter, &mut tasks);
+    let complete = scope.born() == born;
+
+    let mut daemons = tasks.iter().filter(|task| task.daemon);
+    let blocked = census.all_blocked() && daemons.clone().all(TaskInfo::durably_blocked);
+    // Reading the list of threads is the dearest part for a small scope.
+    let quiet = census.outside == 0 && census.timers == 0;
+    let foreign = if blocked && quiet { foreign_threads() } else { Vec::new() };
+    let ready: Vec<Stamped> =
+        census.members.iter().filter(|it| it.runnable).map(|it| (it.id.get(), it.stamp)).collect();
+    let ours: HashSet<TaskId> = match census.locks.is_empty() {
+        true => HashSet::new(),
+        false => {
+            let tasks = tasks.iter().filter(|task| !is_left_out(filter, task));
+            tasks.map(|task| task.id).chain(body).collect()
+        }
+    };
+    let mut cycles = cycle::find(&census.locks);
+    cycles.retain(|cycle| ours.iter().any(|task| cycle.has(*task)));
+    Look {
+        candidates: tasks.iter().filter(|task| !is_left_out(filter, task)).count(),
+        complete,
+        still: blocked && quiet && foreign.is_empty(),
+        deadlock: !cycles.is_empty(),
+        restless: blocked || !ready.is_empty(),
+        ready,
+        view: View {
+            daemons: daemons.by_ref().map(|task| (task.id.get(), task.stamp)).collect(),
+            census,
+            tasks,
+            foreign,
+            cycles,
+        },
     }
 }

@@ -74,7 +74,13 @@ impl Session {
 /// Never made.
 pub(crate) struct Outcome {
     pub(crate) headline: Option<String>,
+    pub(crate) hangs: bool,
     pub(crate) hooks: Result<(), Box<dyn Any + Send>>,
+}
+
+/// Nobody is unwound.
+pub(crate) fn was_unwound(_: &(dyn Any + Send)) -> bool {
+    false
 }
 
 /// Says it once per process, past libtest's capture of `eprintln`.

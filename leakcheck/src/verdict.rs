@@ -8,6 +8,10 @@
 //! could move something lies in the look too, and if it could not at the first
 //! look, it could not in between.
 //!
+//! Tasks that wait for each other's locks need no stillness around them: nobody else
+//! can help them. So they are believed as soon as a second look finds each of them in
+//! the same uninterrupted wait, for a lock of the same owner.
+//!
 //! Two things happen without an event: a task that was ready gets a processor,
 //! and something outside of the scope stops being able to wake anything. While
 //! one of them is what the verdict hangs on, the loop looks again at growing
@@ -36,6 +40,9 @@ pub(crate) struct Look<V> {
     pub(crate) complete: bool,
     /// Every task is durably blocked and nothing could wake one.
     pub(crate) still: bool,
+    /// Some task waits for a lock of its own, or several for each other's, so that no
+    /// other task can help: as far as one pass can tell.
+    pub(crate) deadlock: bool,
     /// Tasks that are ready and have no processor.
     pub(crate) ready: Vec<Stamped>,
     /// Whether the pass should be repeated although no event may come.
@@ -61,6 +68,8 @@ pub(crate) trait World {
     fn look(&self) -> Look<Self::View>;
     /// Whether both looks saw the same tasks, each in the same uninterrupted state.
     fn same(earlier: &Self::View, later: &Self::View) -> bool;
+    /// Whether both looks saw such a deadlock, of the same tasks in the same waits.
+    fn same_deadlock(earlier: &Self::View, later: &Self::View) -> bool;
 }
 
 /// The decision.
@@ -73,8 +82,11 @@ pub(crate) enum Verdict<V> {
         /// What was seen last.
         view: V,
         /// Everything stood still and nothing could change that; else the
-        /// deadline has passed.
+        /// deadline has passed, or there is a deadlock.
         proven: bool,
+        /// Some tasks wait for each other, whatever the others do. What was seen
+        /// before the last look, too.
+        deadlock: Option<V>,
         /// Time since the check began.
         after: Duration,
     },
@@ -130,12 +142,19 @@ pub(crate) fn decide<W: World>(world: &W, timing: Timing) -> Verdict<W::View> {
         // stillness had lasted long enough: the double collect.
         let repeated = still_since < ended;
         let proven = look.still && repeated && began >= still_since.saturating_add(timing.settle);
-        if proven || over {
-            return Verdict::Leaked { view: look.view, proven, after: ended - start };
+        let earlier = last.as_ref().filter(|last| last.look.deadlock && look.deadlock);
+        let deadlock = earlier.is_some_and(|it| W::same_deadlock(&it.look.view, &look.view));
+        // If all else stands still as well, the whole is proven soon.
+        if proven || over || (deadlock && !look.still) {
+            let deadlock = last.filter(|_| deadlock).map(|last| last.look.view);
+            return Verdict::Leaked { view: look.view, proven, deadlock, after: ended - start };
         }
 
         let timeout = if look.still {
             still_since.saturating_add(timing.settle).saturating_sub(ended)
+        } else if look.deadlock {
+            // Proven by a second look, which needs no time in between.
+            Duration::ZERO
         } else if look.restless {
             pause
         } else {
@@ -202,10 +221,17 @@ mod tests {
         ready: Option<u64>,
         restless: bool,
         ignored: bool,
+        deadlock: bool,
     }
 
-    const PARKED: State =
-        State { live: 1, still: true, ready: None, restless: false, ignored: false };
+    const PARKED: State = State {
+        live: 1,
+        still: true,
+        ready: None,
+        restless: false,
+        ignored: false,
+        deadlock: false,
+    };
     const RUNNING: State = State { still: false, ..PARKED };
     const READY: State = State { ready: Some(1), restless: true, ..RUNNING };
     const OUTSIDE: State = State { still: false, restless: true, ..PARKED };
@@ -278,11 +304,16 @@ mod tests {
                 still: state.still,
                 ready: state.ready.map(|stamp| (1, stamp)).into_iter().collect(),
                 restless: state.restless,
+                deadlock: state.deadlock,
                 view: n,
             }
         }
 
         fn same(earlier: &usize, later: &usize) -> bool {
+            earlier == later
+        }
+
+        fn same_deadlock(earlier: &usize, later: &usize) -> bool {
             earlier == later
         }
     }
@@ -386,6 +417,32 @@ mod tests {
         let world = Script::new(&turns);
         assert_eq!(proven(&decide(&world, TIMING)), Some(false));
         assert!(world.milliseconds() < 1100, "{}", world.milliseconds());
+    }
+
+    #[test]
+    fn a_deadlock_is_proven_by_two_looks_whatever_else_runs() {
+        let world = Script::new(&[(0, false, State { deadlock: true, ..RUNNING })]);
+        let verdict = decide(&world, TIMING);
+        assert!(matches!(verdict, Verdict::Leaked { proven: false, deadlock: Some(_), .. }));
+        assert_eq!((world.milliseconds(), world.looks.get()), (0, 2));
+    }
+
+    #[test]
+    fn a_deadlock_that_was_none_is_forgotten() {
+        let dead = State { deadlock: true, ..RUNNING };
+        // The script is looked up when a look begins: each look takes a millisecond.
+        let mut world =
+            Script::new(&[(0, false, dead), (1, true, dead), (2, true, RUNNING), (3, true, GONE)]);
+        world.look_cost = MS;
+        assert_eq!(decide(&world, TIMING), Verdict::Clean);
+    }
+
+    #[test]
+    fn a_deadlock_among_tasks_that_stand_still_is_part_of_the_whole() {
+        let world = Script::new(&[(0, false, State { deadlock: true, ..PARKED })]);
+        let verdict = decide(&world, TIMING);
+        assert!(matches!(verdict, Verdict::Leaked { proven: true, deadlock: Some(_), .. }));
+        assert_eq!(world.milliseconds(), 20);
     }
 
     #[test]

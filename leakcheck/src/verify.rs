@@ -3,15 +3,16 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::thread;
 
-use gopark::inspect::{keep_ancestors, mark_harness_thread};
+use gopark::inspect::{is_reaping, keep_ancestors, mark_harness_thread};
 use gopark::{Entered, Scope};
 
 use crate::options::Hooks;
 use crate::report::Report;
-use crate::settings::Timing;
-use crate::{Filter, Options, Search, reap, scope, test_main};
+use crate::watcher::{self, Hang, Ward};
+use crate::{Options, Search, reap, scope, test_main};
 
 pub use crate::report::Leaks;
 pub(crate) use crate::report::Subject;
@@ -27,7 +28,7 @@ pub(crate) use crate::report::Subject;
 /// counts as one that may still wake the tasks, and the verdict takes until the
 /// deadline.
 ///
-/// It takes a [`Filter`], or a [`Search`] with times of its own.
+/// It takes a [`Filter`](crate::Filter), or a [`Search`] with times of its own.
 ///
 /// ```
 /// use leakcheck::{Filter, find};
@@ -124,9 +125,7 @@ impl fmt::Debug for Guard {
 pub(crate) struct Session {
     scope: Scope,
     entered: Entered,
-    subject: Subject,
-    filter: Filter,
-    timing: Timing,
+    ward: Arc<Ward>,
     hooks: Hooks,
 }
 
@@ -134,6 +133,8 @@ pub(crate) struct Session {
 pub(crate) struct Outcome {
     /// A message for the panic that may follow; `None` if there is nothing to say.
     pub(crate) headline: Option<String>,
+    /// Whether the body was unwound by the check.
+    pub(crate) hangs: bool,
     /// The first panic of what was to be done before and after the check.
     pub(crate) hooks: Result<(), Box<dyn Any + Send>>,
 }
@@ -150,40 +151,52 @@ impl Session {
         let scope = Scope::new(subject.name());
         let entered = scope.enter();
         let Options { filter, hooks, .. } = options;
-        Some(Session { scope, entered, subject, filter, timing, hooks })
+        let ward = watcher::watch(scope.clone(), subject, filter, timing);
+        Some(Session { scope, entered, ward, hooks })
     }
 
     /// Leaves the scope, checks it, and says what there is to say.
     pub(crate) fn finish(mut self) -> Outcome {
+        // First of all: what follows is not the body, and must not be unwound.
+        let hang = self.ward.dismiss();
         // Whatever these have left half done, nobody here looks at it again.
         let call = |hook: Option<Box<dyn FnOnce()>>| {
             hook.map_or(Ok(()), |hook| catch_unwind(AssertUnwindSafe(hook)))
         };
         let before = call(self.hooks.before.take());
         let after = self.hooks.after.take();
-        let headline = self.close().map(Findings::publish);
+        let findings = self.close(hang);
+        let hangs = matches!(findings, Some(Findings::Hang(_)));
+        let headline = findings.map(Findings::publish);
         let after = call(after);
-        Outcome { headline, hooks: before.and(after) }
+        Outcome { headline, hangs, hooks: before.and(after) }
     }
 
     /// Leaves the scope and checks it. `None` if there is nothing to say.
-    fn close(self) -> Option<Findings> {
-        let Session { scope, entered, subject, filter, timing, .. } = self;
+    fn close(self, hang: Option<Hang>) -> Option<Findings> {
+        let Session { scope, entered, ward, .. } = self;
         drop(entered);
-        let remains = scope::check(&scope, &filter, timing);
+        if let Some(hang) = hang {
+            test_main::settled(&scope);
+            return Some(Findings::Hang(hang));
+        }
+        let remains = scope::check(&scope, &ward.filter, ward.timing);
         let panics = scope.take_panics();
         test_main::settled(&scope);
         if remains.is_none() && panics.is_empty() {
             return None;
         }
-        Some(Findings { report: Report::new(subject, remains, panics), scope })
+        let report = Report::new(ward.subject.clone(), remains, panics);
+        Some(Findings::Left { report: Box::new(report), scope })
     }
 }
 
 /// What a check has to say.
-struct Findings {
-    report: Report,
-    scope: Scope,
+enum Findings {
+    /// The body is over, and left this.
+    Left { report: Box<Report>, scope: Scope },
+    /// The body was found to hang, and was unwound.
+    Hang(Hang),
 }
 
 impl Findings {
@@ -194,12 +207,35 @@ impl Findings {
     /// `eprintln` and not a handle of standard error, because libtest captures
     /// only that, and only on the test's own thread.
     fn publish(self) -> String {
-        let Findings { report, scope } = self;
-        let headline = format!("leakcheck: {} (report above)", report.headline());
-        eprintln!("{report}");
-        if !report.tasks().is_empty() {
-            eprintln!("{}\n", reap::line(&reap::reap(&scope)));
+        match self {
+            Findings::Left { report, scope } => {
+                eprintln!("{report}");
+                if !report.tasks().is_empty() {
+                    eprintln!("{}\n", reap::line(&reap::reap(&scope)));
+                }
+                headline(&report)
+            }
+            Findings::Hang(hang) => {
+                // The body has done so itself if it was unwound.
+                hang.say();
+                let headline = headline(hang.report());
+                let tasks = hang.report().tasks().len();
+                if let Some(reaped) = hang.reaped()
+                    && tasks > 0
+                {
+                    eprintln!("{}\n", reap::line(&reaped));
+                }
+                headline
+            }
         }
-        headline
     }
+}
+
+fn headline(report: &Report) -> String {
+    format!("leakcheck: {} (report above)", report.headline())
+}
+
+/// Whether a body was unwound because it, or what it is part of, was found to hang.
+pub(crate) fn was_unwound(payload: &(dyn Any + Send)) -> bool {
+    is_reaping(payload)
 }

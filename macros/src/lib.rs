@@ -152,24 +152,6 @@ pub fn verify_none(args: TokenStream, item: TokenStream) -> TokenStream {
     verify_none::expand(args.into(), &item.into()).into()
 }
 
-/// A test for [`test_main!`], checked as under [`#[verify_none]`].
-///
-/// It stands alone on a function, without `#[test]`. Besides the arguments of
-/// [`#[verify_none]`] there are two, which are also understood as attributes:
-///
-/// | argument | meaning |
-/// |---|---|
-/// | `ignore`, `ignore = "why"` | is run only when ignored tests are asked for |
-/// | `should_panic` | passes if it panics, and leaves nothing behind |
-/// | `should_panic = "what it says"` | and if the message of the panic contains this |
-///
-/// [`test_main!`]: https://docs.rs/leakcheck/latest/leakcheck/macro.test_main.html
-/// [`#[verify_none]`]: https://docs.rs/leakcheck/latest/leakcheck/attr.verify_none.html
-#[proc_macro_attribute]
-pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
-    test_attribute::expand(args.into(), &item.into()).into()
-}
-
 /// Leaves tasks out of every check of the program, because those who write it know that
 /// they are no leaks: a library's own background tasks, say.
 ///
@@ -213,4 +195,22 @@ pub fn ignore(input: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn defaults(input: TokenStream) -> TokenStream {
     registered::defaults(input.into()).into()
+}
+
+/// A test for [`test_main!`], checked as under [`#[verify_none]`].
+///
+/// It stands alone on a function, without `#[test]`. Besides the arguments of
+/// [`#[verify_none]`] there are two, which are also understood as attributes:
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `ignore`, `ignore = "why"` | is run only when ignored tests are asked for |
+/// | `should_panic` | passes if it panics, and leaves nothing behind |
+/// | `should_panic = "what it says"` | and if the message of the panic contains this |
+///
+/// [`test_main!`]: https://docs.rs/leakcheck/latest/leakcheck/macro.test_main.html
+/// [`#[verify_none]`]: https://docs.rs/leakcheck/latest/leakcheck/attr.verify_none.html
+#[proc_macro_attribute]
+pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
+    test_attribute::expand(args.into(), &item.into()).into()
 }

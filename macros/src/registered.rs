@@ -79,7 +79,7 @@ fn parse_ignore(tokens: TokenStream) -> Result<TokenStream> {
         return Err(Error::new(Span::call_site(), message));
     };
     Ok(quote! {
-        ::leakcheck::__private::RegisteredIgnore::new(
+        ::leakcheck::__private::Ignore::new(
             &[#(#criteria),*],
             #reason,
             ::core::file!(),

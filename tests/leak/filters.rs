@@ -70,6 +70,47 @@ fn the_function_that_made_it_is_none_that_it_is_in() {
     });
 }
 
+mod deep {
+    use super::silent;
+    use std::hint::black_box;
+
+    #[inline(never)]
+    pub(super) fn outer() {
+        black_box(middle());
+    }
+
+    #[inline(never)]
+    fn middle() -> bool {
+        black_box(inner()).is_ok()
+    }
+
+    #[inline(never)]
+    fn inner() -> Result<u8, gopark::chan::RecvError> {
+        black_box(silent()).recv()
+    }
+}
+
+#[test]
+fn functions_between_the_one_that_runs_and_the_one_that_waits() {
+    in_scope(here!(), || {
+        go(|| deep::outer());
+        let entry = "leak::filters::functions_between_the_one_that_runs_and_the_one_that_waits";
+        leaves_out(Filter::new().ignore_top_function("leak::filters::deep::inner"));
+        for other in [entry, "*::outer", "*::middle", "*::recv"] {
+            finds(Filter::new().ignore_top_function(other));
+        }
+        for function in ["*::inner", "*::middle", "*::outer", entry] {
+            leaves_out(Filter::new().ignore_any_function(function));
+        }
+        finds(Filter::new().ignore_any_function("gopark::*"));
+        let functions = |task: &Candidate<'_>| {
+            let last: Vec<_> = task.functions().map(|it| it.rsplit("::").next().unwrap()).collect();
+            last[..3] == ["inner", "middle", "outer"]
+        };
+        leaves_out(Filter::new().ignore_if(functions));
+    });
+}
+
 #[test]
 fn created_by_the_function_that_a_closure_is_written_in() {
     in_scope(here!(), || {

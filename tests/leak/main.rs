@@ -5,9 +5,12 @@
 //! | `attribute` | the attribute in all its places, on tests that pass |
 //! | `arguments` | what arguments leave out, what is called around a check, nonsense |
 //! | `filters` | what filters leave out, and rules that stand in the program |
+//! | `goleak` | what goleak's own tests demand, each with the test that demands it here |
 //! | `matrix` | every way a test can end, with and without a leak |
 //! | `parallel` | of eight tests at once, each is blamed for its own leaks only |
 //! | `verdict` | what is decided, and when |
+//! | `hang` | a test that hangs is ended, with a report that says where it waits |
+//! | `cycles` | locks whose owners wait for each other are proven at once |
 //! | `reaping` | how leaked tasks are ended, and which are given up |
 //! | `many` | a hundred thousand leaks are one block |
 //! | `report` | what a report shows |
@@ -23,9 +26,12 @@
 
 mod arguments;
 mod attribute;
+mod cycles;
 mod examples;
 mod filters;
 mod fixtures;
+mod goleak;
+mod hang;
 mod many;
 mod matrix;
 #[path = "../no_alloc.rs"]

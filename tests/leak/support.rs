@@ -20,6 +20,11 @@ impl Run {
     /// Runs this test binary, ignored tests included, with only the tests that
     /// the arguments select.
     pub(crate) fn of(args: &[&str], variables: &[(&str, &str)]) -> Run {
+        Run::from(Run::command(args, variables).output().expect("this binary runs"))
+    }
+
+    /// What [`Run::of`] runs.
+    pub(crate) fn command(args: &[&str], variables: &[(&str, &str)]) -> Command {
         let binary = env::current_exe().expect("the path of this binary");
         let mut command = Command::new(binary);
         // What nextest or an outer run has set is not meant for the inner one.
@@ -30,7 +35,7 @@ impl Run {
         }
         command.env("RUST_BACKTRACE", "0");
         command.args(args).envs(variables.iter().copied());
-        Run::from(command.output().expect("this binary runs"))
+        command
     }
 
     /// Runs one ignored test.

@@ -132,7 +132,7 @@ impl fmt::Debug for Candidate<'_> {
 #[cfg(runtime)]
 mod task {
     use super::{Candidate, Dear};
-    use gopark::inspect::{Kind, TaskInfo};
+    use gopark::inspect::{Kind, TaskInfo, add_frames};
 
     impl<'a> From<&'a TaskInfo> for Candidate<'a> {
         fn from(task: &'a TaskInfo) -> Candidate<'a> {
@@ -150,7 +150,12 @@ mod task {
 
     impl Dear for TaskInfo {
         fn functions(&self) -> Vec<String> {
-            Vec::new()
+            if self.trace.is_none() {
+                let mut task = [self.clone()];
+                add_frames(&mut task);
+                return task[0].frames().map(|frame| frame.function.clone()).collect();
+            }
+            self.frames().map(|frame| frame.function.clone()).collect()
         }
 
         fn ancestors(&self) -> Vec<String> {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub use candidate::Candidate;
 pub use pattern::Pattern;
-pub use registered::{Criterion, Registered, UnusedIgnore, unused_ignores};
+pub use registered::{Criterion, Ignore, UnusedIgnore, unused_ignores};
 
 #[allow(unused_imports, reason = "for other sources, and the wrapped main")]
 pub(crate) use {candidate::Dear, registered::print_unused_ignores};
@@ -147,6 +147,13 @@ impl Filter {
         self
     }
 
+    /// Whether a rule will ask of everything which functions it is in. A predicate might,
+    /// and gets it one by one.
+    #[cfg(runtime)]
+    pub(crate) fn wants_functions(&self) -> bool {
+        registered::want_functions() || self.rules.iter().any(Rule::wants_functions)
+    }
+
     /// Whether a rule of this filter names it, or one that is registered.
     pub(crate) fn matches(&self, candidate: &Candidate<'_>) -> bool {
         let registered = registered::matches(candidate);
@@ -168,6 +175,10 @@ fn alive_now() -> HashSet<u64> {
 }
 
 impl Rule {
+    fn wants_functions(&self) -> bool {
+        matches!(self, Rule::Top(_) | Rule::Any(_))
+    }
+
     fn matches(&self, it: &Candidate<'_>) -> bool {
         match self {
             Rule::Name(name) => it.name().is_some_and(|its| name.matches_name(its)),

@@ -9,7 +9,7 @@ use super::{Candidate, Rule};
 /// A rule of the whole program, as it was written; made by
 /// [`ignore!`](crate::ignore).
 #[derive(Debug, Clone, Copy)]
-pub struct Registered {
+pub struct Ignore {
     criteria: &'static [Criterion],
     reason: &'static str,
     file: &'static str,
@@ -18,7 +18,7 @@ pub struct Registered {
 
 /// The rule at work: a task is left out if it fits every criterion.
 struct Active {
-    written: &'static Registered,
+    written: &'static Ignore,
     rules: Vec<Rule>,
     matched: AtomicBool,
 }
@@ -36,9 +36,9 @@ pub enum Criterion {
     Site(&'static str),
 }
 
-inventory::collect!(Registered);
+inventory::collect!(Ignore);
 
-impl Registered {
+impl Ignore {
     /// A rule that stands at this place.
     #[must_use]
     pub const fn new(
@@ -46,13 +46,13 @@ impl Registered {
         reason: &'static str,
         file: &'static str,
         line: u32,
-    ) -> Registered {
-        Registered { criteria, reason, file, line }
+    ) -> Ignore {
+        Ignore { criteria, reason, file, line }
     }
 }
 
 impl Active {
-    fn new(written: &'static Registered) -> Active {
+    fn new(written: &'static Ignore) -> Active {
         let rules = written.criteria.iter().map(Criterion::rule).collect();
         Active { written, rules, matched: AtomicBool::new(false) }
     }
@@ -68,7 +68,7 @@ impl Active {
 
 /// All rules of the program, by where they stand.
 static ACTIVE: LazyLock<Vec<Active>> = LazyLock::new(|| {
-    let mut all: Vec<_> = inventory::iter::<Registered>.into_iter().map(Active::new).collect();
+    let mut all: Vec<_> = inventory::iter::<Ignore>.into_iter().map(Active::new).collect();
     all.sort_by_key(|it| (it.written.file, it.written.line));
     all
 });
@@ -105,6 +105,12 @@ impl fmt::Display for Criterion {
 /// Whether a registered rule names it. All are asked: each is to be seen at work.
 pub(super) fn matches(candidate: &Candidate<'_>) -> bool {
     ACTIVE.iter().filter(|rule| rule.matches(candidate)).count() > 0
+}
+
+/// Whether a registered rule will ask of everything which functions it is in.
+#[cfg(runtime)]
+pub(super) fn want_functions() -> bool {
+    ACTIVE.iter().any(|rule| rule.rules.iter().any(Rule::wants_functions))
 }
 
 /// The rules of [`ignore!`](crate::ignore) that have named no task so far.
@@ -147,7 +153,7 @@ pub(crate) fn print_unused_ignores() {
 ///
 /// Its `Display` says all of it in a line.
 #[derive(Clone, Copy)]
-pub struct UnusedIgnore(&'static Registered);
+pub struct UnusedIgnore(&'static Ignore);
 
 impl UnusedIgnore {
     /// The reason that stands there.
@@ -171,7 +177,7 @@ impl UnusedIgnore {
 
 impl fmt::Display for UnusedIgnore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Registered { criteria, reason, file, line, .. } = self.0;
+        let Ignore { criteria, reason, file, line, .. } = self.0;
         write!(f, "an ignore has matched nothing: ")?;
         for (n, criterion) in criteria.iter().enumerate() {
             write!(f, "{}{criterion}", if n > 0 { ", " } else { "" })?;
@@ -192,7 +198,7 @@ mod tests {
 
     const CRITERIA: &[Criterion] =
         &[Criterion::Name("pool-*"), Criterion::Label("tier", "cache"), Criterion::Site("a.rs")];
-    static WRITTEN: Registered = Registered::new(CRITERIA, "a reason", "src/lib.rs", 7);
+    static WRITTEN: Ignore = Ignore::new(CRITERIA, "a reason", "src/lib.rs", 7);
 
     #[test]
     fn every_criterion_has_to_fit() {

@@ -3,16 +3,19 @@
 //! Equal tasks are one group: the same state, reason, wait site, entry
 //! function and creation site. Ten thousand equal leaks are one block.
 
+mod body;
+mod cycle;
 mod text;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
 use gopark::inspect::{Status, TaskInfo, WaitReason, add_frames};
-use gopark::{Reaped, Scope, UnseenPanic};
+use gopark::{Reaped, Scope, TaskId, UnseenPanic};
 
+use crate::cycle::Cycle;
 use crate::scope::Remains;
 
 /// A larger group is dumped by its first task only.
@@ -50,6 +53,22 @@ pub(crate) struct Report {
     panics: Vec<UnseenPanic>,
     wakers: Wakers,
     after: Duration,
+    /// The test itself, if it did not come to its end.
+    body: Option<Ending>,
+    cycles: Vec<Cycle>,
+    /// All that wait for a lock that somebody in a cycle has.
+    doomed: HashSet<TaskId>,
+    /// Tasks that the verdict did not wait for.
+    others: usize,
+}
+
+/// What became of a test that did not come to its end by itself.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// It never would have, and was unwound.
+    Unwound(Box<TaskInfo>),
+    /// It may yet, and has not moved for so long.
+    LeftAlone(Box<TaskInfo>, Duration),
 }
 
 /// Equal tasks.
@@ -110,16 +129,28 @@ impl Report {
             panics,
             wakers: Wakers::default(),
             after: Duration::ZERO,
+            body: None,
+            cycles: Vec::new(),
+            doomed: HashSet::new(),
+            others: 0,
         };
         if let Some(remains) = remains {
             report.wakers = Wakers::of(&remains);
             report.after = remains.after;
+            report.cycles = remains.cycles;
+            report.doomed = remains.doomed;
+            report.others = remains.others;
             report.tasks = remains.leaked;
             report.groups = group(&report.tasks);
             report.dumped = dumped(&report.groups);
             add_frames_to(&mut report.tasks, &report.dumped);
         }
         report
+    }
+
+    /// The report is about a test that is not over.
+    pub(crate) fn of_body(self, body: Ending) -> Report {
+        Report { body: Some(body), ..self }
     }
 
     pub(crate) fn tasks(&self) -> &[TaskInfo] {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gopark::UnseenPanic;
 use gopark::inspect::{TaskInfo, WaitReason, source, write_go_dump};
 
-use super::{Group, Report, State, Subject, Wakers};
+use super::{Group, Report, State, Subject, Wakers, body, cycle};
 
 /// Of many different names, numbers or threads this many are listed.
 const LISTED: usize = 5;
@@ -17,6 +17,10 @@ const WIDTH: usize = 100;
 
 pub(super) fn write(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
     writeln!(f, "leakcheck: {}", Headline(report))?;
+    body::write(f, report)?;
+    for (n, cycle) in report.cycles.iter().enumerate() {
+        cycle::write(f, n, cycle, report)?;
+    }
     for (n, group) in report.groups.iter().enumerate() {
         writeln!(f)?;
         write_group(f, n + 1, group, report)?;
@@ -34,6 +38,9 @@ pub(super) struct Headline<'a>(pub(super) &'a Report);
 impl Display for Headline<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Headline(report) = self;
+        if let Some(ending) = &report.body {
+            return body::headline(f, ending, report);
+        }
         let leaks = report.tasks.len();
         let panics = report.panics.len();
         if leaks > 0 {
@@ -94,11 +101,14 @@ fn write_group(
     if !locks.is_empty() {
         margin.note(f, "locked", List { items: &locks, more: "owners" })?;
     }
+    if tasks.iter().all(|task| report.doomed.contains(&task.id)) {
+        return margin.note(f, "why", cycle::Caught { tasks: &tasks, report });
+    }
     margin.note(f, "why", Why { group, report })
 }
 
 /// What the tasks of a group do, and since when.
-fn what(state: State, tasks: &[&TaskInfo]) -> String {
+pub(super) fn what(state: State, tasks: &[&TaskInfo]) -> String {
     let ages = tasks.iter().filter_map(|task| task.wait.as_ref()).map(|wait| wait.age);
     let since = match (ages.clone().min(), ages.max()) {
         (Some(youngest), Some(oldest))
@@ -217,23 +227,23 @@ fn write_panic(f: &mut Formatter<'_>, number: usize, panic: &UnseenPanic) -> fmt
 }
 
 /// A place in the source, and what is to be said of it.
-struct Place<'a> {
-    at: &'static Location<'static>,
-    says: &'a str,
+pub(super) struct Place<'a> {
+    pub(super) at: &'static Location<'static>,
+    pub(super) says: &'a str,
 }
 
 /// The width of the line numbers, by which a block is aligned.
 #[derive(Clone, Copy)]
-struct Margin(usize);
+pub(super) struct Margin(usize);
 
 impl Margin {
-    fn of(places: &[Place<'_>]) -> Margin {
+    pub(super) fn of(places: &[Place<'_>]) -> Margin {
         Margin(places.iter().map(|place| place.at.line().to_string().len()).max().unwrap_or(1))
     }
 
     /// Shows places as the compiler does, with their source lines if those can
     /// be read.
-    fn write_places(self, f: &mut Formatter<'_>, places: &[Place<'_>]) -> fmt::Result {
+    pub(super) fn write_places(self, f: &mut Formatter<'_>, places: &[Place<'_>]) -> fmt::Result {
         let Margin(margin) = self;
         let lines: Vec<Option<String>> = places.iter().map(|place| source_line(place.at)).collect();
         let indent = |line: &String| line.chars().take_while(|c| c.is_whitespace()).count();
@@ -261,7 +271,7 @@ impl Margin {
         writeln!(f, "{:margin$} |", "")
     }
 
-    fn note(self, f: &mut Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
+    pub(super) fn note(self, f: &mut Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
         let Margin(margin) = self;
         writeln!(f, "{:margin$} = {:<8}{value}", "", format!("{key}:"))
     }
@@ -314,7 +324,7 @@ fn distinct<T: Display + Ord>(items: impl Iterator<Item = T>) -> Vec<String> {
 }
 
 /// A number and its noun.
-struct Count(usize, &'static str);
+pub(super) struct Count(pub(super) usize, pub(super) &'static str);
 
 impl Display for Count {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -342,7 +352,7 @@ impl Display for List<'_> {
 }
 
 /// A duration in the unit that suits it.
-struct Time(Duration);
+pub(super) struct Time(pub(super) Duration);
 
 impl Display for Time {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use gopark::inspect::{
     Census, Kind, Snapshot, Status, TaskInfo, foreign_threads, mark_harness_thread,
 };
-use gopark::{Scope, ScopeId, UnseenPanic, WatchAll};
+use gopark::{Scope, ScopeId, TaskId, UnseenPanic, WatchAll};
 
 use super::TestMain;
 use crate::Filter;
+use crate::cycle::{self, Cycle};
 use crate::report::{Report, Subject};
-use crate::scope::{Remains, is_left_out};
+use crate::scope::{Remains, is_left_out, prepare};
 use crate::verdict::{self, Look, Stamped, Verdict, World};
 
 /// Whether there will be a look at the end.
@@ -46,6 +47,7 @@ pub(super) fn expect_the_end() {
 pub(crate) fn follow_the_tests() {
     EXPECTED.store(true, Ordering::Relaxed);
     gopark::__private::name_tests();
+    gopark::inspect::keep_ancestors();
 }
 
 /// A check of this scope has said what there was to say.
@@ -118,8 +120,12 @@ fn reports_of_tasks(main: &TestMain) -> Vec<(Owner, Report)> {
     let mut whole = None;
     let scopes: Vec<Scope> =
         Scope::all().into_iter().filter(|it| !everything.settled.contains(&it.id())).collect();
-    if let Verdict::Leaked { view, proven, after: so_long } = verdict {
+    if let Verdict::Leaked { view, proven, deadlock, after: so_long } = verdict {
         after = so_long;
+        let cycles = deadlock.map(|earlier| cycle::lasting(&earlier.cycles, &view.census.locks));
+        let cycles = cycles.unwrap_or_default();
+        let caught =
+            Caught { doomed: cycle::doomed(&cycles, &view.census.locks), cycles, alone: !proven };
         for scope in &scopes {
             let of_scope = |task: &&TaskInfo| task.scope == scope.id();
             let mut tasks: Vec<TaskInfo> = view.tasks.iter().filter(of_scope).cloned().collect();
@@ -130,7 +136,7 @@ fn reports_of_tasks(main: &TestMain) -> Vec<(Owner, Report)> {
                 owners.entry(Owner::of(scope)).or_default().0.extend(tasks);
             }
         }
-        whole = Some((view, proven));
+        whole = Some((view, proven, caught));
     }
     for scope in &scopes {
         let panics = scope.take_panics();
@@ -139,9 +145,8 @@ fn reports_of_tasks(main: &TestMain) -> Vec<(Owner, Report)> {
         }
     }
     let reports = owners.into_iter().filter_map(|(owner, (tasks, panics))| {
-        let remains = whole
-            .as_ref()
-            .and_then(|(view, proven)| remains_of(tasks, view, *proven, after, &everything.filter));
+        let remains =
+            whole.as_ref().and_then(|whole| remains_of(tasks, whole, after, &everything.filter));
         let nothing = remains.is_none() && panics.is_empty();
         (!nothing).then(|| {
             let report = Report::new(owner.subject(), remains, panics);
@@ -167,14 +172,18 @@ fn condemn(scope: &Scope, census: &Census, tasks: &mut [TaskInfo], filter: &Filt
 /// What one owner has left, if that is a leak. All others are outside.
 fn remains_of(
     tasks: Vec<TaskInfo>,
-    view: &View,
-    proven: bool,
+    (view, proven, caught): &(View, bool, Caught),
     after: Duration,
     filter: &Filter,
 ) -> Option<Remains> {
     let own: HashSet<_> = tasks.iter().map(|task| task.id).collect();
     let (left_out, leaked): (Vec<_>, Vec<_>) =
         tasks.into_iter().partition(|task| is_left_out(filter, task));
+    let cycles: Vec<Cycle> =
+        caught.cycles.iter().filter(|it| own.iter().any(|task| it.has(*task))).cloned().collect();
+    let alone = caught.alone && !caught.cycles.is_empty();
+    let (leaked, others): (Vec<_>, Vec<_>) =
+        leaked.into_iter().partition(|task| !alone || caught.doomed.contains(&task.id));
     if leaked.is_empty() {
         return None;
     }
@@ -185,7 +194,10 @@ fn remains_of(
         after,
         outside: view.census.outside + view.tasks.iter().filter(moving).count(),
         timers: view.census.timers,
-        foreign: if proven { view.foreign.clone() } else { foreign_threads() },
+        foreign: if *proven { view.foreign.clone() } else { foreign_threads() },
+        cycles,
+        doomed: caught.doomed.clone(),
+        others: others.len(),
     })
 }
 
@@ -232,6 +244,14 @@ struct Everything {
     start: Instant,
 }
 
+/// Tasks that wait for each other's locks.
+struct Caught {
+    cycles: Vec<Cycle>,
+    doomed: HashSet<TaskId>,
+    /// Nothing is known of the others.
+    alone: bool,
+}
+
 struct View {
     census: Census,
     /// All tasks, those of settled scopes included: they may wake others.
@@ -239,6 +259,7 @@ struct View {
     /// Daemons, which a census leaves out.
     daemons: Vec<Stamped>,
     foreign: Vec<u32>,
+    cycles: Vec<Cycle>,
 }
 
 impl World for Everything {
@@ -266,6 +287,7 @@ impl World for Everything {
         let census = Census::everywhere();
         let mut tasks = Snapshot::all().tasks;
         tasks.retain(|task| task.kind == Kind::Task);
+        prepare(&self.filter, &mut tasks);
         let complete = gopark::__private::born() == born;
 
         let daemons = || tasks.iter().filter(|task| task.daemon);
@@ -279,22 +301,30 @@ impl World for Everything {
             .filter(|it| it.runnable)
             .map(|it| (it.id.get(), it.stamp))
             .collect();
-        let candidates = tasks
+        let candidates: HashSet<TaskId> = tasks
             .iter()
             .filter(|task| !self.settled.contains(&task.scope) && !is_left_out(&self.filter, task))
-            .count();
+            .map(|task| task.id)
+            .collect();
+        let mut cycles = cycle::find(&census.locks);
+        cycles.retain(|cycle| candidates.iter().any(|task| cycle.has(*task)));
         let daemons = daemons().map(|task| (task.id.get(), task.stamp)).collect();
         Look {
-            candidates,
+            candidates: candidates.len(),
             complete,
             still: blocked && quiet && foreign.is_empty(),
             restless: blocked || !ready.is_empty(),
             ready,
-            view: View { census, tasks, daemons, foreign },
+            deadlock: !cycles.is_empty(),
+            view: View { census, tasks, daemons, foreign, cycles },
         }
     }
 
     fn same(earlier: &View, later: &View) -> bool {
         earlier.census.same(&later.census) && earlier.daemons == later.daemons
+    }
+
+    fn same_deadlock(earlier: &View, later: &View) -> bool {
+        !cycle::lasting(&earlier.cycles, &later.census.locks).is_empty()
     }
 }

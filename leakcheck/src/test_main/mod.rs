@@ -82,14 +82,12 @@ type Hook = Box<dyn FnOnce(i32)>;
 pub struct TestMain {
     pub(crate) options: Options,
     run_on_failure: bool,
-    /// As stated.
-    threads: Option<bool>,
     before: Option<Hook>,
     cleanup: Option<Hook>,
 }
 
 impl TestMain {
-    /// The defaults, with the environment's settings.
+    /// States nothing: see [settings](crate#settings).
     pub fn new() -> TestMain {
         TestMain::default()
     }
@@ -117,7 +115,7 @@ impl TestMain {
 
     /// Whether OS threads that are left are leaks, too. They are by default.
     pub fn threads(self, on: bool) -> TestMain {
-        TestMain { threads: Some(on), ..self }
+        TestMain { options: self.options.threads(on), ..self }
     }
 
     /// Something to be done when the tests are over and before anything is looked at:
@@ -138,6 +136,12 @@ impl TestMain {
         TestMain { cleanup: Some(Box::new(f)), ..self }
     }
 
+    /// The settings are written in the crate that this path begins with.
+    #[doc(hidden)]
+    pub fn __in_crate(self, path: &'static str) -> TestMain {
+        TestMain { options: self.options.of_crate(path), ..self }
+    }
+
     /// Does everything that is to be done at the end; the exit code then.
     pub(crate) fn finish(mut self, code: i32) -> i32 {
         let mut code = code;
@@ -153,12 +157,13 @@ impl TestMain {
         if !call(cleanup, code) {
             code = failed(code);
         }
+        crate::filter::print_unused_ignores();
         code
     }
 
     /// Whether threads are leaks.
     pub(crate) fn reports_threads(&self) -> bool {
-        self.threads.unwrap_or(true)
+        self.options.reports_threads(true)
     }
 }
 
@@ -167,7 +172,6 @@ impl fmt::Debug for TestMain {
         f.debug_struct("TestMain")
             .field("options", &self.options)
             .field("run_on_failure", &self.run_on_failure)
-            .field("threads", &self.threads)
             .field("before_check", &self.before.is_some())
             .field("cleanup", &self.cleanup.is_some())
             .finish()
@@ -220,7 +224,10 @@ macro_rules! verify_test_main {
         const _: () = {
             // Names that `$options` does not mean.
             extern "C" fn __leakcheck_before_main() {
-                $crate::__private::wrap_main(|| $options);
+                $crate::__private::wrap_main(|| {
+                    let settings: $crate::TestMain = $options;
+                    settings.__in_crate(::core::module_path!())
+                });
             }
             // The list of functions that run before `main`.
             #[used]

@@ -58,8 +58,11 @@
 //!
 //! # Leak checks
 //!
-//! A task in [`block_on`] has the wait reason `block_on`. That is not durable:
-//! anybody may hold the waker. A leak check that is over its deadline reports it.
+//! A task in [`block_on`] has the wait reason `block_on`. That is not durable while
+//! anybody else holds a clone of the waker: a leak check reports it when its deadline
+//! is over. If nobody held one when the task parked, nobody ever will, and the wait
+//! is durable ([`WaitReason::BlockOnAlone`]). Clones that are dropped later, unwoken,
+//! are not noticed.
 
 mod join;
 
@@ -134,7 +137,13 @@ fn run<F: Future>(future: F, site: &'static Location<'static>) -> F::Output {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
-        alarm.wait(site);
+        // Ours and the waker's. Clones come from clones only: if there is none now,
+        // there will be none.
+        let reason = match Arc::strong_count(&alarm) {
+            ..=2 => WaitReason::BlockOnAlone,
+            _ => WaitReason::BlockOn,
+        };
+        alarm.wait(reason, site);
     }
 }
 
@@ -152,9 +161,9 @@ struct Alarm {
 
 impl Alarm {
     /// Until it is woken, or was since the last time.
-    fn wait(&self, site: &'static Location<'static>) {
+    fn wait(&self, reason: WaitReason, site: &'static Location<'static>) {
         let me = task::arrive();
-        let mut how = Park::new(WaitReason::BlockOn, site);
+        let mut how = Park::new(reason, site);
         let mut held = self.waiters.hold();
         while !self.woken.load(Ordering::Relaxed) {
             match held.park(me, Place::Back, how) {

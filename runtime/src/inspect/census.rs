@@ -1,12 +1,13 @@
 //! What a leak check counts: who is blocked, and who might still wake somebody.
 
-use super::Status;
+use super::{Status, WaitReason};
 use crate::sched::{SCHED, errands, offload, sysmon};
 use crate::sync::{self, LockInfo};
 use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::scope::{self, Scope, ScopeId};
 use crate::task::{adopt, registry};
+use core::panic::Location;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
@@ -31,8 +32,32 @@ pub struct Census {
     /// those of the scope itself, and of what is counted in `outside`. Time limits
     /// and sleeps are not among them; whoever has one is not blocked.
     pub timers: usize,
+    /// All who wait for a lock without a time limit, in the scope or not: tasks and
+    /// adopted threads.
+    pub locks: Vec<LockWait>,
     /// All who are outside, blocked or not, with their states.
     outsiders: Vec<(TaskId, u64)>,
+}
+
+/// A task or an adopted thread that waits for a lock, and nothing but the lock ends
+/// that.
+///
+/// If two censuses show equal waits, each of a cycle of owners, then all in the cycle
+/// were parked at one time, and each had the lock that another waited for: guards are
+/// not `Send`, so nobody else can give it back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LockWait {
+    /// Who waits.
+    pub id: TaskId,
+    /// See [`TaskInfo::stamp`](super::TaskInfo::stamp).
+    pub stamp: u64,
+    /// The call that waits.
+    pub site: &'static Location<'static>,
+    /// What it is for.
+    pub reason: WaitReason,
+    /// The lock, and who has it.
+    pub lock: LockInfo,
 }
 
 /// One live task of the scope.
@@ -80,6 +105,7 @@ impl Census {
             born: scope.map_or_else(scope::everywhere::born, Scope::born),
             outside: 0,
             timers: 0,
+            locks: Vec::new(),
             outsiders: Vec::new(),
         };
         registry::each(|record| {
@@ -88,7 +114,13 @@ impl Census {
                 census.outside += usize::from(!core::ptr::eq(record, me));
                 return;
             };
-            let Some((id, scope_id, open, blocked, runnable, lock)) = seen else { return };
+            let Some(Look { id, scope: scope_id, open, blocked, runnable, lock }) = seen else {
+                return;
+            };
+            if let Some((site, reason, lock)) = lock {
+                census.locks.push(LockWait { id, stamp, site, reason, lock });
+            }
+            let lock = lock.map(|(.., lock)| lock);
             let is_member = scope.is_none_or(|scope| scope_id == scope.id());
             if is_member && !record.has(flag::THREAD) {
                 if !record.has(flag::DAEMON) {
@@ -128,7 +160,14 @@ impl Census {
     }
 }
 
-type Look = (TaskId, ScopeId, bool, bool, bool, Option<LockInfo>);
+struct Look {
+    id: TaskId,
+    scope: ScopeId,
+    open: bool,
+    blocked: bool,
+    runnable: bool,
+    lock: Option<(&'static Location<'static>, WaitReason, LockInfo)>,
+}
 
 fn look(record: &Record) -> Option<Look> {
     let status = record.state.read().status();
@@ -137,9 +176,19 @@ fn look(record: &Record) -> Option<Look> {
     }
     let blocked = record.is_blocked();
     let scope = if record.has(flag::THREAD) { record.scope() } else { record.home() };
-    let lock = if blocked { sync::lock_of(record) } else { None };
-    let runnable = status == Status::Runnable;
-    Some((record.id(), scope.id(), scope.is_open(), blocked, runnable, lock))
+    let reason = record.reason();
+    let lock = match blocked && reason.is_lock() {
+        true => record.site().zip(sync::lock_of(record)),
+        false => None,
+    };
+    Some(Look {
+        id: record.id(),
+        scope: scope.id(),
+        open: scope.is_open(),
+        blocked,
+        runnable: status == Status::Runnable,
+        lock: lock.map(|(site, lock)| (site, reason, lock)),
+    })
 }
 
 /// The open scopes that share a primitive with this one, directly or through

@@ -40,10 +40,11 @@ mod symbols;
 mod unwind;
 
 pub use crate::sync::{Holder, LockInfo};
+pub use crate::task::caller::{Caller, is_reaping};
 pub use crate::task::reason::WaitReason;
 pub use crate::task::scope::ScopeId;
 pub use crate::task::state::Status;
-pub use census::{Census, Member, foreign_threads, mark_harness_thread};
+pub use census::{Census, LockWait, Member, foreign_threads, mark_harness_thread};
 pub use dump::{GoDump, dump, write_go_dump};
 pub use frames::{Frame, Trace, add_frames};
 pub use groups::{Group, groups};

@@ -129,6 +129,11 @@ impl Snapshot {
         Snapshot::sorted(tasks)
     }
 
+    /// One task or thread.
+    pub(crate) fn one(record: &Record) -> Option<TaskInfo> {
+        registry::with_lock(|| read(record))
+    }
+
     /// Memory of all stacks of the process, measured now and not when the tasks
     /// were read: see [`stack::usage`] for what that takes.
     pub fn stacks(&self) -> stack::Usage {

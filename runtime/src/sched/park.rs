@@ -171,10 +171,7 @@ fn park_task<C: Commit>(
         && !may_park(task, &mut how)
     {
         commit.cancel();
-        match unwinding_here() {
-            Unwinding::No => task.clear(flag::UNWINDING),
-            Unwinding::Yes | Unwinding::Perhaps => task.set(flag::UNWINDING),
-        }
+        note_unwinding(task);
         return (Wake::Reaped, 0);
     }
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
@@ -272,6 +269,16 @@ pub(crate) fn unwinding_here() -> Unwinding {
     }
 }
 
+/// Notes whether the running task or thread unwinds, for [`on_reaped`].
+#[cold]
+fn note_unwinding(task: &Record) {
+    match unwinding_here() {
+        Unwinding::No if task.has(flag::UNWINDING) => task.clear(flag::UNWINDING),
+        Unwinding::No => {}
+        Unwinding::Yes | Unwinding::Perhaps => task.set(flag::UNWINDING),
+    }
+}
+
 /// See [`unwinding_here`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Unwinding {
@@ -316,10 +323,13 @@ impl Pin {
 /// An adopted thread waits on the low half of its state word.
 fn park_thread<C: Commit>(task: &'static Record, mut how: Park, commit: &C) -> (Wake, u16) {
     let own = how.until;
-    if !how.uninterruptible && !is_in_time(task, &mut how) {
+    let marked = flag::REAP | flag::UNINTERRUPTIBLE | flag::DEADLINE;
+    if (task.has(marked) || how.uninterruptible) && !may_park(task, &mut how) {
         commit.cancel();
+        note_unwinding(task);
         return (Wake::Reaped, 0);
     }
+    note_unwinding(task);
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
     let parked_at = Parked::here();
     task.sp.store(ptr::from_ref(&parked_at).cast_mut().cast(), Ordering::Relaxed);
@@ -376,7 +386,7 @@ pub(crate) fn on_reaped() {
     }
     match unwinding_here() {
         Unwinding::No => task::reap::unwind(task),
-        Unwinding::Yes => {}
+        Unwinding::Yes => task::caller::say(task),
         // A second unwind would end the process, so the call fails; but not for
         // ever, or a task that tries again and again would never rest.
         Unwinding::Perhaps => drop(task::reap::is_patient(task)),

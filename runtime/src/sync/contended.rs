@@ -8,10 +8,11 @@
 //! # Invariants
 //!
 //! - **L1** An [`Entry`] is in its shard during [`during`], and in that time its frame
-//!   and the borrow of the owner last. Shards are read and changed under their locks.
+//!   and the borrows of owner and readers last. Shards are read and changed under their locks.
 //!   So what an entry points to is alive while its shard is locked.
 
 use super::owner::{Holder, Owner};
+use super::readers::{self, Readers};
 use crate::sys::lock::RawLock;
 use crate::task::TaskRef;
 use crate::task::record::Record;
@@ -28,14 +29,34 @@ pub struct LockInfo {
     /// that has it or is waiting for its readers. `None` if readers have it, or nobody
     /// at this moment.
     pub holder: Option<Holder>,
+    /// Of a lock whose readers are waited for, those of them who are known: the first
+    /// four who belong to a scope that is not the root. The wait ends when all readers
+    /// have let go, known or not.
+    pub readers: [Option<Holder>; readers::SEATS],
+}
+
+impl LockInfo {
+    /// All who are known and must let go before the wait can end.
+    pub fn holders(&self) -> impl Iterator<Item = Holder> {
+        self.holder.into_iter().chain(self.readers.into_iter().flatten())
+    }
+}
+
+/// Whom a task waits for.
+#[derive(Clone, Copy)]
+pub(super) enum Whom<'a> {
+    /// The owner of the lock.
+    Owner(&'a Owner),
+    /// The waiting task owns it itself, and waits for these to let go.
+    Readers(&'a Owner, &'a Readers),
 }
 
 struct Entry {
     next: Cell<*const Entry>,
     task: *const Record,
     owner: *const Owner,
-    /// Whether the owner is somebody else.
-    held: bool,
+    /// Null if it is the owner that is waited for.
+    readers: *const Readers,
 }
 
 #[repr(align(64))]
@@ -57,9 +78,8 @@ fn shard(task: *const Record) -> &'static Shard {
     &TABLE[(hash >> (64 - SHARDS.ilog2())) as usize]
 }
 
-/// Runs `f`, in which the task waits for the lock with this owner; `held` says whether
-/// it waits for the owner, or for others who have it together.
-pub(super) fn during<R>(me: TaskRef, owner: &Owner, held: bool, f: impl FnOnce() -> R) -> R {
+/// Runs `f`, in which the task waits for these.
+pub(super) fn during<R>(me: TaskRef, whom: Whom<'_>, f: impl FnOnce() -> R) -> R {
     struct Leave<'a>(&'a Entry);
     impl Drop for Leave<'_> {
         fn drop(&mut self) {
@@ -74,11 +94,15 @@ pub(super) fn during<R>(me: TaskRef, owner: &Owner, held: bool, f: impl FnOnce()
             });
         }
     }
+    let (owner, readers) = match whom {
+        Whom::Owner(owner) => (owner, ptr::null()),
+        Whom::Readers(owner, readers) => (owner, ptr::from_ref(readers)),
+    };
     let entry = Entry {
         next: Cell::new(ptr::null()),
         task: me.record(),
         owner: ptr::from_ref(owner),
-        held,
+        readers,
     };
     let shard = shard(entry.task);
     // SAFETY: under the lock; Leave keeps L1, whether `f` returns or unwinds.
@@ -98,8 +122,11 @@ pub(crate) fn lock_of(task: &Record) -> Option<LockInfo> {
         let mut at = *shard.first.get();
         while let Some(entry) = at.as_ref() {
             if ptr::eq(entry.task, task) {
-                let holder = if entry.held { (*entry.owner).get() } else { None };
-                return Some(LockInfo { address: entry.owner.addr(), holder });
+                let (holder, readers) = match entry.readers.as_ref() {
+                    Some(readers) => (None, readers.look()),
+                    None => ((*entry.owner).get(), Default::default()),
+                };
+                return Some(LockInfo { address: entry.owner.addr(), holder, readers });
             }
             at = entry.next.get();
         }

@@ -40,7 +40,7 @@
 //! | file | what |
 //! |---|---|
 //! | `waiters` | a queue of parked tasks and the lock around it |
-//! | `owner` | who has a lock, and where it was taken |
+//! | `owner`, `readers` | who has a lock, and where it was taken |
 //! | `contended` | who waits for which lock |
 //! | `mutex_word`, `rw_word`, `sem_word` | state words and their steps; also in the models |
 //! | `raw_mutex`, `mutex` | the mutex; value and guard are `lock_api`'s |
@@ -77,6 +77,8 @@ mod pool;
 mod raw_mutex;
 #[expect(unsafe_code, reason = "the promises of a lock to lock_api")]
 mod raw_rwlock;
+#[expect(unsafe_code, reason = "a `&'static Location` kept in an atomic")]
+mod readers;
 mod rwlock;
 #[expect(unsafe_code, reason = "tasks that borrow, and may not outlive what they borrow")]
 pub(crate) mod scoped;

@@ -3,7 +3,7 @@
 //!
 //! [`mutex_word`]: super::mutex_word
 
-use super::contended;
+use super::contended::{self, Whom};
 use super::mutex_word::{MutexWord, Waiter, Wake};
 use super::owner::{Holder, Owner};
 use super::waiters::{Held, Parked, Place, Waiters};
@@ -83,7 +83,8 @@ impl RawMutex {
         let me = task::current();
         if !self.word.try_lock() {
             let how = Park::new(WaitReason::MutexLock, site).uninterruptible();
-            let locked = contended::during(me, &self.owner, true, || self.wait(me, how, false));
+            let locked =
+                contended::during(me, Whom::Owner(&self.owner), || self.wait(me, how, false));
             debug_assert!(locked, "nothing ends this wait but the lock");
         }
         self.owned(me, site);
@@ -128,7 +129,7 @@ impl RawMutex {
         // A task that waits is a user of the lock, even if it never gets it.
         self.affinity.touch_by(me.record());
         let how = Park::new(wish.reason, wish.site);
-        contended::during(me, &self.owner, true, || match wish.deadline {
+        contended::during(me, Whom::Owner(&self.owner), || match wish.deadline {
             Some(deadline) => self.wait(me, how.until(deadline), true),
             None => self.wait(me, how, false),
         })

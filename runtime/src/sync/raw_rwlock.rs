@@ -2,9 +2,10 @@
 //! mutex, [`rw_word`](super::rw_word)'s word between its owner and the readers,
 //! and a queue for either side.
 
-use super::contended;
+use super::contended::{self, Whom};
 use super::owner::Holder;
 use super::raw_mutex::{RawMutex, Wish};
+use super::readers::Readers;
 use super::rw_word::RwWord;
 use super::waiters::{Parked, Place, Waiters};
 use crate::inspect::WaitReason;
@@ -31,6 +32,8 @@ pub struct RawRwLock {
     /// The writer, waiting for readers.
     drain: Waiters,
     affinity: Affinity,
+    /// Some of those who have it together.
+    known: Readers,
 }
 
 impl RawRwLock {
@@ -41,6 +44,7 @@ impl RawRwLock {
             readers: Waiters::new(),
             drain: Waiters::new(),
             affinity: Affinity::new(),
+            known: Readers::nobody(),
         }
     }
 
@@ -48,7 +52,11 @@ impl RawRwLock {
     fn read(&self, deadline: Option<Instant>, site: &'static Location<'static>) -> bool {
         let me = task::arrive();
         self.affinity.touch_by(me.record());
-        self.word.read() || self.read_slow(me, deadline, site)
+        let reads = self.word.read() || self.read_slow(me, deadline, site);
+        if reads {
+            self.known.sit(me.record(), site);
+        }
+        reads
     }
 
     #[cold]
@@ -59,8 +67,8 @@ impl RawRwLock {
         deadline: Option<Instant>,
         site: &'static Location<'static>,
     ) -> bool {
-        let writer = self.writer.owner();
-        contended::during(me, writer, true, || self.wait_for_writer(me, deadline, site))
+        let writer = Whom::Owner(self.writer.owner());
+        contended::during(me, writer, || self.wait_for_writer(me, deadline, site))
     }
 
     fn wait_for_writer(
@@ -140,8 +148,8 @@ impl RawRwLock {
     fn write_slow(&self, deadline: Option<Instant>, site: &'static Location<'static>) -> bool {
         let me = task::current();
         self.affinity.touch_by(me.record());
-        let writer = self.writer.owner();
-        contended::during(me, writer, false, || self.wait_for_readers(me, deadline, site))
+        let readers = Whom::Readers(self.writer.owner(), &self.known);
+        contended::during(me, readers, || self.wait_for_readers(me, deadline, site))
     }
 
     fn wait_for_readers(
@@ -244,14 +252,21 @@ unsafe impl lock_api::RawRwLock for RawRwLock {
 
     /// No safepoint: lock_api's `Debug` calls it, in the middle of a `println!`,
     /// which holds a lock of std.
+    #[track_caller]
     #[inline]
     fn try_lock_shared(&self) -> bool {
-        self.affinity.touch_by(task::current().record());
-        self.word.read()
+        let me = task::current().record();
+        self.affinity.touch_by(me);
+        let reads = self.word.read();
+        if reads {
+            self.known.sit(me, Location::caller());
+        }
+        reads
     }
 
     #[inline]
     unsafe fn unlock_shared(&self) {
+        self.known.rise();
         self.unread();
     }
 
@@ -287,6 +302,9 @@ unsafe impl lock_api::RawRwLock for RawRwLock {
 // SAFETY: as above. The writer counts as a reader before others are let in.
 unsafe impl lock_api::RawRwLockDowngrade for RawRwLock {
     unsafe fn downgrade(&self) {
+        if let Some(Holder { site, .. }) = self.writer.holder() {
+            self.known.sit(task::current().record(), site);
+        }
         self.admit(1);
         self.writer.unlock_it();
     }

@@ -14,10 +14,12 @@
 //! | `bell.rs` | wakers of futures as tasks |
 //! | `lineage.rs` | who made whom, also when they have ended |
 //! | `reap.rs` | unwinding tasks that leaked |
+//! | `caller.rs` | who can be looked at, and unwound, by a watcher |
 
 pub(crate) mod adopt;
 pub(crate) mod affinity;
 pub(crate) mod bell;
+pub(crate) mod caller;
 pub(crate) mod entry;
 pub(crate) mod lineage;
 pub(crate) mod packet;
@@ -67,7 +69,9 @@ fn attend(task: &'static Record) {
     if task.has(flag::PREEMPT) && !task.has(flag::REAP) {
         preempt::give_way(task);
     }
-    check_reap();
+    if task.has(flag::REAP) {
+        reap::check_marked(task);
+    }
 }
 
 impl From<&'static Record> for TaskRef {

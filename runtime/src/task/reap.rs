@@ -10,6 +10,7 @@
 //! or stands behind such a one. Its stack and record are kept: something may
 //! still point there.
 
+use super::caller::{self, Caller};
 use super::packet::ReapToken;
 use super::record::{Record, TaskId, flag};
 use super::registry::{self, Found};
@@ -45,6 +46,7 @@ pub(crate) fn unwind(task: &Record) {
         return;
     }
     if is_patient(task) {
+        caller::say(task);
         std::panic::resume_unwind(Box::new(ReapToken))
     }
 }
@@ -70,7 +72,7 @@ pub(crate) fn check_reap() {
 }
 
 #[cold]
-fn check_marked(task: &Record) {
+pub(super) fn check_marked(task: &Record) {
     if !task.has(flag::ABANDONED) && park::unwinding_here() == Unwinding::No {
         unwind(task);
     }
@@ -95,6 +97,52 @@ impl Scope {
     /// assert_eq!(scope.live(), 0);
     /// ```
     pub fn reap(&self) -> Reaped {
+        self.reap_and(|| (), || ())
+    }
+
+    /// Like [`reap`](Self::reap), and `caller`, which was [accused](Caller::accuse) and
+    /// whose wait is known to be one that nothing ends, is unwound too: a test that
+    /// hangs, of which these are the tasks.
+    ///
+    /// All are marked first. Then `caller` goes on: it runs what the accusation says,
+    /// on its own thread, and unwinds out of its wait; and when that is said, the tasks
+    /// follow. So what is to be said is said before a destructor runs. A `caller` in
+    /// a wait that cannot be ended, such as that of [`scope`](crate::scope()) for its
+    /// tasks, goes on when that is over, and unwinds at its next wait. If it never
+    /// waits again, it says nothing.
+    ///
+    /// The mark stays until the caller is [pardoned](Caller::pardon). Blocks the
+    /// calling thread as `reap` does. With `panic = "abort"` nobody is unwound.
+    ///
+    /// ```
+    /// use gopark::inspect::{Caller, is_reaping};
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    /// use std::{sync::mpsc, thread};
+    ///
+    /// let scope = gopark::Scope::new("example");
+    /// let (tx, rx) = mpsc::channel();
+    /// let hangs = thread::spawn(move || {
+    ///     tx.send(Caller::here()).unwrap();
+    ///     let wait = || gopark::chan::never::<()>().recv();
+    ///     let ended = catch_unwind(AssertUnwindSafe(wait));
+    ///     Caller::here().pardon();
+    ///     is_reaping(&*ended.unwrap_err())
+    /// });
+    /// let caller = rx.recv().unwrap();
+    /// while caller.blocked().is_none() {
+    ///     thread::yield_now();
+    /// }
+    /// caller.accuse(|| println!("this test hangs"));
+    /// scope.reap_with(&caller);
+    /// assert!(hangs.join().unwrap());
+    /// ```
+    pub fn reap_with(&self, caller: &Caller) -> Reaped {
+        self.reap_and(|| caller.condemn(), || caller.end_wait())
+    }
+
+    /// `marked` is called when all are marked and none is woken, `again` whenever
+    /// there may be more to wake.
+    fn reap_and(&self, marked: impl FnOnce(), again: impl Fn()) -> Reaped {
         let inner = self.inner();
         let before = members(inner).len();
         if cfg!(not(panic = "unwind")) {
@@ -110,10 +158,12 @@ impl Scope {
         });
         // A task that parks from here on sees the mark, or the watch sees it park.
         barrier::heavy();
+        marked();
         let mut progress = Instant::now();
         let mut last = Progress::default();
         loop {
             let seen = watch.epoch();
+            again();
             let now = wake_marked(inner);
             // A task is dead a moment before it is counted.
             if now.left == 0 && inner.live() <= now.daemons {

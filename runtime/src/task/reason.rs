@@ -41,6 +41,8 @@ pub enum WaitReason {
     Offload,
     /// A future that is not ready ([`block_on`](crate::block_on)).
     BlockOn,
+    /// A future that is not ready, and whose waker nobody has.
+    BlockOnAlone,
     /// Several channels at once ([`select!`](crate::select)).
     Select,
     /// A select that has nothing to wait for.
@@ -50,7 +52,7 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 19] = [
+    const ALL: [WaitReason; 20] = [
         WaitReason::ChanReceiveNil,
         WaitReason::ChanSendNil,
         WaitReason::ChanReceive,
@@ -67,6 +69,7 @@ impl WaitReason {
         WaitReason::Sleep,
         WaitReason::Offload,
         WaitReason::BlockOn,
+        WaitReason::BlockOnAlone,
         WaitReason::Select,
         WaitReason::SelectNoCases,
         WaitReason::IoWait,
@@ -94,7 +97,7 @@ impl WaitReason {
             WaitReason::Join => "join",
             WaitReason::Sleep => "sleep",
             WaitReason::Offload => "offload",
-            WaitReason::BlockOn => "block_on",
+            WaitReason::BlockOn | WaitReason::BlockOnAlone => "block_on",
             WaitReason::Select => "select",
             WaitReason::SelectNoCases => "select (no cases)",
             WaitReason::IoWait => "IO wait",
@@ -103,12 +106,23 @@ impl WaitReason {
 
     /// Whether only another task or thread can end the wait. A sleeping task
     /// wakes by itself, so does one whose call returns, and one whose socket the
-    /// kernel finds ready; a future may be woken by anybody; one that waits on a
-    /// channel does not.
+    /// kernel finds ready; a future may be woken by anybody who has its waker; one
+    /// that waits on a channel does not.
     pub const fn durable(self) -> bool {
         !matches!(
             self,
             WaitReason::Sleep | WaitReason::Offload | WaitReason::BlockOn | WaitReason::IoWait
+        )
+    }
+
+    /// Whether it is one for a lock, whose owner is known.
+    pub(crate) const fn is_lock(self) -> bool {
+        matches!(
+            self,
+            WaitReason::MutexLock
+                | WaitReason::RwLockRead
+                | WaitReason::RwLockWrite
+                | WaitReason::OnceDo
         )
     }
 

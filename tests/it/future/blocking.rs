@@ -223,7 +223,7 @@ fn a_task_that_is_reaped_drops_its_future() {
             mark.check();
         })
     };
-    parked(task.id(), WaitReason::BlockOn);
+    parked(task.id(), WaitReason::BlockOnAlone);
     assert_eq!(scope.reap().ended, 1);
     assert_eq!(drops.count(), 1);
     assert!(matches!(task.join(), Err(JoinError::Reaped)));
@@ -249,7 +249,7 @@ fn a_destructor_may_block_on_a_future_while_its_task_is_reaped() {
             future::pending::<()>().await;
         })
     };
-    parked(task.id(), WaitReason::BlockOn);
+    parked(task.id(), WaitReason::BlockOnAlone);
     let reaper = thread::spawn(move || scope.reap());
     until_some("the destructor waits", || left.lock().unwrap().take()).wake();
     reaper.join().unwrap();

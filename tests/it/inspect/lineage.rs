@@ -2,8 +2,7 @@
 
 use crate::child::{alone, here};
 use crate::support::{Gate, info, until_some};
-use gopark::chan::{self, Sender};
-use gopark::inspect::{Ancestor, Kind, keep_ancestors};
+use gopark::inspect::{Ancestor, Kind, Snapshot, TaskInfo, keep_ancestors};
 use gopark::{Builder, TaskId, go};
 
 fn ancestors(id: TaskId) -> Vec<Ancestor> {
@@ -51,12 +50,11 @@ fn nobody_is_noted_unless_asked_for() {
 }
 
 /// A task starts the next one and ends, again and again.
-fn relay(left: usize, last: Sender<TaskId>, gate: Gate) {
-    let next = go(move || match left {
+fn relay(left: usize, gate: Gate) {
+    go(move || match left {
         0 => gate.pass(),
-        _ => relay(left - 1, last, gate),
+        _ => relay(left - 1, gate),
     });
-    drop(next);
 }
 
 #[test]
@@ -66,11 +64,10 @@ fn of_a_long_line_the_nearest_are_known() {
         let gate = Gate::new();
         // Made before, and kept beside it.
         let early = grandchild(gate.clone());
-        let (last, _) = chan::bounded(1);
-        relay(20_000, last, gate.clone());
+        relay(20_000, gate.clone());
         let id = until_some("the last one waits", || {
-            let all = gopark::inspect::Snapshot::all().tasks;
-            let waits = |it: &gopark::inspect::TaskInfo| it.wait.is_some() && it.kind == Kind::Task;
+            let all = Snapshot::all().tasks;
+            let waits = |it: &TaskInfo| it.wait.is_some() && it.kind == Kind::Task;
             all.into_iter().find(|it| it.id != early && waits(it)).map(|it| it.id)
         });
         let line = ancestors(id);

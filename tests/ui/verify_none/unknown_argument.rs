@@ -4,4 +4,12 @@ use leakcheck::verify_none;
 #[test]
 fn misspelled() {}
 
+#[verify_none(created_by = "pool::start", Threads = true)]
+#[test]
+fn almost() {}
+
+#[verify_none(retries = 20)]
+#[test]
+fn not_at_all() {}
+
 fn main() {}

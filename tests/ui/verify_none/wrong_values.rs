@@ -32,4 +32,34 @@ fn no_name() {}
 #[test]
 fn no_equals_sign() {}
 
+#[verify_none(threads = "yes", creation_stacks = 1, threads = perhaps)]
+#[test]
+fn no_switch() {}
+
+#[verify_none(hang = 10)]
+#[test]
+fn no_unit() {}
+
+#[verify_none(ignore_label = "tier", ignore_label = "=cache", ignore_label)]
+#[test]
+fn no_label() {}
+
+#[verify_none(ignore_current = "all")]
+#[test]
+fn nothing_to_choose() {}
+
+#[verify_none(cleanup = 7, before_check)]
+#[test]
+fn no_function() {}
+
+#[verify_none(cleanup = takes_something)]
+#[test]
+fn another_function() {}
+
+fn takes_something(_: i32) {}
+
+#[verify_none(settle = "1s" deadline = "2s")]
+#[test]
+fn no_comma() {}
+
 fn main() {}
