@@ -16,6 +16,10 @@
 //! and something outside of the scope stops being able to wake anything. While
 //! one of them is what the verdict hangs on, the loop looks again at growing
 //! intervals.
+//!
+//! The deadline is for the tasks. Time that they have not had does not count: while
+//! one is ready and gets no processor, and while the whole process stands still, which
+//! shows in that a wait lasts much longer than it was told to.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -112,7 +116,8 @@ pub(crate) fn decide<W: World>(world: &W, timing: Timing) -> Verdict<W::View> {
             if look.still && last.look.still && W::same(&last.look.view, &look.view) {
                 still_since = last.still_since;
             }
-            if starved(&last.look.ready, &look.ready) {
+            let late = began.saturating_sub(last.until);
+            if late > LAST_PAUSE || starved(&last.look.ready, &look.ready) {
                 excused += began - last.began;
             }
             pause = if epoch == last.epoch { (pause * 2).min(LAST_PAUSE) } else { FIRST_PAUSE };
@@ -160,8 +165,9 @@ pub(crate) fn decide<W: World>(world: &W, timing: Timing) -> Verdict<W::View> {
         } else {
             left
         };
-        rest(world, epoch, timeout.min(left), ended - began);
-        last = Some(Seen { look, epoch, began, still_since });
+        let timeout = timeout.min(left);
+        rest(world, epoch, timeout, ended - began);
+        last = Some(Seen { look, epoch, began, until: ended + timeout, still_since });
     }
 }
 
@@ -171,6 +177,8 @@ struct Seen<V> {
     /// Events before it.
     epoch: u32,
     began: Duration,
+    /// When the next one was due at the latest.
+    until: Duration,
     /// The end of the first of the equal looks of which this is the last.
     still_since: Duration,
 }
@@ -242,6 +250,8 @@ mod tests {
         now: Cell<Duration>,
         looks: Cell<u32>,
         look_cost: Duration,
+        /// Within this time nobody runs, who waits neither.
+        stopped: (Duration, Duration),
         script: RefCell<Vec<(Duration, bool, State)>>,
     }
 
@@ -252,6 +262,7 @@ mod tests {
                 now: Cell::default(),
                 looks: Cell::default(),
                 look_cost: Duration::from_micros(10),
+                stopped: (Duration::MAX, Duration::MAX),
                 script: RefCell::new(script.collect()),
             }
         }
@@ -290,7 +301,9 @@ mod tests {
                 let end = self.now.get() + timeout;
                 let script = self.script.borrow();
                 let next = script.iter().find(|(from, event, _)| *event && *from > self.now.get());
-                self.now.set(next.map_or(end, |(from, ..)| (*from).min(end)));
+                let end = next.map_or(end, |(from, ..)| (*from).min(end));
+                let (from, to) = self.stopped;
+                self.now.set(if self.now.get() < from && from <= end { end.max(to) } else { end });
             }
         }
 
@@ -374,6 +387,19 @@ mod tests {
         let world = Script::new(&[(0, false, RUNNING)]);
         assert_eq!(proven(&decide(&world, TIMING)), Some(false));
         assert_eq!((world.milliseconds(), world.looks.get()), (1000, 2));
+    }
+
+    #[test]
+    fn time_in_which_all_stood_still_does_not_count() {
+        let mut world = Script::new(&[(0, false, RUNNING), (5300, true, GONE)]);
+        world.stopped = (MS * 400, MS * 5000);
+        assert_eq!(decide(&world, TIMING), Verdict::Clean);
+        assert_eq!(world.milliseconds(), 5300);
+        // But what was left of the deadline does.
+        let mut world = Script::new(&[(0, false, OUTSIDE)]);
+        world.stopped = (MS * 400, MS * 5000);
+        assert_eq!(proven(&decide(&world, TIMING)), Some(false));
+        assert!((5500..5700).contains(&world.milliseconds()), "{}", world.milliseconds());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! `GOPARK_PARALLEL_RUNS=500 cargo test -p gopark-tests --test leak parallel`
 //! repeats it as often as the promise says.
 
-use crate::support::Run;
+use crate::support::{NO_DEADLINE, Run};
 use std::env;
 
 /// What each leaking test leaves, and nothing else.
@@ -19,7 +19,8 @@ fn every_leak_in_its_own_test_and_none_elsewhere() {
     let runs =
         env::var("GOPARK_PARALLEL_RUNS").map_or(5, |runs| runs.parse().expect("a number of runs"));
     for n in 1..=runs {
-        let run = Run::of(&["--ignored", "fixtures::parallel::", "--test-threads=8"], &[]);
+        let all = ["--ignored", "fixtures::parallel::", "--test-threads=8"];
+        let run = Run::of(&all, &[NO_DEADLINE]);
         run.must_have_run(8);
         let wrong = examine(&run.text);
         assert!(wrong.is_empty(), "run {n} of {runs}: {wrong:?}\n{}", run.text);

@@ -117,14 +117,18 @@ impl Cargo {
     }
 }
 
+/// Only a proof ends a check, or that nothing is left, however slow the machine is.
+pub(crate) const NO_DEADLINE: (&str, &str) = ("LEAKCHECK_DEADLINE_MS", "600000");
+
 /// Runs the body in a process of its own, where no thread of another test is
-/// to be seen. `name` is the calling test's: [`here!`](crate::support::here).
+/// to be seen, [without a deadline](NO_DEADLINE). `name` is the calling test's:
+/// [`here!`](crate::support::here).
 #[track_caller]
 pub(crate) fn alone(name: &str, body: impl FnOnce()) {
     alone_with(name, &[], body);
 }
 
-/// The same, with environment variables.
+/// The same, with environment variables, a deadline among them.
 #[track_caller]
 pub(crate) fn alone_with(name: &str, variables: &[(&str, &str)], body: impl FnOnce()) {
     if env::var_os(ALONE).is_some() {
@@ -132,7 +136,8 @@ pub(crate) fn alone_with(name: &str, variables: &[(&str, &str)], body: impl FnOn
         gopark::inspect::mark_harness_thread();
         return body();
     }
-    let variables: Vec<_> = variables.iter().copied().chain([(ALONE, "1")]).collect();
+    let always = [NO_DEADLINE, (ALONE, "1")];
+    let variables: Vec<_> = always.iter().chain(variables).copied().collect();
     let run = Run::of(&["--exact", name], &variables);
     run.must_have_run(1);
     assert!(run.passed, "{name} failed in a process of its own:\n{}", run.text);

@@ -4,7 +4,10 @@
 use crate::child::{Child, inside};
 use std::fs;
 use std::hint::black_box;
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) const TESTS: &[(&str, fn())] = &[
@@ -19,35 +22,56 @@ pub(crate) const TESTS: &[(&str, fn())] = &[
 /// What the process says when all is well.
 const RIGHT: &str = "the sums are right";
 
-/// Four tasks on one processor, in slices of a millisecond, for a while.
+/// A file that the program makes when its tasks run, with its number in it.
+const BEGUN: &str = "GOPARK_TEST_BEGUN";
+/// One that ends it.
+const END: &str = "GOPARK_TEST_END";
+
+/// Four tasks on one processor, in slices of a millisecond, until they have computed
+/// for a while and nobody wants more of them.
 fn preempted_all_the_time() {
     fn sum(seed: u64) -> u64 {
         (0..2_000_u64).fold(seed, |x, n| black_box(x.wrapping_mul(31).wrapping_add(n)))
     }
-    let begun = Instant::now();
+    let over = Arc::new(AtomicBool::new(false));
     let tasks: Vec<_> = (0..4)
         .map(|n| {
+            let over = over.clone();
             gopark::go(move || {
                 let first = sum(n);
-                while begun.elapsed() < Duration::from_millis(1500) {
+                while !over.load(Ordering::SeqCst) {
                     assert_eq!(sum(n), first);
                     drop(black_box(vec![n; 100]));
                 }
             })
         })
         .collect();
+    gopark::go(|| ()).join().unwrap();
+    if let Some(file) = std::env::var_os(BEGUN) {
+        fs::write(&file, std::process::id().to_string()).unwrap();
+    }
+    let wanted = || std::env::var_os(END).is_some_and(|file| !Path::new(&file).exists());
+    while computed() < Duration::from_millis(1500) || wanted() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    over.store(true, Ordering::SeqCst);
     tasks.into_iter().for_each(|task| task.join().unwrap());
     println!("{RIGHT}");
 }
 
 /// What is said by this program, doing that, and by a tool that it runs under.
 fn under(tool: &str, args: &[&str]) -> String {
+    under_with(tool, args, &[])
+}
+
+fn under_with(tool: &str, args: &[&str], variables: &[(&str, &Path)]) -> String {
     let this = std::env::current_exe().unwrap();
     let name = args.last().expect("the test");
     let mut command = Command::new(tool);
     command.args(&args[..args.len() - 1]).arg(this).arg(name).stdin(Stdio::null());
     command.env("GOPARK_TEST_INSIDE", name);
     command.env("GOPARK_MAXPROCS", "1").env("GOPARK_SLICE", "1ms");
+    command.envs(variables.iter().copied());
     let ended = command.output().expect("it worked a moment ago");
     String::from_utf8_lossy(&[&ended.stdout[..], &ended.stderr].concat()).into_owned()
 }
@@ -66,30 +90,42 @@ fn a_debugger_stops_and_continues_it() {
     if !works("gdb", &["-batch", "-nx", "-ex", "run", "--args"]) {
         return println!("no debugger works here");
     }
-    // As by the keyboard, some times; it continues, and shows all threads.
+    // As by the keyboard, some times, when its tasks run; it continues, and shows all
+    // threads. After that it may end.
     let script = "import threading, time, gdb, os, signal
+stops = 0
 def interrupt():
-    for _ in range(3):
+    begun = os.environ['GOPARK_TEST_BEGUN']
+    while not os.path.exists(begun) or not open(begun).read():
+        time.sleep(0.1)
+    pid = int(open(begun).read())
+    for n in range(3):
         time.sleep(0.3)
-        gdb.post_event(lambda: os.kill(gdb.selected_inferior().pid, signal.SIGINT))
+        os.kill(pid, signal.SIGINT)
+        while stops == n:
+            time.sleep(0.1)
 gdb.execute('set pagination off')
 threading.Thread(target=interrupt, daemon=True).start()
 gdb.execute('run')
-stops = 0
 while gdb.selected_inferior().pid:
     print('STOPPED')
     gdb.execute('thread apply all backtrace 5')
+    stops += 1
+    if stops == 3:
+        open(os.environ['GOPARK_TEST_END'], 'w').close()
     gdb.execute('continue')
 ";
-    let file = std::env::temp_dir().join(format!("gopark-{}.py", std::process::id()));
-    fs::write(&file, script).unwrap();
-    let path = file.to_str().unwrap();
+    let file = |what| std::env::temp_dir().join(format!("gopark-{}.{what}", std::process::id()));
+    let [script_file, begun, end] = ["py", "begun", "end"].map(file);
+    fs::write(&script_file, script).unwrap();
+    let path = script_file.to_str().unwrap();
     let args = ["-batch", "-nx", "-x", path, "--args", name];
-    let text = under("gdb", &args);
-    fs::remove_file(&file).unwrap();
+    let text = under_with("gdb", &args, &[(BEGUN, &begun), (END, &end)]);
+    [script_file, begun, end].iter().for_each(|file| drop(fs::remove_file(file)));
     assert!(text.contains(RIGHT), "{text}");
     assert!(text.contains("exited normally"), "{text}");
-    assert!(text.contains("STOPPED") && text.contains("gopark-0"), "{text}");
+    assert_eq!(text.matches("STOPPED").count(), 3, "{text}");
+    assert!(text.contains("gopark-0"), "{text}");
 }
 
 /// It stops at each of them, and passes it on.

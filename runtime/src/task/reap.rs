@@ -29,6 +29,10 @@ const PATIENCE: u8 = 16;
 /// those behind them, and those whose wait it cannot end.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The longest time between two looks. What one took longer, because the whole
+/// process stood still, is not counted: the tasks stood still, too.
+const LOOK: Duration = Duration::from_millis(125);
+
 /// What became of the tasks of a scope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
@@ -159,8 +163,7 @@ impl Scope {
         // A task that parks from here on sees the mark, or the watch sees it park.
         barrier::heavy();
         marked();
-        let mut progress = Instant::now();
-        let mut last = Progress::default();
+        let (mut last, mut idle) = (Progress::default(), Duration::ZERO);
         loop {
             let seen = watch.epoch();
             again();
@@ -170,11 +173,13 @@ impl Scope {
                 break;
             }
             if now != last {
-                (last, progress) = (now, Instant::now());
-            } else if progress.elapsed() >= GRACE || (now.left != 0 && now.left == now.hopeless) {
+                (last, idle) = (now, Duration::ZERO);
+            } else if idle >= GRACE || (now.left != 0 && now.left == now.hopeless) {
                 break;
             }
-            watch.wait(seen, GRACE / 8);
+            let begun = Instant::now();
+            watch.wait(seen, LOOK);
+            idle += begun.elapsed().min(LOOK);
         }
         let abandoned = abandon(inner);
         inner.reaping.fetch_sub(1, Ordering::Relaxed);

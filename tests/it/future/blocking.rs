@@ -239,22 +239,25 @@ fn a_destructor_may_block_on_a_future_while_its_task_is_reaped() {
             self.1.store(true, Ordering::SeqCst);
         }
     }
-    let scope = Scope::new("reaped in a destructor");
-    let (left, done) = (Left::default(), Arc::new(AtomicBool::new(false)));
-    let blocks = Blocks(left.clone(), done.clone());
-    let task = {
-        let _in = scope.enter();
-        spawn_future(async move {
-            let _blocks = blocks;
-            future::pending::<()>().await;
-        })
-    };
-    parked(task.id(), WaitReason::BlockOnAlone);
-    let reaper = thread::spawn(move || scope.reap());
-    until_some("the destructor waits", || left.lock().unwrap().take()).wake();
-    reaper.join().unwrap();
-    assert!(matches!(task.join(), Err(JoinError::Reaped)));
-    assert!(done.load(Ordering::SeqCst));
+    // It parks in the middle of its unwind, which siblings would notice.
+    alone(here!(), &[], || {
+        let scope = Scope::new("reaped in a destructor");
+        let (left, done) = (Left::default(), Arc::new(AtomicBool::new(false)));
+        let blocks = Blocks(left.clone(), done.clone());
+        let task = {
+            let _in = scope.enter();
+            spawn_future(async move {
+                let _blocks = blocks;
+                future::pending::<()>().await;
+            })
+        };
+        parked(task.id(), WaitReason::BlockOnAlone);
+        let reaper = thread::spawn(move || scope.reap());
+        until_some("the destructor waits", || left.lock().unwrap().take()).wake();
+        reaper.join().unwrap();
+        assert!(matches!(task.join(), Err(JoinError::Reaped)));
+        assert!(done.load(Ordering::SeqCst));
+    });
 }
 
 /// Two futures that take turns on one processor, each waking itself.

@@ -1,6 +1,6 @@
 //! A socket that is closed under those who use it.
 
-use super::{listen, pair};
+use super::{listen, listen_apart, pair};
 use crate::support::parked;
 use gopark::inspect::WaitReason;
 use gopark::net::{Closed, TcpListener, TcpStream};
@@ -49,7 +49,7 @@ fn the_other_end_reads_to_the_end() {
 
 #[test]
 fn several_who_accept_are_woken_and_the_port_is_free() {
-    let (listener, address) = listen();
+    let (listener, address) = listen_apart();
     let tasks: Vec<_> = (0..4)
         .map(|_| {
             let listener = listener.try_clone().unwrap();

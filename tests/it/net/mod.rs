@@ -18,6 +18,14 @@ fn listen() -> (TcpListener, std::net::SocketAddr) {
     (listener, address)
 }
 
+/// The same, at an address at which no other program of this machine is likely to come
+/// and listen when it is free.
+fn listen_apart() -> (TcpListener, std::net::SocketAddr) {
+    let listener = TcpListener::bind("127.93.71.5:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
 /// Both ends of a connection.
 fn pair() -> (TcpStream, TcpStream) {
     let (listener, address) = listen();

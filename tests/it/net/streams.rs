@@ -1,6 +1,6 @@
 //! What comes in comes out.
 
-use super::{listen, pair};
+use super::{listen, listen_apart, pair};
 use crate::chan::support::PAIRS;
 use crate::child::{alone, here};
 use crate::support::{COOPERATIVE, parked};
@@ -121,7 +121,7 @@ fn std_sockets_become_ours_and_back() {
 
 #[test]
 fn a_connection_that_nobody_takes_is_refused() {
-    let (listener, address) = listen();
+    let (listener, address) = listen_apart();
     drop(listener);
     let refused = gopark::go(move || TcpStream::connect(address).unwrap_err().kind());
     assert_eq!(refused.join().unwrap(), io::ErrorKind::ConnectionRefused);

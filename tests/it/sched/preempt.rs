@@ -94,21 +94,22 @@ fn calls() -> Vec<(&'static str, Call)> {
 fn lets_a_sibling_run(name: &str, mut call: impl FnMut() + Send + 'static) {
     let (gate, ran) = (Gate::new(), Arc::new(AtomicBool::new(false)));
     let (held, mark) = (gate.clone(), ran.clone());
-    let sibling = gopark::go(move || {
-        held.pass();
-        mark.store(true, Ordering::SeqCst);
-    });
-    parked(sibling.id(), WaitReason::ChanReceive);
     let what = format!("{name} lets a sibling run");
+    // Its child, so that it starts on the same thread.
     let hog = gopark::go(move || {
+        let sibling = gopark::go(move || {
+            held.pass();
+            mark.store(true, Ordering::SeqCst);
+        });
+        parked(sibling.id(), WaitReason::ChanReceive);
         gate.open();
         spin_until(&what, || {
             call();
             ran.load(Ordering::SeqCst)
         });
+        sibling
     });
-    hog.join().unwrap();
-    sibling.join().unwrap();
+    hog.join().unwrap().join().unwrap();
 }
 
 #[test]

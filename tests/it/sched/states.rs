@@ -121,17 +121,26 @@ fn it_is_preempted_when_it_computes_detached() {
 #[test]
 fn it_is_runnable_at_the_end_of_a_call_that_it_has_not_declared() {
     alone(here!(), ONE_LONG, || {
-        let (mut pipe, mut other_end) = std::io::pipe().unwrap();
-        let task = gopark::go(move || {
-            pipe.read_exact(&mut [0]).unwrap();
-            gopark::safepoint();
+        // Who looks may come too late: the hog has a slice only.
+        until("it is seen on its way", || {
+            let (mut pipe, mut other_end) = std::io::pipe().unwrap();
+            let over = Arc::new(AtomicBool::new(false));
+            let end = over.clone();
+            let task = gopark::go(move || {
+                pipe.read_exact(&mut [0]).unwrap();
+                gopark::safepoint();
+                spin(&end);
+            });
+            detached(task.id());
+            let hog = Hog::new();
+            other_end.write_all(b"x").unwrap();
+            let other = leaves_the_way(task.id(), &[Status::Syscall, Status::Runnable]);
+            assert!(matches!(other, None | Some(Status::Running)), "{other:?}");
+            over.store(true, Ordering::SeqCst);
+            hog.end();
+            task.join().unwrap();
+            other.is_none()
         });
-        detached(task.id());
-        let hog = Hog::new();
-        other_end.write_all(b"x").unwrap();
-        goes_through(task.id(), &[Status::Syscall, Status::Runnable]);
-        hog.end();
-        task.join().unwrap();
     });
 }
 

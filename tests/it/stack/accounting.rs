@@ -208,9 +208,9 @@ fn segments_are_counted_while_they_are_in_use() {
 fn a_snapshot_has_the_stacks_too() {
     alone(here!(), &[], || {
         let crowd = Crowd::of(10);
-        let snapshot = Snapshot::all();
-        assert_eq!(snapshot.stacks(), usage());
-        assert_eq!(snapshot.stacks().tasks, 10);
+        // Stacks may be trimmed between the two.
+        until("both say the same", || Snapshot::all().stacks() == usage());
+        assert_eq!(Snapshot::all().stacks().tasks, 10);
         crowd.end();
     });
 }

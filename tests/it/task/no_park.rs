@@ -102,7 +102,7 @@ fn a_join_panics_and_the_other_task_goes_on() {
 fn a_join_of_a_task_that_just_ends_panics_or_returns() {
     alone(here!(), &[("GOPARK_MAXPROCS", "2")], || {
         let joiner = gopark::go(|| {
-            for n in 0..100_000_u32 {
+            for n in 0..30_000_u32 {
                 let other = gopark::go(|| ());
                 for _ in 0..n % 512 {
                     std::hint::spin_loop();
