@@ -23,13 +23,15 @@
 //! # fn main() {}
 //! ```
 //!
-//! There are three ways in:
+//! The ways in:
 //!
 //! | what you write | when it looks | what a leak does |
 //! |---|---|---|
 //! | [`#[verify_none]`](macro@verify_none) on a test | after the body | fails the test |
 //! | [`verify_none(Options)`](fn@verify_none) | when the guard is dropped | panics |
 //! | [`find(&Filter)`](find) | now, in the current scope | is returned as [`Leaks`] |
+//! | [`verify_test_main!()`](verify_test_main) in a test file | when all tests are over | ends the program with exit code 1 |
+//! | `test_main!()`, feature `harness` | after each test, with `harness = false` | fails the test |
 //!
 //! Parallel tests do not see each other's tasks: each check opens a
 //! [`gopark::Scope`], and a task belongs to the scope it was born in.

@@ -113,7 +113,6 @@ fn leaves_one_in_a_scope() {
     leave();
 }
 
-/// The scope of the test is not used again before the program ends.
 #[test]
 #[ignore = "a fixture"]
 fn leaves_a_panic() {
@@ -122,6 +121,12 @@ fn leaves_a_panic() {
     while scope.live() > 0 {
         gopark::yield_now();
     }
+}
+
+/// Runs behind the one above, and uses again what scopes there are to be used again.
+#[test]
+#[ignore = "a fixture"]
+fn opens_scopes() {
     for _ in 0..20 {
         drop(Scope::new("another"));
     }

@@ -40,7 +40,7 @@ fn a_scope_has_its_name() {
 
 #[test]
 fn a_panic_that_nobody_saw_is_left_behind() {
-    let run = run(&["leaves_a_panic"], "");
+    let run = run_with(&["leaves_a_panic", "opens_scopes"], "", &["--test-threads=1"]);
     run.ends_with(1).shows(&[
         "this one left something behind:\n    fixtures::leaves_a_panic\n",
         "1 task that nobody joined panicked in test fixtures::leaves_a_panic\n",
