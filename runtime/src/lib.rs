@@ -259,6 +259,9 @@ pub(crate) mod sem_word;
 #[cfg(any(runtime, loom))]
 #[path = "task/state.rs"]
 pub(crate) mod state;
+#[cfg(any(runtime, loom))]
+#[path = "sync/wg_word.rs"]
+pub(crate) mod wg_word;
 
 #[cfg(runtime)]
 pub mod chan;

@@ -18,6 +18,9 @@
 //! | `mutex` | lock, unlock, hand-over of a mutex | `mutex_word` | `RawMutex` |
 //! | `rwlock` | readers and writers, either giving up | `rw_word` | `RawRwLock` |
 //! | `semaphore` | permits and those who wait for them | `sem_word` | `Semaphore` |
+//! | `wait_group` | the counter, those who wait for it, and the next round | `wg_word` | `WaitGroup` |
+//! | `ringing` | a future that is polled again or dropped, against its partner | | `Bell`, `chan/future.rs` |
+//! | `seating` | who sits in the poller | `barrier` | `netpoll/seat.rs` |
 //! | `timing` | who sleeps until the earliest timer; stop and reset; room in a heap | `cover`, `barrier` | `watch.rs`, `Node`, `Timers::promise` |
 //! | `observing` | fields read between two equal stamps | `state` | `Record::{fill, describe_wait, observe}` |
 //!
@@ -48,11 +51,14 @@ mod mutex;
 mod observing;
 mod parking;
 mod queue;
+mod ringing;
 mod rwlock;
+mod seating;
 mod selecting;
 mod semaphore;
 mod sleeping;
 mod timing;
+mod wait_group;
 mod waiters;
 mod workers;
 

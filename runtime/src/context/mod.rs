@@ -35,6 +35,7 @@
 //! | `AfterFunc` | [`Context::after_func`] |
 //! | `Done`, `Err`, `Cause`, `Deadline` | [`Context::done`], [`err`](Context::err), [`cause`](Context::cause), [`deadline`](Context::deadline) |
 //! | `select` on `Done` and one operation | [`Context::recv`], [`send`](Context::send), [`sleep`](Context::sleep), [`wait`](Context::wait), [`wait_for`](Context::wait_for) |
+//! | `errgroup.WithContext` of `golang.org/x/sync` | [`Group::with_context`](crate::sync::Group::with_context) |
 //! | – | [`Context::merge`]: done with the first of several |
 //!
 //! # The rules
@@ -76,7 +77,9 @@
 //! | `node` | the tree: who is done with whom |
 //! | `value` | the values |
 //! | `wait` | the direct forms |
+//! | `group` | tasks that stop when one of them fails |
 
+mod group;
 #[expect(clippy::disallowed_types, reason = "contexts are used outside of sections")]
 mod node;
 mod value;

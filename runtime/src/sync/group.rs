@@ -26,6 +26,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// **Panics.** A task that panics counts as failed; [`wait`](Group::wait) lets the
 /// others end and resumes the panic.
 ///
+/// **Stop at the first failure.** [`Group::with_context`] gives a context that is
+/// cancelled then.
+///
 /// **Not a scope.** Tasks of a group that is dropped without a `wait` go on.
 ///
 /// ```
@@ -84,8 +87,18 @@ pub enum GroupEnd<'a, E> {
     Done,
 }
 
+// Without asking the same of `E`.
+impl<E> Clone for GroupEnd<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for GroupEnd<'_, E> {}
+
 impl<T: Send + 'static, E: Send + 'static> Group<T, E> {
-    /// A group without tasks.
+    /// A group without tasks. [`with_context`](Self::with_context) makes one whose
+    /// tasks are told of the first failure.
     ///
     /// ```
     /// let group = gopark::sync::Group::<u32, ()>::new();
@@ -124,7 +137,8 @@ impl<T: Send + 'static, E: Send + 'static> Group<T, E> {
     /// the first [`wait`](Self::wait) that finds all tasks ended.
     ///
     /// That is the moment at which whatever the tasks look at to see whether they
-    /// should go on has to change. The hook must not panic and should not block.
+    /// should go on has to change. The hook must not panic and should not block. A
+    /// second one is called after the first.
     ///
     /// # Panics
     /// The group has clones already.
@@ -142,7 +156,14 @@ impl<T: Send + 'static, E: Send + 'static> Group<T, E> {
     /// ```
     #[must_use]
     pub fn on_end(mut self, hook: impl FnOnce(GroupEnd<'_, E>) + Send + 'static) -> Self {
-        self.fresh().state.get_mut().hook = Some(Box::new(hook));
+        let place = &mut self.fresh().state.get_mut().hook;
+        *place = Some(match place.take() {
+            None => Box::new(hook),
+            Some(first) => Box::new(move |end| {
+                first(end);
+                hook(end);
+            }),
+        });
         self
     }
 
@@ -191,16 +212,15 @@ impl<T: Send + 'static, E: Send + 'static> Group<T, E> {
     #[track_caller]
     fn start(&self, f: impl FnOnce() -> Result<T, E> + Send + 'static) {
         // Given back when the closure is gone, be it that it never ran.
-        let place = Place(self.shared.clone());
+        let place = Place { group: self.shared.clone(), returned: false };
         let task = self.shared.running.go(move || {
-            let place = place;
-            let unwinding = Unwinds(&place.0);
+            let mut place = place;
             let result = f();
-            std::mem::forget(unwinding);
+            place.returned = true;
             match result {
                 Ok(value) => Some(value),
                 Err(error) => {
-                    place.0.fail(error);
+                    place.group.fail(error);
                     None
                 }
             }
@@ -309,22 +329,21 @@ impl<T, E> Shared<T, E> {
 }
 
 /// A task's place among those that the limit allows.
-struct Place<T, E>(Arc<Shared<T, E>>);
+struct Place<T, E> {
+    group: Arc<Shared<T, E>>,
+    /// Else it is dropped by an unwind, or by a task that is ended before it starts:
+    /// the task failed without an error.
+    returned: bool,
+}
 
 impl<T, E> Drop for Place<T, E> {
     fn drop(&mut self) {
-        if let Some(limit) = &self.0.limit {
+        if !self.returned {
+            self.group.unwinds();
+        }
+        if let Some(limit) = &self.group.limit {
             limit.release(1);
         }
-    }
-}
-
-/// Dropped by an unwind: the task failed without an error.
-struct Unwinds<'a, T, E>(&'a Shared<T, E>);
-
-impl<T, E> Drop for Unwinds<'_, T, E> {
-    fn drop(&mut self) {
-        self.0.unwinds();
     }
 }
 

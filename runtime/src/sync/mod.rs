@@ -42,7 +42,7 @@
 //! | `waiters` | a queue of parked tasks and the lock around it |
 //! | `owner`, `readers` | who has a lock, and where it was taken |
 //! | `contended` | who waits for which lock |
-//! | `mutex_word`, `rw_word`, `sem_word` | state words and their steps; also in the models |
+//! | `mutex_word`, `rw_word`, `sem_word`, `wg_word` | state words and their steps; also in the models |
 //! | `raw_mutex`, `mutex` | the mutex; value and guard are `lock_api`'s |
 //! | `raw_rwlock`, `rwlock` | the lock for readers and writers |
 //! | `condvar`, `once`, `semaphore`, `barrier`, `pool` | what their names say |
@@ -89,7 +89,7 @@ mod wait_group;
 #[expect(unsafe_code, reason = "queues of nodes in the stack frames of parked tasks")]
 pub(crate) mod waiters;
 
-use super::{mutex_word, rw_word, sem_word};
+use super::{mutex_word, rw_word, sem_word, wg_word};
 
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::Condvar;

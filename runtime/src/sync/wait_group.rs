@@ -1,28 +1,8 @@
-//! The wait group.
-//!
-//! # The state word
-//!
-//! ```text
-//!   63                             1   0
-//!  ┌────────────────────────────────┬────────┐
-//!  │ counter                        │ QUEUED │
-//!  └────────────────────────────────┴────────┘
-//! ```
-//!
-//! | change | who |
-//! |---|---|
-//! | counter up | `add`, at any time |
-//! | counter down, except to 0 with `QUEUED` set | `done`, at any time |
-//! | counter down to 0, and `QUEUED` off | the last `done`, with the queue locked; in the same section it ends the round, and then wakes those who queued in it |
-//! | `QUEUED` on, with a counter above 0 | `wait`, with the queue locked; it then queues and parks, or, in a select, does something else |
-//!
-//! So reaching zero and letting the waiters go is one step, whatever is added
-//! at the same time: a waiter returns if and only if the counter was zero at some
-//! moment of its wait. (Go panics when a group is used again too early; here
-//! the waiters of both rounds are told apart.)
+//! The wait group: [`wg_word`](super::wg_word)'s word and a queue.
 
 use super::WaitCase;
 use super::waiters::{Parked, Place, Waiters};
+use super::wg_word::{Down, WgWord};
 use crate::JoinHandle;
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
@@ -30,11 +10,6 @@ use crate::task::{self, TaskRef, affinity::Affinity};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-const QUEUED: u64 = 1;
-const ONE: u64 = 1 << 1;
-const MAX: u64 = 1 << 62;
 
 /// Waits for a number of things to be done (Go: `sync.WaitGroup`).
 ///
@@ -61,7 +36,7 @@ pub struct WaitGroup {
 }
 
 struct Group {
-    state: AtomicU64,
+    word: WgWord,
     waiters: Waiters,
     affinity: Affinity,
 }
@@ -94,13 +69,7 @@ impl WaitGroup {
     #[track_caller]
     pub fn add(&self, n: usize) {
         self.group.affinity.touch_by(task::pass().record());
-        let n = n as u64;
-        // ORDERING: Relaxed; counting up publishes nothing.
-        let counted = self.group.state.try_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
-            let counter = (state >> 1).checked_add(n).filter(|sum| *sum <= MAX)?;
-            Some((counter * ONE) | (state & QUEUED))
-        });
-        assert!(counted.is_ok(), "sync.WaitGroup: counter above its limit");
+        assert!(self.group.word.add(n as u64), "sync.WaitGroup: counter above its limit");
     }
 
     /// One of the things is done. The last one lets everybody go who waits.
@@ -191,7 +160,7 @@ impl WaitGroup {
         self.group.affinity.touch_by(me.record());
         let how = Park::new(reason, site).uninterruptible();
         let held = self.group.waiters.hold();
-        if !self.group.announce() {
+        if !self.group.word.announce() {
             return;
         }
         if !matches!(held.park(me, Place::Back, how), Parked::Woken) {
@@ -213,7 +182,7 @@ impl WaitGroup {
     /// Whether there is something to wait for. The queue is locked, and stays so
     /// until the waiter is in it.
     pub(super) fn announce(&self) -> bool {
-        self.group.announce()
+        self.group.word.announce()
     }
 }
 
@@ -231,30 +200,14 @@ impl Group {
     /// False if the counter is zero already.
     fn done(&self) -> bool {
         self.affinity.touch_by(task::current().record());
-        let mut state = self.state.load(Ordering::Relaxed);
-        while state >= ONE {
-            if state == ONE | QUEUED {
-                if self.last_done() {
-                    return true;
-                }
-                state = self.state.load(Ordering::Relaxed);
-                continue;
-            }
-            // ORDERING: Release; pairs with the Acquire in wait(): what came
-            // before done() is visible after wait(). AcqRel where it becomes
-            // zero is not needed: the chain of read-modify-writes carries the
-            // former ones.
-            match self.state.compare_exchange_weak(
-                state,
-                state - ONE,
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => state = now,
+        loop {
+            match self.word.down() {
+                Down::Counted => return true,
+                Down::Below => return false,
+                Down::Last if self.last_done() => return true,
+                Down::Last => {}
             }
         }
-        false
     }
 
     /// The counter goes from one to zero, and waiters are let go. False if the
@@ -262,40 +215,23 @@ impl Group {
     #[cold]
     fn last_done(&self) -> bool {
         let held = self.waiters.hold();
-        // ORDERING: Release, as in done(); the waiters get it through the lock
-        // and the wake-up. Acquire: pairs with the Release of the other calls
-        // of done(), which the waiters are to see too.
-        let zero =
-            self.state.compare_exchange(ONE | QUEUED, 0, Ordering::AcqRel, Ordering::Relaxed);
-        if zero.is_err() {
+        if !self.word.reach_zero() {
             return false;
         }
         held.end_round();
         true
     }
 
-    /// With the queue locked, before a waiter queues. False if there is nothing to
-    /// wait for.
-    fn announce(&self) -> bool {
-        // ORDERING: Acquire; pairs with the Release in done(). The queue is locked,
-        // so that the last done() finds the waiter or is over.
-        let open = self.state.try_update(Ordering::Acquire, Ordering::Acquire, |state| {
-            (state >= ONE).then_some(state | QUEUED)
-        });
-        open.is_ok()
-    }
-
     fn wait(&self, site: &'static Location<'static>) {
         let me = task::arrive();
         self.affinity.touch_by(me.record());
-        // ORDERING: Acquire; pairs with the Release in done().
-        if self.state.load(Ordering::Acquire) < ONE {
+        if self.word.is_zero() {
             return;
         }
         let mut how = Park::new(WaitReason::WaitGroupWait, site);
         loop {
             let held = self.waiters.hold();
-            if !self.announce() {
+            if !self.word.announce() {
                 return;
             }
             match held.park(me, Place::Back, how) {
@@ -314,14 +250,13 @@ impl Group {
 
 impl Default for Group {
     fn default() -> Self {
-        Self { state: AtomicU64::new(0), waiters: Waiters::new(), affinity: Affinity::new() }
+        Self { word: WgWord::new(), waiters: Waiters::new(), affinity: Affinity::new() }
     }
 }
 
 impl fmt::Debug for WaitGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.group.state.load(Ordering::Relaxed) / ONE;
-        f.debug_struct("WaitGroup").field("count", &count).finish()
+        f.debug_struct("WaitGroup").field("count", &self.group.word.count()).finish()
     }
 }
 

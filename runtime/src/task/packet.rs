@@ -153,8 +153,10 @@ where
     let marked = record.has(flag::REAP);
     let result = catch_unwind(AssertUnwindSafe(|| {
         if marked {
-            // The reaper came first: only the captured values are dropped.
-            drop(closure);
+            // The reaper came first: only the captured values are dropped, by an
+            // unwind, during which calls in destructors do not end the task.
+            let _captured = closure;
+            super::reap::unwind(record);
             None
         } else {
             Some(__rust_begin_short_backtrace(closure))

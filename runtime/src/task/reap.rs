@@ -164,24 +164,24 @@ impl Scope {
         barrier::heavy();
         marked();
         let (mut last, mut idle) = (Progress::default(), Duration::ZERO);
-        loop {
+        let abandoned = loop {
             let seen = watch.epoch();
             again();
             let now = wake_marked(inner);
-            // A task is dead a moment before it is counted.
+            // A task is dead a moment before it is counted. One that a timer starts
+            // from here on ends by itself, or before it starts.
             if now.left == 0 && inner.live() <= now.daemons {
-                break;
+                break 0;
             }
             if now != last {
                 (last, idle) = (now, Duration::ZERO);
             } else if idle >= GRACE || (now.left != 0 && now.left == now.hopeless) {
-                break;
+                break abandon(inner);
             }
             let begun = Instant::now();
             watch.wait(seen, LOOK);
             idle += begun.elapsed().min(LOOK);
-        }
-        let abandoned = abandon(inner);
+        };
         inner.reaping.fetch_sub(1, Ordering::Relaxed);
         Reaped { ended: before.saturating_sub(abandoned), abandoned }
     }

@@ -3,10 +3,11 @@
 use super::go_in;
 use crate::child::{alone, here};
 use crate::support::{Tally, for_ever, until};
+use gopark::sync::Mutex;
 use gopark::{JoinError, Scope, chan};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Parents that join children that just end, while all of them are reaped.
 #[test]
@@ -128,6 +129,57 @@ fn two_may_reap_at_once() {
             assert_eq!(scope.live(), 0);
             assert_eq!(second.join().unwrap(), 0);
             assert_eq!(drops.count(), 20);
+        }
+    });
+}
+
+/// Timers that start tasks in the scope while it is reaped, and just after.
+#[test]
+fn a_task_that_a_timer_starts_is_not_abandoned() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2")], || {
+        for round in 0..4000_u64 {
+            let scope = Scope::new("timers");
+            let entered = scope.enter();
+            for n in 0..8 {
+                let soon = Duration::from_micros((round % 50) + n);
+                drop(gopark::time::after_func(soon, || ()));
+            }
+            drop(entered);
+            let end = Instant::now() + Duration::from_micros(round % 50);
+            while Instant::now() < end {
+                std::hint::spin_loop();
+            }
+            assert_eq!(scope.reap().abandoned, 0, "in round {round}");
+            until("the last of them has ended", || scope.live() == 0);
+        }
+    });
+}
+
+/// Counts its drop in a value behind a lock.
+struct Locks(Arc<Mutex<usize>>);
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        *self.0.lock() += 1;
+    }
+}
+
+/// What a task was to use is dropped as by an unwind, also if the task has not begun:
+/// a call in a destructor does what it says, and is not where the task ends.
+#[test]
+fn destructors_of_those_that_never_started_run_to_their_end() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2")], || {
+        for round in 0..100 {
+            let (scope, count) = (Scope::new("not begun"), Arc::new(Mutex::new(0)));
+            for _ in 0..20 {
+                let held = Locks(count.clone());
+                drop(go_in(&scope, move || {
+                    let _held = held;
+                    for_ever();
+                }));
+            }
+            assert_eq!(scope.reap().abandoned, 0);
+            assert_eq!(*count.lock(), 20, "in round {round}");
         }
     });
 }

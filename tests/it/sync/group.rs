@@ -8,11 +8,14 @@
 //! | golang#74275 | a panic became known only when all others had ended | `the_hook_is_called_at_the_first_failure` |
 //! | golang#49802 | a task that ended by `Goexit` counted as a success | `a_task_that_exits_is_no_success` |
 //! | crossbeam#816 | handles of ended tasks were kept for as long as the group lived | `ended_tasks_are_not_kept` |
+//! | golang#59355 | a cancelled context did not say by what | `the_first_error_cancels_the_context` |
+//! | golang#26099 | tasks were thought to end with the context by themselves: they must look at it | `the_parent_cancels_the_tasks_of_a_group` |
 //! | std, tokio (by design) | the panic of a task that nobody waits for is lost | `a_panic_that_nobody_waits_for_is_seen_by_the_scope` |
 
 use super::go_in;
 use crate::chan::support::Here;
 use crate::support::{Gate, Tally, for_ever, until};
+use gopark::context::{Cancel, Context, ContextError};
 use gopark::inspect::WaitReason;
 use gopark::sync::{Group, GroupEnd};
 use gopark::{JoinError, Scope};
@@ -332,4 +335,101 @@ fn ended_tasks_are_not_kept() {
     assert!(kept(&group) < 100, "{group:?}");
     assert_eq!(group.wait().map(|values| values.len()), Ok(200));
     assert_eq!(kept(&group), 0);
+}
+
+/// A group, and tasks of it that wait until they are told to stop.
+fn told_to_stop() -> (Group<(), String>, Context, Cancel, Tally) {
+    let (parent, cancel) = Context::background().with_cancel();
+    let (group, context) = Group::with_context(&parent);
+    let stopped = Tally::new();
+    for _ in 0..3 {
+        let (context, stopped) = (context.clone(), stopped.clone());
+        group.go(move || {
+            let why = context.wait();
+            stopped.add();
+            Err(format!("told to stop: {why}"))
+        });
+    }
+    (group, context, cancel, stopped)
+}
+
+#[test]
+fn the_first_error_cancels_the_context() {
+    let (group, context, _cancel, stopped) = told_to_stop();
+    assert!(context.err().is_none());
+    group.go(|| Err("no such host".to_owned()));
+    assert_eq!(group.wait(), Err("no such host".to_owned()));
+    assert_eq!(stopped.count(), 3);
+    assert_eq!(context.err(), Some(ContextError::Cancelled));
+    assert_eq!(context.cause().unwrap().to_string(), "no such host");
+}
+
+#[test]
+fn a_task_that_panics_or_exits_cancels_the_context() {
+    for exits in [false, true] {
+        let (group, context, _cancel, stopped) = told_to_stop();
+        group.go(move || if exits { gopark::goexit() } else { panic!("on purpose") });
+        let outcome = catch_unwind(AssertUnwindSafe(|| group.wait()));
+        let text = if exits { "the task called goexit" } else { "on purpose" };
+        assert_eq!(message(outcome.unwrap_err()), text);
+        assert_eq!(stopped.count(), 3);
+        assert!(context.cause().unwrap().to_string().contains("panicked"));
+    }
+}
+
+#[test]
+fn the_parent_cancels_the_tasks_of_a_group() {
+    let (group, context, cancel, stopped) = told_to_stop();
+    cancel.cancel_with("the server goes down");
+    assert_eq!(group.wait(), Err("told to stop: context cancelled".to_owned()));
+    assert_eq!(stopped.count(), 3);
+    assert_eq!(context.cause().unwrap().to_string(), "the server goes down");
+}
+
+/// As in Go: what was derived for the tasks is of no use after them.
+#[test]
+fn a_wait_that_ends_well_cancels_the_context() {
+    let (parent, _cancel) = Context::background().with_cancel();
+    let (group, context) = Group::<u32, String>::with_context(&parent);
+    let seen = Tally::new();
+    let group = group.limit(2).on_end({
+        let (context, seen) = (context.clone(), seen.clone());
+        move |end| {
+            assert_eq!(end, GroupEnd::Done);
+            assert_eq!(context.err(), Some(ContextError::Cancelled), "it is called second");
+            seen.add();
+        }
+    });
+    let inside = context.clone();
+    group.go(move || inside.err().map_or(Ok(7), |why| Err(why.to_string())));
+    assert_eq!(group.wait(), Ok(vec![7]));
+    assert_eq!(seen.count(), 1);
+    assert_eq!(context.err(), Some(ContextError::Cancelled));
+    assert_eq!(parent.err(), None);
+}
+
+#[test]
+fn a_reaped_task_of_a_group_cancels_the_context() {
+    let scope = Scope::new("reaped");
+    let (group, context) = Group::<(), String>::with_context(&Context::background());
+    {
+        let _in = scope.enter();
+        group.go(|| Ok(for_ever()));
+    }
+    scope.reap();
+    assert_eq!(context.wait(), ContextError::Cancelled);
+    drop(group);
+}
+
+/// Nobody waits for it.
+#[test]
+fn a_group_that_is_dropped_cancels_the_context_with_its_last_task() {
+    let (group, context) = Group::<(), String>::with_context(&Context::background());
+    let gate = Gate::new();
+    let held = gate.clone();
+    group.go(move || Ok(held.pass()));
+    drop(group);
+    assert_eq!(context.err(), None);
+    gate.open();
+    assert_eq!(context.wait(), ContextError::Cancelled);
 }
