@@ -48,20 +48,53 @@
 //! Something that could wake a task is a task of the scope that is not itself
 //! blocked, a timer, a task or thread that belongs to no test, or an OS thread
 //! that the runtime does not know. Tasks built with
-//! [`daemon()`](gopark::Builder::daemon) and those that a [`Filter`] names are
-//! no leaks.
+//! [`daemon()`](gopark::Builder::daemon) and those that [a rule](#what-is-no-leak)
+//! names are no leaks.
 //!
 //! After the report the tasks of the scope are ended by unwinding them, so that
 //! their destructors run and the next test starts clean.
 //!
 //! # Settings
 //!
-//! | | per check | from the environment | default |
-//! |---|---|---|---|
-//! | stand still for | [`Options::settle`] | `LEAKCHECK_SETTLE_MS` | 20 ms |
-//! | wait at most | [`Options::deadline`] | `LEAKCHECK_DEADLINE_MS` | 1 s |
+//! | | per check | environment | [`defaults!`] | built in |
+//! |---|---|---|---|---|
+//! | stand still for | [`settle`](Options::settle) | `LEAKCHECK_SETTLE_MS=20` | `settle = "20ms"` | 20 ms |
+//! | wait at most | [`deadline`](Options::deadline) | `LEAKCHECK_DEADLINE_MS=1000` | `deadline = "1s"` | 1 s |
+//! | report a body that hangs after | [`hang`](Options::hang) | `LEAKCHECK_HANG_MS=10000` | `hang = "10s"` | 10 s |
+//! | OS threads are leaks, too | [`threads`](Options::threads) | `LEAKCHECK_THREADS=1` | `threads = true` | no; in a wrapped main, yes |
+//! | keep creation stacks | [`creation_stacks`](Options::creation_stacks) | `LEAKCHECK_CREATION_STACKS=1` | `creation_stacks = true` | no |
+//! | list [unused ignores](unused_ignores) when a wrapped main ends | | `LEAKCHECK_UNUSED_IGNORES=1` | | no |
 //!
-//! What a check states wins over the environment.
+//! For each setting by itself the first column that states it decides, from left to
+//! right: the check, the environment, the crate that the check stands in, the default.
+//! A value that cannot be read fails every check; it is never passed over.
+//!
+//! # What is no leak
+//!
+//! | who knows it | writes |
+//! |---|---|
+//! | who starts the task | [`Builder::daemon`](gopark::Builder::daemon) |
+//! | a library, or a crate, for all tests | [`ignore!`], with a reason |
+//! | a test | a [`Filter`], or the `ignore_*` arguments of [`#[verify_none]`](macro@verify_none) |
+//!
+//! # From goleak
+//!
+//! | goleak | here |
+//! |---|---|
+//! | `VerifyNone(t)` | [`#[verify_none]`](macro@verify_none), [`verify_none(Options)`](fn@verify_none) |
+//! | `VerifyTestMain(m)` | [`verify_test_main!`] |
+//! | `Find()` | [`find(&Filter)`](find), [`find(Search)`](Search) |
+//! | `IgnoreTopFunction(f)` | [`ignore_top_function`](Filter::ignore_top_function), also a prefix, a form, a [`Pattern`] |
+//! | `IgnoreAnyFunction(f)` | [`ignore_any_function`](Filter::ignore_any_function) |
+//! | `IgnoreCreatedBy(f)` | [`ignore_created_by`](Filter::ignore_created_by), of all ancestors |
+//! | `IgnoreCurrent()` | [`ignore_current`](Filter::ignore_current); tests do not see each other anyway |
+//! | – | [`ignore_name`](Filter::ignore_name), [`ignore_label`](Filter::ignore_label), [`ignore_entry`](Filter::ignore_entry), [`ignore_site`](Filter::ignore_site), [`ignore_if`](Filter::ignore_if) |
+//! | `Cleanup(f)` | [`Options::cleanup`], [`TestMain::cleanup`], which is told the exit code |
+//! | – | [`Options::before_check`], [`TestMain::before_check`] |
+//! | `RunOnFailure()` | [`TestMain::run_on_failure`] |
+//! | `MaxRetryAttempts(n)`, `MaxSleepInterval(d)` | `settle` and `deadline`: a check waits for what happens, and does not poll |
+//! | an option that the call cannot use: an error when it runs | a type for each way in: does not compile |
+//! | goroutines of the runtime and of `testing` that are always left out | not tasks, or daemons: nothing to leave out |
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(runtime), allow(dead_code, reason = "settings of checks that are not made"))]

@@ -89,6 +89,8 @@ impl Options {
     }
 
     /// Whether the stack is kept on which each task is made, so that reports show it.
+    /// Nothing records these stacks yet: so far the setting is read, checked, and without
+    /// effect.
     pub const fn creation_stacks(mut self, on: bool) -> Options {
         self.stated.creation_stacks = Some(on);
         self

@@ -120,7 +120,7 @@ pub fn select(input: TokenStream) -> TokenStream {
 /// | `deadline = "1s"` | how long a task that could still end is waited for | `1s` |
 /// | `hang = "10s"` | after how long a body that does not go on is reported; `"0"`: never | `10s` |
 /// | `threads = true` | OS threads that the test started and that still run are leaks, too | `false` |
-/// | `creation_stacks = true` | the stack is kept on which each task is made | `false` |
+/// | `creation_stacks = true` | the stack is kept on which each task is made (not recorded yet) | `false` |
 /// | `before_check = function` | called when the body is over, before anything is looked at | |
 /// | `cleanup = function` | called when the verdict is known | |
 /// | `ignore_name = "pool-*"` | tasks with such a name are not leaks | |
@@ -197,10 +197,10 @@ pub fn defaults(input: TokenStream) -> TokenStream {
     registered::defaults(input.into()).into()
 }
 
-/// A test for [`test_main!`], checked as under [`#[verify_none]`].
+/// A test for [`test_main!`], checked as under [`verify_none`].
 ///
 /// It stands alone on a function, without `#[test]`. Besides the arguments of
-/// [`#[verify_none]`] there are two, which are also understood as attributes:
+/// [`verify_none`] there are two, which are also understood as attributes:
 ///
 /// | argument | meaning |
 /// |---|---|
@@ -209,7 +209,7 @@ pub fn defaults(input: TokenStream) -> TokenStream {
 /// | `should_panic = "what it says"` | and if the message of the panic contains this |
 ///
 /// [`test_main!`]: https://docs.rs/leakcheck/latest/leakcheck/macro.test_main.html
-/// [`#[verify_none]`]: https://docs.rs/leakcheck/latest/leakcheck/attr.verify_none.html
+/// [`verify_none`]: https://docs.rs/leakcheck/latest/leakcheck/attr.verify_none.html
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     test_attribute::expand(args.into(), &item.into()).into()

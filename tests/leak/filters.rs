@@ -91,6 +91,7 @@ mod deep {
 }
 
 #[test]
+#[expect(clippy::redundant_closure, reason = "the task is to run a function of the test")]
 fn functions_between_the_one_that_runs_and_the_one_that_waits() {
     in_scope(here!(), || {
         go(|| deep::outer());
@@ -294,6 +295,7 @@ mod registered {
     }
 
     #[test]
+    #[expect(clippy::redundant_closure, reason = "its name says where it was made")]
     fn a_rule_of_the_program_fits_and_is_seen_to() {
         in_scope(here!(), || {
             let both = unused();

@@ -136,8 +136,9 @@ impl Drop for Counted<'_> {
 pub(crate) fn semaphore(actor: &mut Actor) {
     let (world, limit) = (actor.world.clone(), actor.moment());
     let count = 1 + actor.below(u64::from(PERMITS)) as usize;
-    let permit = match actor.below(4) {
+    let permit = match actor.below(5) {
         0 => world.permits.try_acquire(count),
+        2 => world.context.acquire(&world.permits, count).ok(),
         1 => world.permits.acquire_timeout(count, limit).ok(),
         _ => Some(world.permits.acquire(count)),
     };

@@ -126,7 +126,8 @@ impl World {
             scopes: Mutex::default(),
         };
         let lines = capacities.iter().enumerate();
-        let lines = lines.map(|(n, capacity)| RwLock::new(world.line(*capacity, n % 2 == 0)));
+        let lines =
+            lines.map(|(n, capacity)| RwLock::new(world.line(*capacity, n.is_multiple_of(2))));
         let lines = lines.collect();
         (Arc::new(World { lines, ..world }), orders)
     }
@@ -152,7 +153,7 @@ impl World {
 
     /// Puts another channel into the place of that one, and closes it.
     pub(crate) fn renew(&self, at: usize, capacity: usize) {
-        let new = self.line(capacity, at % 2 == 0);
+        let new = self.line(capacity, at.is_multiple_of(2));
         let mut graves = self.graves.lock();
         // Wholly before close(), or not at all.
         if self.is_closing() {

@@ -82,6 +82,10 @@ impl Filter {
 
     /// Leaves out tasks that wait in a call which such a function makes (goleak:
     /// `IgnoreTopFunction`). A task that runs waits nowhere.
+    ///
+    /// Functions are looked up in the program's debug information; the first check of a
+    /// process that asks for them may take some tenths of a second longer. Without such
+    /// information, and where code was inlined, less is known.
     pub fn ignore_top_function(self, function: impl Into<Pattern>) -> Filter {
         self.with(Rule::Top(function.into()))
     }

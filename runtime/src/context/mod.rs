@@ -34,7 +34,7 @@
 //! | `WithoutCancel` | [`Context::without_cancel`] |
 //! | `AfterFunc` | [`Context::after_func`] |
 //! | `Done`, `Err`, `Cause`, `Deadline` | [`Context::done`], [`err`](Context::err), [`cause`](Context::cause), [`deadline`](Context::deadline) |
-//! | `select` on `Done` and one operation | [`Context::recv`], [`send`](Context::send), [`sleep`](Context::sleep), [`wait`](Context::wait), [`wait_for`](Context::wait_for) |
+//! | `select` on `Done` and one operation | [`Context::recv`], [`send`](Context::send), [`sleep`](Context::sleep), [`wait`](Context::wait), [`wait_for`](Context::wait_for), [`acquire`](Context::acquire) |
 //! | `errgroup.WithContext` of `golang.org/x/sync` | [`Group::with_context`](crate::sync::Group::with_context) |
 //! | – | [`Context::merge`]: done with the first of several |
 //!

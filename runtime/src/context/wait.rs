@@ -5,7 +5,7 @@
 
 use super::{Context, ContextError};
 use crate::chan::{self, Limit, Receiver, Sender, TryRecvError, TrySendError};
-use crate::sync::WaitGroup;
+use crate::sync::{AcquireCase, Permit, Semaphore, WaitGroup};
 use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -193,6 +193,46 @@ impl Context {
         let (mut case, mut done) = (group.case(), self.done().case());
         match chan::select_within(&mut [&mut case, &mut done], self.limit()) {
             Some(0) => Ok(()),
+            _ => Err(self.reason()),
+        }
+    }
+
+    /// Takes permits, unless the context is or gets done (Go: `semaphore.Acquire` of
+    /// `golang.org/x/sync`).
+    ///
+    /// Parks the task with reason `select`. One that wants more permits than there are
+    /// in all waits for the context, and holds up nobody.
+    ///
+    /// # Errors
+    /// The context is done, even if there are permits.
+    ///
+    /// ```
+    /// use gopark::context::{Context, ContextError};
+    /// use gopark::sync::Semaphore;
+    /// use std::time::Duration;
+    ///
+    /// let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(5));
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = ctx.acquire(&semaphore, 1).unwrap();
+    /// assert_eq!(ctx.acquire(&semaphore, 1).err(), Some(ContextError::DeadlineExceeded));
+    /// # drop(permit);
+    /// ```
+    #[track_caller]
+    pub fn acquire<'a>(
+        &self,
+        semaphore: &'a Semaphore,
+        permits: usize,
+    ) -> Result<Permit<'a>, ContextError> {
+        self.check()?;
+        if let Some(permit) = semaphore.try_acquire(permits) {
+            return Ok(permit);
+        }
+        let Some(mut case) = AcquireCase::new(semaphore, permits) else {
+            return Err(self.wait());
+        };
+        let mut done = self.done().case();
+        match chan::select_within(&mut [&mut case, &mut done], self.limit()) {
+            Some(0) => Ok(case.take()),
             _ => Err(self.reason()),
         }
     }

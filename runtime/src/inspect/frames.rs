@@ -7,8 +7,9 @@
 //! # What is hidden
 //! Of a task that waits in a channel the reader wants to know his own function that
 //! called it. Hidden are functions of this crate, what calls the task's function, those
-//! of std between a closure and the function of ours that calls it, those of `lock_api`
-//! that call ours; and what has no line, such as C code. Go hides its runtime alike.
+//! of std that ours call, down to a closure of the program's if they call one, those of
+//! `lock_api` that call ours; and what has no line, such as C code. Go hides its runtime alike. Names
+//! or files tell, because `debug = "line-tables-only"` keeps of inlined functions no path.
 #![expect(clippy::disallowed_types, reason = "frames are looked for outside of sections")]
 
 use super::symbols;
@@ -33,7 +34,9 @@ use std::time::Duration;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Frame {
-    /// Its path, demangled; the address in hexadecimal if nothing is known of it.
+    /// Its path, demangled; of a function that was inlined only the last part, where the
+    /// profile has `debug = "line-tables-only"`; the address in hexadecimal if nothing is known
+    /// of it.
     pub function: String,
     /// The source file, if the program has line tables.
     pub file: Option<String>,
@@ -69,7 +72,7 @@ impl Trace {
         self.0.frames.get_or_init(|| {
             let found = self.0.addresses.iter().map(|&address| symbols::look_up(address));
             let mut frames: Vec<Frame> = found.flat_map(|frames| frames.to_vec()).collect();
-            hide(&mut frames);
+            hide(&mut frames, symbols::own_folder());
             frames
         })
     }
@@ -117,38 +120,44 @@ impl fmt::Debug for Trace {
 /// In the name of the function that calls a task's, and of that which calls a thread's.
 const MARK: &str = "__rust_begin_short_backtrace";
 
-/// Functions that only call something.
-const SHIMS: [&str; 9] = [
-    "__rust_try",
-    "core::ops::function::FnOnce::call_once",
-    "core::ops::function::FnMut::call_mut",
-    "core::ops::function::impls::",
-    "core::panic::unwind_safe::",
-    "std::panic::",
-    "std::panicking::",
-    "alloc::boxed::",
-    "std::thread::local::",
-];
+/// The crates of the standard library, and the files of its functions: of one that was
+/// inlined, some line tables have the last part of the name only.
+const STD: [&str; 3] = ["core::", "std::", "alloc::"];
+const STD_FILES: [&str; 3] = ["/library/core/src/", "/library/std/src/", "/library/alloc/src/"];
+/// A function of std's without a path.
+const TRY: &str = "__rust_try";
 
-fn hide(frames: &mut [Frame]) {
-    let ours = |name: &str| name.strip_prefix("gopark").is_some_and(|rest| rest.starts_with("::"));
-    let is = |frame: &Frame, what: &dyn Fn(&str) -> bool| {
-        what(frame.function.trim_start_matches(['<', '&']))
+fn hide(frames: &mut [Frame], own_folder: Option<&str>) {
+    fn name(frame: &Frame) -> &str {
+        frame.function.trim_start_matches(['<', '&'])
+    }
+    fn file(frame: &Frame) -> &str {
+        frame.file.as_deref().unwrap_or_default()
+    }
+    let ours = |frame: &Frame| {
+        let by_name = name(frame).strip_prefix("gopark").is_some_and(|it| it.starts_with("::"));
+        by_name || own_folder.is_some_and(|folder| file(frame).starts_with(folder))
     };
-    let shim = |name: &str| SHIMS.iter().any(|shim| name.starts_with(shim));
+    let std = |frame: &Frame| {
+        frame.function == TRY
+            || STD.iter().any(|it| name(frame).starts_with(it))
+            || STD_FILES.iter().any(|it| file(frame).contains(it))
+    };
+    let lock =
+        |frame: &Frame| name(frame).starts_with("lock_api::") || file(frame).contains("/lock_api-");
     let end = frames.iter().rposition(|frame| frame.function.contains(MARK));
     let end = end.unwrap_or(frames.len());
     let has_lines = frames.iter().any(|frame| frame.line.is_some());
     let mut outside = end < frames.len();
     for (n, frame) in frames.iter_mut().enumerate().rev() {
-        let hidden = n >= end || is(frame, &ours) || (outside && is(frame, &shim));
+        let hidden = n >= end || ours(frame) || (outside && std(frame));
         frame.runtime = hidden;
         outside = hidden;
     }
     // The locks are those of `lock_api` around ours.
     let mut inside = false;
     for frame in frames.iter_mut() {
-        frame.runtime |= inside && is(frame, &|name| name.starts_with("lock_api::"));
+        frame.runtime |= inside && lock(frame);
         inside = frame.runtime;
         frame.runtime |= has_lines && frame.line.is_none();
     }
@@ -236,6 +245,8 @@ static LOOKER: Mutex<Option<Looker>> = Mutex::new(None);
 struct Looker {
     walker: Walker,
     found: Found,
+    /// For a moment; here, so that it need not be made for every task.
+    addresses: Vec<usize>,
 }
 
 /// Equal stacks, found in one look.
@@ -243,7 +254,7 @@ type Known = HashMap<Vec<usize>, Trace>;
 
 impl Looker {
     fn new() -> Looker {
-        Looker { walker: Walker::new(), found: Found::new() }
+        Looker { walker: Walker::new(), found: Found::new(), addresses: Vec::new() }
     }
 
     /// The calling task, or thread.
@@ -263,16 +274,18 @@ impl Looker {
         self.walker.walk(at, stack, read, &mut self.found);
     }
 
-    fn keep(&self, known: &mut Known) -> Option<Trace> {
+    fn keep(&mut self, known: &mut Known) -> Option<Trace> {
         let (inner, outer) = self.found.ends();
         let elided = self.found.elided();
         let gap = (elided != 0).then_some((inner.len(), elided));
-        let mut addresses = inner.to_vec();
+        let addresses = &mut self.addresses;
+        addresses.clear();
+        addresses.extend(inner);
         addresses.extend(outer);
         if addresses.is_empty() {
             return None;
         }
-        if let Some(trace) = known.get(&addresses)
+        if let Some(trace) = known.get(addresses.as_slice())
             && trace.0.elided == gap
         {
             return Some(trace.clone());
@@ -284,7 +297,7 @@ impl Looker {
             frames: OnceLock::new(),
         };
         let trace = Trace(Arc::new(stack));
-        known.insert(addresses, trace.clone());
+        known.insert(addresses.clone(), trace.clone());
         Some(trace)
     }
 
@@ -412,13 +425,14 @@ mod tests {
             runtime: false,
         };
         let mut frames: Vec<Frame> = frames.iter().map(frame).collect();
-        hide(&mut frames);
+        hide(&mut frames, Some("/src/gopark/"));
         frames.into_iter().filter(|frame| !frame.runtime).map(|frame| frame.function).collect()
     }
 
     #[test]
     fn the_runtime_is_hidden() {
         let names = shown(&[
+            ("core::ptr::drop_in_place<gopark::sys::section::Section>", 1),
             ("gopark::sched::park::leave", 1),
             ("<gopark::chan::receiver::Receiver<app::T>>::recv", 1),
             ("lock_api::mutex::Mutex<R,T>::lock", 1),
@@ -461,6 +475,35 @@ mod tests {
             "goparks::other",
         ];
         assert_eq!(names, expected);
+    }
+
+    /// Where names are short.
+    #[test]
+    fn files_tell_as_well() {
+        let frame = |&(function, file): &(&str, &str)| Frame {
+            function: function.to_owned(),
+            file: Some(file.to_owned()),
+            line: Some(1),
+            offset: 0,
+            address: 0,
+            runtime: false,
+        };
+        let frames = [
+            ("lock_raw", "/src/gopark/sync/raw_mutex.rs"),
+            ("lock<RawMutex, ()>", "/registry/lock_api-0.4.14/src/mutex.rs"),
+            ("{closure#1}", "/src/gopark-app/src/main.rs"),
+            ("call_once<{closure#1}, ()>", "/rustc/0123/library/core/src/ops/function.rs"),
+            ("grow<(), {closure#1}>", "/src/gopark/stack/segment.rs"),
+            ("{closure#0}", "/src/app/src/gopark/main.rs"),
+            ("call_once<{closure#0}, ()>", "/rustc/0123/library/core/src/ops/function.rs"),
+            ("__rust_begin_short_backtrace<{closure#0}>", "/src/gopark/task/packet.rs"),
+            ("anything", "/src/app/src/main.rs"),
+        ];
+        let mut frames: Vec<Frame> = frames.iter().map(frame).collect();
+        hide(&mut frames, Some("/src/gopark/"));
+        let shown: Vec<_> = frames.iter().filter(|frame| !frame.runtime).collect();
+        let files: Vec<_> = shown.iter().map(|frame| frame.file.as_deref().unwrap()).collect();
+        assert_eq!(files, ["/src/gopark-app/src/main.rs", "/src/app/src/gopark/main.rs"]);
     }
 
     #[test]

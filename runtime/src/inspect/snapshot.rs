@@ -6,7 +6,7 @@ use crate::sync::{self, LockInfo};
 use crate::sys::clock;
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::registry;
-use crate::task::scope::{Scope, ScopeId};
+use crate::task::scope::{self, Scope, ScopeId};
 use core::panic::Location;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -115,7 +115,8 @@ impl TaskInfo {
 impl Snapshot {
     /// Every task and every adopted thread.
     pub fn all() -> Snapshot {
-        let mut tasks = Vec::new();
+        // Some threads besides.
+        let mut tasks = Vec::with_capacity(scope::live_everywhere() + 64);
         registry::each(|record| tasks.extend(read(record)));
         Snapshot::sorted(tasks)
     }

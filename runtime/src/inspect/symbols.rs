@@ -65,6 +65,16 @@ fn find(address: usize) -> Vec<Frame> {
     frames
 }
 
+/// The folder of this crate's sources, as line tables name it; `None` without any.
+pub(super) fn own_folder() -> Option<&'static str> {
+    static OWN: LazyLock<Option<String>> = LazyLock::new(|| {
+        let own = look_up(own_folder as *const () as usize);
+        let file = own.iter().rev().find_map(|frame| frame.file.as_deref())?;
+        file.strip_suffix("inspect/symbols.rs").map(str::to_owned)
+    });
+    OWN.as_deref()
+}
+
 /// Says once if the program has no line tables.
 pub(super) fn tell_if_no_lines() {
     static TOLD: Once = Once::new();

@@ -49,7 +49,7 @@
 //! | `wait_group` | the counter |
 //! | `group` | tasks with one outcome |
 //! | `scoped` | [`scope`](crate::scope()): tasks that borrow |
-//! | `wait_case` | the wait for it as a case of a select |
+//! | `wait_case`, `acquire_case` | the waits for a counter and for permits as cases of a select |
 //!
 //! # When a task is reaped
 //!
@@ -60,6 +60,8 @@
 //! `Condvar::wait` takes its lock back before it unwinds, and the reaper cannot end
 //! that.
 
+#[expect(unsafe_code, reason = "a node in the stack frame of a parked task")]
+mod acquire_case;
 mod barrier;
 #[expect(unsafe_code, reason = "access to the raw lock of a guard")]
 mod condvar;
@@ -91,6 +93,7 @@ pub(crate) mod waiters;
 
 use super::{mutex_word, rw_word, sem_word, wg_word};
 
+pub(crate) use acquire_case::AcquireCase;
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::Condvar;
 pub use contended::LockInfo;

@@ -77,7 +77,8 @@ impl Semaphore {
     /// Takes `permits`, and waits until there are so many and those who came before
     /// are served.
     ///
-    /// Parks the task with reason `sync.Semaphore.Acquire`.
+    /// Parks the task with reason `sync.Semaphore.Acquire`. With a context it is
+    /// [`Context::acquire`](crate::context::Context::acquire).
     ///
     /// # Panics
     /// The semaphore has fewer permits altogether, so this could never end.
@@ -179,7 +180,19 @@ impl Semaphore {
         self.word.free() as usize
     }
 
-    fn possible(&self, permits: usize) -> Option<u32> {
+    pub(super) fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    pub(super) fn word(&self) -> &SemWord {
+        &self.word
+    }
+
+    pub(super) fn touch(&self, me: TaskRef) {
+        self.affinity.touch_by(me.record());
+    }
+
+    pub(super) fn possible(&self, permits: usize) -> Option<u32> {
         u32::try_from(permits).ok().filter(|count| *count <= self.size)
     }
 
@@ -189,7 +202,7 @@ impl Semaphore {
         panic!("sync.Semaphore: acquire({permits}), but there are {} in all", self.size)
     }
 
-    fn permit(&self, count: u32) -> Permit<'_> {
+    pub(super) fn permit(&self, count: u32) -> Permit<'_> {
         Permit { semaphore: self, count }
     }
 
@@ -250,7 +263,7 @@ impl Semaphore {
     /// Lets the first waiters go as long as the permits suffice. One at a time, so
     /// that no number of waiters makes others wait long for the lock.
     #[cold]
-    fn serve<'a>(&'a self, mut held: Held<'a>) {
+    pub(super) fn serve<'a>(&'a self, mut held: Held<'a>) {
         loop {
             let first = held.claim_first_if(|count| self.word.suffices(count));
             if let Some((count, _)) = first {

@@ -161,10 +161,19 @@ impl<'a> Held<'a> {
     /// # Safety
     /// The link is assigned and in no queue, and its frame keeps W2.
     pub(crate) unsafe fn push(&mut self, link: &Link) {
-        let inner = self.inner();
-        link.set_tag(inner.rounds);
+        let round = self.inner().rounds;
+        // SAFETY: by contract.
+        unsafe { self.push_tagged(link, round) };
+    }
+
+    /// The same with a tag for [`claim_first_if`](Self::claim_first_if).
+    ///
+    /// # Safety
+    /// As there.
+    pub(crate) unsafe fn push_tagged(&mut self, link: &Link, tag: u32) {
+        link.set_tag(tag);
         // SAFETY: S1; the rest by contract.
-        unsafe { inner.queue.push_back(link) };
+        unsafe { self.inner().queue.push_back(link) };
     }
 
     /// Takes a waiter of a select out of the queue, if it is still there.

@@ -5,7 +5,7 @@
 //! can order it. On x86-64 that finds what the compiler moves and what is missing as a
 //! whole; which orders a weaker processor may show is for the models of loom.
 
-use crate::chan::support::{PAIRS, Who};
+use crate::chan::support::PAIRS;
 use gopark::chan::{self, bounded, rendezvous};
 use gopark::sync::{Barrier, Condvar, Mutex, Once, Pool, RwLock, Semaphore, WaitGroup};
 use std::sync::Arc;
@@ -40,12 +40,11 @@ where
     for (first, second) in PAIRS {
         for _ in 0..ROUNDS / 4 {
             let shared = Arc::new((make(), Word::default()));
-            let start = |who: Who, f: Box<dyn FnOnce(&S, &Word) + Send>| {
-                let shared = shared.clone();
-                who.start(move || f(&shared.0, &shared.1))
-            };
-            let tasks = [start(first, Box::new(one)), start(second, Box::new(other))];
-            tasks.into_iter().for_each(|task| task.join());
+            let (of_one, of_other) = (shared.clone(), shared);
+            let one = first.start(move || one(&of_one.0, &of_one.1));
+            let other = second.start(move || other(&of_other.0, &of_other.1));
+            one.join();
+            other.join();
         }
     }
 }

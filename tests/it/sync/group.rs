@@ -414,7 +414,10 @@ fn a_reaped_task_of_a_group_cancels_the_context() {
     let (group, context) = Group::<(), String>::with_context(&Context::background());
     {
         let _in = scope.enter();
-        group.go(|| Ok(for_ever()));
+        group.go(|| {
+            for_ever();
+            Ok(())
+        });
     }
     scope.reap();
     assert_eq!(context.wait(), ContextError::Cancelled);
@@ -427,7 +430,10 @@ fn a_group_that_is_dropped_cancels_the_context_with_its_last_task() {
     let (group, context) = Group::<(), String>::with_context(&Context::background());
     let gate = Gate::new();
     let held = gate.clone();
-    group.go(move || Ok(held.pass()));
+    group.go(move || {
+        held.pass();
+        Ok(())
+    });
     drop(group);
     assert_eq!(context.err(), None);
     gate.open();

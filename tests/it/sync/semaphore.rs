@@ -10,6 +10,8 @@
 
 use super::go_in;
 use crate::chan::support::{EACH, Here, PAIRS, Random, Running, Seed};
+use crate::support::parked;
+use gopark::context::{Context, ContextError};
 use gopark::inspect::WaitReason;
 use gopark::sync::{Semaphore, TimeoutError};
 use gopark::{JoinError, Scope};
@@ -282,4 +284,57 @@ pub(super) fn random_operations() {
         all.into_iter().for_each(|a| a.join());
         assert_eq!(semaphore.available(), size as usize);
     }
+}
+
+/// The first wants much and gives up: those behind it are served, although nothing is
+/// given back meanwhile.
+#[test]
+fn those_behind_one_whose_context_ends_are_served() {
+    for reaped in [false, true] {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let permit = semaphore.acquire(1);
+        let (context, cancel) = Context::background().with_cancel();
+        let scope = Scope::new("waits for permits");
+        let first = {
+            let semaphore = semaphore.clone();
+            go_in(&scope, move || context.acquire(&semaphore, 2).map(|permit| permit.count()))
+        };
+        parked(first.id(), WaitReason::Select);
+        let second = {
+            let semaphore = semaphore.clone();
+            gopark::go(move || semaphore.acquire(1).count())
+        };
+        parked(second.id(), WaitReason::SemaphoreAcquire);
+        if reaped {
+            assert_eq!(scope.reap().abandoned, 0);
+        } else {
+            cancel.cancel();
+            assert_eq!(first.join().unwrap(), Err(ContextError::Cancelled));
+        }
+        assert_eq!(second.join().unwrap(), 1);
+        drop(permit);
+        assert_eq!(semaphore.available(), 2);
+    }
+}
+
+#[test]
+fn permits_come_to_one_that_waits_with_a_context() {
+    let semaphore = Arc::new(Semaphore::new(3));
+    let permit = semaphore.acquire(2);
+    let (context, cancel) = Context::background().with_cancel();
+    let (inside, of_task) = (semaphore.clone(), context.clone());
+    let task = gopark::go(move || of_task.acquire(&inside, 3).map(|permit| permit.count()));
+    parked(task.id(), WaitReason::Select);
+    assert!(semaphore.try_acquire(1).is_none(), "nobody overtakes it");
+    drop(permit);
+    assert_eq!(task.join().unwrap(), Ok(3));
+    assert_eq!(semaphore.available(), 3);
+    // What can never be had waits for the end of the context.
+    let (inside, of_task) = (semaphore.clone(), context.clone());
+    let task = gopark::go(move || of_task.acquire(&inside, 4).map(|permit| permit.count()));
+    parked(task.id(), WaitReason::Select);
+    assert!(semaphore.try_acquire(3).is_some(), "it holds up nobody");
+    cancel.cancel();
+    assert_eq!(task.join().unwrap(), Err(ContextError::Cancelled));
+    assert_eq!(context.acquire(&semaphore, 1).err(), Some(ContextError::Cancelled));
 }

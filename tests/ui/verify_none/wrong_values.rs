@@ -52,12 +52,6 @@ fn nothing_to_choose() {}
 #[test]
 fn no_function() {}
 
-#[verify_none(cleanup = takes_something)]
-#[test]
-fn another_function() {}
-
-fn takes_something(_: i32) {}
-
 #[verify_none(settle = "1s" deadline = "2s")]
 #[test]
 fn no_comma() {}

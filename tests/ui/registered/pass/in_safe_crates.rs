@@ -27,7 +27,7 @@ fn main() {
     let wait = || {
         let (tx, rx) = chan::rendezvous::<()>();
         std::mem::forget(tx);
-        drop(rx.recv());
+        let _ = rx.recv();
     };
     Builder::new().name("metrics-1").label("tier", "cache").go(wait).unwrap();
     assert!(find(&Filter::new()).is_ok());
@@ -42,20 +42,17 @@ fn main() {
     checked();
 }
 
-/// The attribute takes what a macro writes for a test.
-macro_rules! test {
-    ($name:ident, $body:block) => {
-        #[leakcheck::verify_none(deadline = "1ms")]
-        fn $name() $body
-    };
+// An attribute that is not known is taken for one that makes a test.
+#[leakcheck::verify_none(hang = "1s")]
+#[rustfmt::skip]
+fn checked() {
+    let start = Instant::now();
+    assert!(std::panic::catch_unwind(leaks).is_err());
+    assert!(start.elapsed() >= Duration::from_millis(150));
 }
 
-test!(checked, {
-    let start = Instant::now();
-    let leaks = std::panic::catch_unwind(|| leaks());
-    assert!(leaks.is_err() && start.elapsed() >= Duration::from_millis(150));
-});
-
-test!(leaks, {
+#[leakcheck::verify_none]
+#[rustfmt::skip]
+fn leaks() {
     gopark::go(|| chan::never::<()>().recv());
-});
+}
