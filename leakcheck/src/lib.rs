@@ -54,6 +54,32 @@
 //! After the report the tasks of the scope are ended by unwinding them, so that
 //! their destructors run and the next test starts clean.
 //!
+//! Tasks that wait for each other's locks, or one that waits for its own, are leaked at
+//! once, whatever else runs: nobody else can give back what they have. A wait with a
+//! limit, and a [`select!`](gopark::select), is part of no such deadlock. Of the readers
+//! of a [`RwLock`](gopark::sync::RwLock) four at a time are known, if they belong to a
+//! test; a deadlock through a fifth is found as any other leak is.
+//!
+//! A panic in a task that nobody joined fails the test, too.
+//!
+//! # A test that hangs
+//!
+//! The body of a test may be what waits for ever. It is blocked in a call of
+//! [`gopark`], and by rule 2 nothing can wake it either, or there is a deadlock: then it
+//! is unwound out of that call, after the report, which says where the test itself
+//! waits; its tasks follow. So the test fails, and the next one starts. Under
+//! `#[should_panic]` the unwind does not count as the panic. One that catches the unwind
+//! and goes on has failed all the same; one that catches it sixteen times is given up.
+//!
+//! Where that is not proven (a thread might still send something, a task sleeps, the
+//! body waits in a call of std's or of a C library's, which cannot be unwound) the body is left
+//! alone. When it has not moved for `hang` (10 s), that is said once, on standard error,
+//! with what may yet wake it.
+//!
+//! This holds for the body under [`#[verify_none]`](macro@verify_none), and for what runs
+//! while a guard of [`verify_none(Options)`](fn@verify_none) lives, also in a task. With
+//! `panic = "abort"` nothing is unwound, and all is left alone.
+//!
 //! # Settings
 //!
 //! | | per check | environment | [`defaults!`] | built in |
@@ -146,7 +172,7 @@ pub use verify::{Guard, Leaks, find, verify_none};
 #[doc(inline)]
 pub use gopark_macros::verify_none;
 
-/// ```
+/// ```standalone_crate
 /// leakcheck::ignore! {
 ///     created_by = "metrics::exporter::*",
 ///     reason = "one exporter for the process; it ends with it",
@@ -155,7 +181,7 @@ pub use gopark_macros::verify_none;
 #[doc(inline)]
 pub use gopark_macros::ignore;
 
-/// ```
+/// ```standalone_crate
 /// leakcheck::defaults! { settle = "5ms", deadline = "2s" }
 /// ```
 #[doc(inline)]

@@ -197,10 +197,10 @@ pub fn defaults(input: TokenStream) -> TokenStream {
     registered::defaults(input.into()).into()
 }
 
-/// A test for [`test_main!`], checked as under [`verify_none`].
+/// A test for [`test_main!`], checked as under [`verify_none`](macro@verify_none).
 ///
 /// It stands alone on a function, without `#[test]`. Besides the arguments of
-/// [`verify_none`] there are two, which are also understood as attributes:
+/// [`verify_none`](macro@verify_none) there are two, which are also understood as attributes:
 ///
 /// | argument | meaning |
 /// |---|---|
@@ -209,7 +209,6 @@ pub fn defaults(input: TokenStream) -> TokenStream {
 /// | `should_panic = "what it says"` | and if the message of the panic contains this |
 ///
 /// [`test_main!`]: https://docs.rs/leakcheck/latest/leakcheck/macro.test_main.html
-/// [`verify_none`]: https://docs.rs/leakcheck/latest/leakcheck/attr.verify_none.html
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     test_attribute::expand(args.into(), &item.into()).into()

@@ -98,6 +98,15 @@ fn panics_that_nobody_saw() {
     assert!(!run.passed, "{}", run.text);
     run.shows(&[NOT_PANICKED, "= says:   a task's words"]);
 
+    for (name, says) in [
+        ("unseen_panic_of_a_timer", "= says:   a timer's words"),
+        ("unseen_panic_with_a_handle", "= says:   a task's words"),
+    ] {
+        let run = Run::fixture(&format!("matrix::{name}"));
+        assert!(!run.passed, "{}", run.text);
+        run.shows(&[says, "made here", "tests/leak/fixtures/matrix.rs:", "(report above)"]);
+    }
+
     let run = Run::fixture("matrix::joined_panic");
     assert!(run.passed, "{}", run.text);
     run.hides(&["leakcheck:"]);

@@ -119,7 +119,7 @@ pub(super) fn want_functions() -> bool {
 /// included; a check that finds nothing alive looks at nothing. So a rule that is
 /// unused in one test binary may be needed in another.
 ///
-/// ```
+/// ```standalone_crate
 /// leakcheck::ignore! { name = "no such task", reason = "an example" }
 ///
 /// let unused = leakcheck::unused_ignores();

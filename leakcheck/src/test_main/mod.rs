@@ -65,7 +65,7 @@ type Hook = Box<dyn FnOnce(i32)>;
 
 /// Settings of [`verify_test_main!`](crate::verify_test_main).
 ///
-/// ```no_run
+/// ```no_run,standalone_crate
 /// use leakcheck::{Filter, TestMain};
 /// use std::time::Duration;
 ///
@@ -191,7 +191,7 @@ fn failed(code: i32) -> i32 {
 /// Checks the whole test program when it ends. One line in a test file, or in a
 /// crate with unit tests behind `#[cfg(test)]`; the tests stay as they are:
 ///
-/// ```no_run
+/// ```no_run,standalone_crate
 /// leakcheck::verify_test_main!();
 ///
 /// #[test]
@@ -214,7 +214,8 @@ fn failed(code: i32) -> i32 {
 /// checked by themselves and not looked at again. Go: goleak's `VerifyTestMain`.
 ///
 /// It works where C's library has `on_exit`, as glibc does; elsewhere it says that
-/// nothing is checked. The program must not contain it twice.
+/// nothing is checked. A program that contains it twice aborts before `main`; examples
+/// in documentation, which share one program, need ```` ```standalone_crate ````.
 #[macro_export]
 macro_rules! verify_test_main {
     () => {

@@ -309,3 +309,19 @@ async fn woken_by_itself() {
     })
     .await;
 }
+
+/// Nobody can wake it: that is durable. With a clone of its waker somebody can.
+#[test]
+fn a_wait_whose_waker_nobody_has_is_durable() {
+    let scope = Scope::new("lonely");
+    let left = Left::default();
+    let theirs = left.clone();
+    let _in = scope.enter();
+    let lonely = spawn_future(future::pending::<()>());
+    let other = spawn_future(woken_once(theirs));
+    assert!(parked(lonely.id(), WaitReason::BlockOnAlone).durably_blocked());
+    assert!(!parked(other.id(), WaitReason::BlockOn).durably_blocked());
+    until_some("it left its waker", || left.lock().unwrap().take()).wake();
+    other.join().unwrap();
+    assert_eq!(scope.reap().ended, 1);
+}

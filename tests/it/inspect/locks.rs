@@ -150,3 +150,53 @@ fn a_census_shows_a_cycle_of_owners() {
         until("both are gone", || scope.live() == 0);
     });
 }
+
+/// Readers that belong to a scope are known, the first four of them.
+#[test]
+fn readers_by_name() {
+    let scope = Scope::new("readers");
+    let _in = scope.enter();
+    let lock = Arc::new(RwLock::new(()));
+    let gate = Gate::new();
+    let readers: Vec<_> = (0..5)
+        .map(|_| {
+            let (lock, gate) = (lock.clone(), gate.clone());
+            let task = gopark::go(move || {
+                let _guard = lock.read();
+                gate.pass();
+            });
+            parked(task.id(), WaitReason::ChanReceive);
+            task
+        })
+        .collect();
+    let writer = gopark::go({
+        let lock = lock.clone();
+        move || drop(lock.write())
+    });
+    let seen = lock_of(writer.id(), WaitReason::RwLockWrite).expect("it waits for a lock");
+    let known: Vec<_> = seen.holders().map(|holder| holder.task).collect();
+    let first: Vec<_> = readers.iter().take(4).map(JoinHandle::id).collect();
+    assert_eq!((seen.holder, known), (None, first));
+    let sites: Vec<_> = seen.holders().map(|holder| holder.site.file()).collect();
+    assert_eq!(sites, [file!(); 4]);
+    // The census says so of all who wait for locks, whosever they are.
+    let census = Census::take(&Scope::new("another"));
+    let wait = census.locks.iter().find(|wait| wait.id == writer.id()).expect("the writer");
+    assert_eq!((wait.reason, wait.lock), (WaitReason::RwLockWrite, seen));
+    gate.open();
+    readers.into_iter().chain([writer]).for_each(|task| task.join().unwrap());
+
+    // They have gone, and so have those who only tried.
+    drop(lock.try_read().expect("it is free"));
+    let guard = lock.read();
+    let writer = gopark::go({
+        let lock = lock.clone();
+        move || drop(lock.write())
+    });
+    let seen = lock_of(writer.id(), WaitReason::RwLockWrite).expect("it waits for a lock");
+    let line = line!() - 6;
+    let known: Vec<_> = seen.holders().map(|holder| holder.site.line()).collect();
+    assert_eq!(known, [line]);
+    drop(guard);
+    writer.join().unwrap();
+}

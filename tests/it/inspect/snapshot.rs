@@ -297,6 +297,7 @@ fn words_are_gos() {
         (WaitReason::Sleep, "sleep", false),
         (WaitReason::Offload, "offload", false),
         (WaitReason::BlockOn, "block_on", false),
+        (WaitReason::BlockOnAlone, "block_on", true),
     ];
     for (reason, words, durable) in reasons {
         assert_eq!((reason.as_str(), reason.durable()), (words, durable));
