@@ -1,5 +1,4 @@
-//! Compiles the C code of the crash tests. Only the binary that names the
-//! library links it.
+//! Compiles the C code of the tests. Only the binary that names a library links it.
 
 use std::env;
 
@@ -16,5 +15,7 @@ fn main() {
         .flag("-fno-stack-protector")
         .flag("-fno-optimize-sibling-calls")
         .compile("gopark_crash");
+    println!("cargo::rerun-if-changed=leak/thread.c");
+    cc::Build::new().file("leak/thread.c").cargo_metadata(false).compile("gopark_leak");
     println!("cargo::rustc-link-search=native={}", env::var("OUT_DIR").expect("set by cargo"));
 }

@@ -77,7 +77,8 @@ unsafe impl GlobalAlloc for Checked {
 }
 
 /// Functions of the C library that wait or print, replaced by ones that check
-/// first. Rust's own locks do not come here; the runtime checks those itself.
+/// first. Rust's own locks do not come here; the runtime checks those itself, and its
+/// own threads. `pthread_create` is `leakcheck`'s; std allocates before it calls that.
 macro_rules! checked {
     ($(fn $name:ident($($arg:ident: $type:ty),*) -> $result:ty;)*) => {$(
         #[unsafe(no_mangle)]
@@ -108,9 +109,6 @@ checked! {
     fn pthread_rwlock_wrlock(lock: Pointer) -> libc::c_int;
     fn pthread_cond_wait(condition: Pointer, mutex: Pointer) -> libc::c_int;
     fn pthread_cond_timedwait(condition: Pointer, mutex: Pointer, end: Pointer) -> libc::c_int;
-    fn pthread_create(
-        thread: Pointer, attributes: Pointer, main: Pointer, argument: Pointer
-    ) -> libc::c_int;
     fn write(file: libc::c_int, bytes: Pointer, count: libc::size_t) -> libc::ssize_t;
     fn writev(file: libc::c_int, pieces: Pointer, count: libc::c_int) -> libc::ssize_t;
 }

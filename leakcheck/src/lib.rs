@@ -122,11 +122,13 @@
 //! | an option that the call cannot use: an error when it runs | a type for each way in: does not compile |
 //! | goroutines of the runtime and of `testing` that are always left out | not tasks, or daemons: nothing to leave out |
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![cfg_attr(not(runtime), allow(dead_code, reason = "settings of checks that are not made"))]
 
 extern crate self as leakcheck;
 
+#[cfg(not(all(runtime, feature = "tokio")))]
+mod asynchronous;
 mod case;
 #[cfg(runtime)]
 mod cycle;
@@ -141,6 +143,11 @@ mod report;
 #[cfg(runtime)]
 mod scope;
 mod settings;
+#[cfg(runtime)]
+pub mod source;
+#[cfg(runtime)]
+#[expect(unsafe_code, reason = "a function in the place of the C library's")]
+mod sys;
 mod test_main;
 #[cfg(runtime)]
 mod verdict;
@@ -153,6 +160,10 @@ mod verify;
 mod watcher;
 
 pub use filter::{Candidate, Filter, Pattern, UnusedIgnore, unused_ignores};
+/// What a test is checked by; a [source](source::Source) is told of it.
+#[cfg(runtime)]
+#[doc(no_inline)]
+pub use gopark::Scope;
 pub use options::{Options, Search};
 pub use test_main::TestMain;
 pub use verify::{Guard, Leaks, find, verify_none};
@@ -207,6 +218,11 @@ pub use gopark_macros::test;
 /// What the macros' expansions call; no part of the public API.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(not(all(runtime, feature = "tokio")))]
+    pub use crate::asynchronous::body as async_body;
+    #[cfg(all(runtime, feature = "tokio"))]
+    pub use crate::source::tokio::body as async_body;
+
     pub use crate::case::{Case, IsNoResult, IsResult, Returned, run, run_should_panic};
     pub use crate::filter::{Criterion, Ignore};
     #[cfg(feature = "harness")]

@@ -33,6 +33,8 @@ pub struct Options {
     pub(crate) hooks: Hooks,
     stated: Stated,
     krate: Option<&'static str>,
+    #[cfg(runtime)]
+    pub(crate) sources: Vec<std::sync::Arc<dyn crate::source::Source>>,
 }
 
 /// What is done around a check.
@@ -51,6 +53,8 @@ impl Options {
             hooks: Hooks { before: None, after: None },
             stated: Stated::nothing(),
             krate: None,
+            #[cfg(runtime)]
+            sources: Vec::new(),
         }
     }
 
@@ -102,6 +106,13 @@ impl Options {
         self
     }
 
+    /// Asks this [source](crate::source) as well for what is left.
+    #[cfg(runtime)]
+    pub fn source(mut self, source: impl crate::source::Source + 'static) -> Options {
+        self.sources.push(std::sync::Arc::new(source));
+        self
+    }
+
     /// Something to be done when the body is over, also by a panic, and before
     /// anything is looked at: what stops a server that the test started. It runs on
     /// the test's thread and in its scope.
@@ -146,7 +157,6 @@ impl Options {
     }
 
     /// Whether OS threads are reported, if nobody states it `by_default`.
-    #[allow(dead_code, reason = "for the source of OS threads")]
     pub(crate) fn reports_threads(&self, by_default: bool) -> bool {
         self.stated.in_force(self.krate).threads.unwrap_or(by_default)
     }

@@ -5,14 +5,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gopark::inspect::{
-    Census, Snapshot, Status, TaskInfo, add_frames, foreign_threads, mark_harness_thread,
+    Census, Snapshot, Status, TaskInfo, add_frames, foreign_threads_of, mark_harness_thread,
 };
 use gopark::{Scope, TaskId, Watch, chan};
 
 use crate::cycle::{self, Cycle};
 use crate::settings::Timing;
 use crate::verdict::{self, Look, Stamped, Verdict, World};
-use crate::{Candidate, Filter};
+use crate::{Candidate, Filter, sys};
 
 /// What a check found alive, and what could still wake it.
 pub(crate) struct Remains {
@@ -65,10 +65,12 @@ pub(crate) fn apart<R: Send + 'static>(
     }
     let scope = scope.clone();
     let (done, result) = chan::bounded(1);
-    thread::spawn(move || {
-        mark_harness_thread();
-        // The task that waits is the only receiver and cannot go away.
-        let _ = done.send(f(&scope));
+    sys::untold(|| {
+        thread::spawn(move || {
+            mark_harness_thread();
+            // The task that waits is the only receiver and cannot go away.
+            let _ = done.send(f(&scope));
+        })
     });
     result.recv().expect("the check did not panic")
 }
@@ -100,7 +102,7 @@ pub(crate) fn remains(
     let cycles_only = !still && !cycles.is_empty();
     let (mut leaked, others): (Vec<_>, Vec<_>) =
         leaked.into_iter().partition(|task| !cycles_only || doomed.contains(&task.id));
-    let foreign = if still { view.foreign } else { foreign_threads() };
+    let foreign = if still { view.foreign } else { foreign_threads_of(scope) };
     if still || cycles_only {
         let ids: HashSet<TaskId> = leaked.iter().map(|task| task.id).collect();
         let members = view.census.members.iter().filter(|it| ids.contains(&it.id));
@@ -203,7 +205,7 @@ pub(crate) fn look(scope: &Scope, filter: &Filter, body: Option<TaskId>) -> Look
     let blocked = census.all_blocked() && daemons.clone().all(TaskInfo::durably_blocked);
     // Reading the list of threads is the dearest part for a small scope.
     let quiet = census.outside == 0 && census.timers == 0;
-    let foreign = if blocked && quiet { foreign_threads() } else { Vec::new() };
+    let foreign = if blocked && quiet { foreign_threads_of(scope) } else { Vec::new() };
     let ready: Vec<Stamped> =
         census.members.iter().filter(|it| it.runnable).map(|it| (it.id.get(), it.stamp)).collect();
     let ours: HashSet<TaskId> = match census.locks.is_empty() {

@@ -5,14 +5,16 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use gopark::inspect::{is_reaping, keep_ancestors, mark_harness_thread};
 use gopark::{Entered, Scope};
 
 use crate::options::Hooks;
 use crate::report::Report;
+use crate::source::Opened;
 use crate::watcher::{self, Hang, Ward};
-use crate::{Options, Search, reap, scope, test_main};
+use crate::{Options, Search, reap, scope, sys, test_main};
 
 pub use crate::report::Leaks;
 pub(crate) use crate::report::Subject;
@@ -127,6 +129,7 @@ pub(crate) struct Session {
     entered: Entered,
     ward: Arc<Ward>,
     hooks: Hooks,
+    sources: Opened,
 }
 
 /// How a check ended, with everything printed, ended and called that is to be.
@@ -149,10 +152,15 @@ impl Session {
         // Who made a task is asked when that has ended.
         keep_ancestors();
         let scope = Scope::new(subject.name());
+        // Also has threads told of, so that they belong to the scope.
+        sys::wrapped();
+        let sources = Opened::new(&options.sources, options.reports_threads(false), &scope);
+        #[cfg(feature = "tokio")]
+        crate::source::tokio::begin(timing.deadline);
         let entered = scope.enter();
         let Options { filter, hooks, .. } = options;
         let ward = watcher::watch(scope.clone(), subject, filter, timing);
-        Some(Session { scope, entered, ward, hooks })
+        Some(Session { scope, entered, ward, hooks, sources })
     }
 
     /// Leaves the scope, checks it, and says what there is to say.
@@ -174,27 +182,29 @@ impl Session {
 
     /// Leaves the scope and checks it. `None` if there is nothing to say.
     fn close(self, hang: Option<Hang>) -> Option<Findings> {
-        let Session { scope, entered, ward, .. } = self;
+        let Session { scope, entered, ward, mut sources, .. } = self;
         drop(entered);
         if let Some(hang) = hang {
             test_main::settled(&scope);
             return Some(Findings::Hang(hang));
         }
+        let start = Instant::now();
         let remains = scope::check(&scope, &ward.filter, ward.timing);
+        let found = sources.check(&scope, &ward.filter, ward.timing, start.elapsed());
         let panics = scope.take_panics();
         test_main::settled(&scope);
-        if remains.is_none() && panics.is_empty() {
+        if remains.is_none() && panics.is_empty() && found.is_none() {
             return None;
         }
-        let report = Report::new(ward.subject.clone(), remains, panics);
-        Some(Findings::Left { report: Box::new(report), scope })
+        let report = Report::new(ward.subject.clone(), remains, panics).and(found);
+        Some(Findings::Left { report: Box::new(report), scope, sources })
     }
 }
 
 /// What a check has to say.
 enum Findings {
     /// The body is over, and left this.
-    Left { report: Box<Report>, scope: Scope },
+    Left { report: Box<Report>, scope: Scope, sources: Opened },
     /// The body was found to hang, and was unwound.
     Hang(Hang),
 }
@@ -208,11 +218,12 @@ impl Findings {
     /// only that, and only on the test's own thread.
     fn publish(self) -> String {
         match self {
-            Findings::Left { report, scope } => {
+            Findings::Left { report, scope, mut sources } => {
                 eprintln!("{report}");
                 if !report.tasks().is_empty() {
                     eprintln!("{}\n", reap::line(&reap::reap(&scope)));
                 }
+                sources.end();
                 headline(&report)
             }
             Findings::Hang(hang) => {

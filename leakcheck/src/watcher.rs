@@ -26,12 +26,12 @@ use std::time::{Duration, Instant};
 use gopark::inspect::{Caller, mark_harness_thread};
 use gopark::{Reaped, Scope, chan};
 
-use crate::Filter;
 use crate::cycle::{self, Cycle};
 use crate::report::{Ending, Report, Subject};
 use crate::scope::{self, View};
 use crate::settings::Timing;
 use crate::verdict::Look;
+use crate::{Filter, sys};
 
 /// Longest time between looks at a body that may yet go on.
 const LAST_PAUSE: Duration = Duration::from_millis(250);
@@ -131,7 +131,8 @@ pub(crate) fn watch(scope: Scope, subject: Subject, filter: Filter, timing: Timi
     if !wards.started {
         wards.started = true;
         // Without the thread nothing is watched, and all else is as ever.
-        let _ = thread::Builder::new().name("leakcheck".to_owned()).spawn(run);
+        let thread = thread::Builder::new().name("leakcheck".to_owned());
+        let _ = sys::untold(|| thread.spawn(run));
     } else if wards.asleep {
         wards.asleep = false;
         BEGUN.notify_one();
@@ -322,7 +323,7 @@ impl Ward {
             let _ = done.send(reaped);
         };
         let thread = thread::Builder::new().name("leakcheck-reaper".to_owned());
-        if let Err(error) = thread.spawn(reap) {
+        if let Err(error) = sys::untold(|| thread.spawn(reap)) {
             tell(format_args!("leakcheck: {} hangs, but: {error}", self.subject.name()));
         }
     }

@@ -32,10 +32,13 @@ const NEUTRAL: [&str; 14] = [
 /// Whether the attributes that follow ours make the function a test, or might.
 /// An attribute nobody knows here is taken for one that does (`#[rstest]`).
 pub(crate) fn attributes_make_a_test(attrs: &[Attribute]) -> bool {
-    attrs.iter().any(|attr| {
-        let last = attr.path().segments.last();
-        !last.is_some_and(|it| NEUTRAL.iter().any(|neutral| it.ident == neutral))
-    })
+    attrs.iter().any(makes_a_test)
+}
+
+/// Whether this one does, or might.
+pub(crate) fn makes_a_test(attr: &Attribute) -> bool {
+    let last = attr.path().segments.last();
+    !last.is_some_and(|it| NEUTRAL.iter().any(|neutral| it.ident == neutral))
 }
 
 /// Whether the source text shows that no attribute stands before ours.

@@ -46,7 +46,7 @@ struct Kind {
 fn read(args: TokenStream, function: &mut ItemFn) -> Result<(Args, Kind)> {
     let mut kind = Kind::default();
     let mut errors = Errors::default();
-    errors.note(verify_none::check_signature(function, NAME));
+    errors.note(verify_none::check_signature(function, NAME, false));
     let mut others = TokenStream::new();
     for argument in split_at_commas(args) {
         match parse_ours(&argument) {

@@ -36,8 +36,29 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
 
 /// Refuses functions that cannot be wrapped.
 fn check(function: &ItemFn) -> syn::Result<()> {
-    check_signature(function, "#[verify_none]")?;
+    check_signature(function, "#[verify_none]", true)?;
     let sig = &function.sig;
+    if let Some(token) = &sig.asyncness {
+        if !position::attributes_make_a_test(&function.attrs) {
+            return Err(Error::new(
+                token.span,
+                "an async test needs its runtime's attribute below `#[verify_none]`: `#[tokio::test]`",
+            ));
+        }
+        if !cfg!(feature = "tokio") {
+            return Err(Error::new(
+                token.span,
+                "`#[verify_none]` on an async test needs the feature `tokio` of leakcheck: \
+                 `leakcheck = { version = \"…\", features = [\"tokio\"] }`",
+            ));
+        }
+    } else if cfg!(feature = "tokio") && tokio_stands_above(function) {
+        return Err(Error::new(
+            sig.ident.span(),
+            "`#[verify_none]` stands below `#[tokio::test]`, where the runtime and its tasks are \
+             gone before the check looks; put it above `#[tokio::test]`",
+        ));
+    }
     if !position::attributes_make_a_test(&function.attrs) && position::nothing_stands_before() {
         return Err(Error::new(
             sig.ident.span(),
@@ -48,10 +69,60 @@ fn check(function: &ItemFn) -> syn::Result<()> {
     Ok(())
 }
 
+/// Whether the function is what `#[tokio::test]` has made of an async one.
+fn tokio_stands_above(function: &ItemFn) -> bool {
+    // It has taken itself and `async` away; this message is its own.
+    fn says(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Literal(it) => it.to_string() == "\"Failed building the Runtime\"",
+            TokenTree::Group(it) => says(it.stream()),
+            _ => false,
+        })
+    }
+    says(function.block.to_token_stream())
+}
+
+/// An async test becomes a plain one around it: so that the runtime, which the attributes
+/// below make, is made and dropped within the check.
+fn make_plain(function: &ItemFn) -> ItemFn {
+    let ItemFn { attrs, vis, sig, block } = function;
+    let (runtime, kept): (Vec<_>, Vec<_>) =
+        attrs.iter().partition(|attr| position::makes_a_test(attr) && !is_for_the_harness(attr));
+    let span = Span::mixed_site().located_at(block.span());
+    let mut plain = sig.clone();
+    plain.asyncness = None;
+    let (name, output) = (&sig.ident, &sig.output);
+    let mut body = sig.clone();
+    body.ident = syn::Ident::new("body", span);
+    syn::parse_quote_spanned! {span=>
+        #(#kept)*
+        #[::core::prelude::v1::test]
+        // The inner function has become a test, too, of which the harness does not know.
+        #[allow(unnameable_test_items)]
+        #vis #plain {
+            #(#runtime)*
+            async fn #name() #output {
+                #body #block
+                ::leakcheck::__private::async_body(body()).await
+            }
+            #name()
+        }
+    }
+}
+
+/// What is said to the harness and not to a runtime.
+fn is_for_the_harness(attr: &syn::Attribute) -> bool {
+    ["should_panic", "ignore"].iter().any(|name| attr.path().is_ident(name))
+}
+
 /// Refuses functions whose signature is not a test's.
-pub(crate) fn check_signature(function: &ItemFn, attribute: &str) -> syn::Result<()> {
+pub(crate) fn check_signature(
+    function: &ItemFn,
+    attribute: &str,
+    may_be_async: bool,
+) -> syn::Result<()> {
     let sig = &function.sig;
-    if let Some(token) = &sig.asyncness {
+    if let Some(token) = sig.asyncness.filter(|_| !may_be_async) {
         let what = format!(
             "`{attribute}` checks tasks of gopark and cannot wait for an async body; \
              make the test a plain `fn` and run the async part inside it",
@@ -83,6 +154,14 @@ pub(crate) fn path_of(name: &Ident) -> TokenStream {
 
 /// The function with its body in a closure that `leakcheck` runs.
 pub(crate) fn wrap(args: &Args, function: &ItemFn) -> TokenStream {
+    let plain;
+    let function = match function.sig.asyncness {
+        Some(_) => {
+            plain = make_plain(function);
+            &plain
+        }
+        None => function,
+    };
     let ItemFn { attrs, vis, sig, block } = function;
     // Placed at the body, where a panic should point to, but with names of
     // their own: the body must not see `case`.

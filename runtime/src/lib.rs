@@ -289,6 +289,14 @@ pub(crate) mod task;
 #[expect(unsafe_code, reason = "heaps and nodes behind their locks")]
 pub mod time;
 
+/// What `leakcheck` tells of threads, and asks; no part of the public API.
+#[cfg(runtime)]
+#[doc(hidden)]
+pub mod threads {
+    pub use crate::inspect::census::strangers;
+    pub use crate::task::threads::{Birth, Origin, Thread, count, of};
+}
+
 /// Settings of the runtime, to be made before its first use.
 #[cfg(runtime)]
 pub mod runtime {

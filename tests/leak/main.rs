@@ -12,6 +12,8 @@
 //! | `hang` | a test that hangs is ended, with a report that says where it waits |
 //! | `cycles` | locks whose owners wait for each other are proven at once |
 //! | `reaping` | how leaked tasks are ended, and which are given up |
+//! | `threads` | OS threads, and other things that are no tasks |
+//! | `tokio` | async tests, and what they leave behind |
 //! | `many` | a hundred thousand leaks are one block |
 //! | `report` | what a report shows |
 //! | `examples` | what the examples print |
@@ -41,6 +43,8 @@ mod readme;
 mod reaping;
 mod report;
 mod support;
+mod threads;
+mod tokio;
 mod unchecked;
 mod verdict;
 

@@ -17,6 +17,7 @@ mod sleep;
 mod spawn;
 mod spawn_join;
 mod verdict;
+mod wrapped_thread;
 mod r#yield;
 
 use crate::workload::{Case, Family};
@@ -40,6 +41,7 @@ pub(crate) const ALL: &[Family] = &[
     preemption::FAMILY,
     clean_check::FAMILY,
     verdict::FAMILY,
+    wrapped_thread::FAMILY,
 ];
 
 /// Every case of every family.

@@ -60,7 +60,7 @@ fn place(
     at: &'static std::panic::Location<'static>,
     says: &str,
 ) -> Result<Margin, fmt::Error> {
-    let places = [Place { at, says }];
+    let places = [Place { at: at.into(), says }];
     let margin = Margin::of(&places);
     margin.write_places(f, &places)?;
     Ok(margin)

@@ -30,7 +30,10 @@ pub(super) fn write(
         .iter()
         .zip(&texts)
         .flat_map(|(link, [waits, has])| {
-            [Place { at: link.wait.site, says: waits }, Place { at: link.holder.site, says: has }]
+            [
+                Place { at: link.wait.site.into(), says: waits },
+                Place { at: link.holder.site.into(), says: has },
+            ]
         })
         .collect();
     let margin = Margin::of(&places);

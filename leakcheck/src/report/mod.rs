@@ -5,6 +5,7 @@
 
 mod body;
 mod cycle;
+mod found;
 mod text;
 
 use std::collections::{HashMap, HashSet};
@@ -17,6 +18,7 @@ use gopark::{Reaped, Scope, TaskId, UnseenPanic};
 
 use crate::cycle::Cycle;
 use crate::scope::Remains;
+use crate::source::Found;
 
 /// A larger group is dumped by its first task only.
 const DUMPED_WHOLE: usize = 10;
@@ -51,6 +53,8 @@ pub(crate) struct Report {
     /// Indices of those that are dumped, with their frames.
     dumped: Vec<usize>,
     panics: Vec<UnseenPanic>,
+    /// What is no task.
+    found: Option<Found>,
     wakers: Wakers,
     after: Duration,
     /// The test itself, if it did not come to its end.
@@ -127,6 +131,7 @@ impl Report {
             groups: Vec::new(),
             dumped: Vec::new(),
             panics,
+            found: None,
             wakers: Wakers::default(),
             after: Duration::ZERO,
             body: None,
@@ -146,6 +151,12 @@ impl Report {
             add_frames_to(&mut report.tasks, &report.dumped);
         }
         report
+    }
+
+    /// The same, and what sources have found.
+    pub(crate) fn and(mut self, found: Option<Found>) -> Report {
+        self.found = found;
+        self
     }
 
     /// The report is about a test that is not over.

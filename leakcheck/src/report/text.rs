@@ -8,7 +8,7 @@ use std::time::Duration;
 use gopark::UnseenPanic;
 use gopark::inspect::{TaskInfo, WaitReason, source, write_go_dump};
 
-use super::{Group, Report, State, Subject, Wakers, body, cycle};
+use super::{Group, Report, State, Subject, Wakers, body, cycle, found};
 
 /// Of many different names, numbers or threads this many are listed.
 const LISTED: usize = 5;
@@ -29,6 +29,9 @@ pub(super) fn write(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         writeln!(f)?;
         write_panic(f, report.groups.len() + n + 1, panic)?;
     }
+    if let Some(found) = &report.found {
+        found::write(f, found, report.groups.len() + report.panics.len() + 1)?;
+    }
     write_dump(f, report)
 }
 
@@ -43,8 +46,13 @@ impl Display for Headline<'_> {
         }
         let leaks = report.tasks.len();
         let panics = report.panics.len();
+        let mut leaked = report.found.as_ref().map(found::counts).unwrap_or_default();
         if leaks > 0 {
-            write!(f, "{} leaked", Count(leaks, "task"))?;
+            leaked.insert(0, Count(leaks, "task").to_string());
+        }
+        let leaks = leaked.len();
+        if leaks > 0 {
+            write!(f, "{} leaked", leaked.join(" and "))?;
         }
         if leaks > 0 && panics > 0 {
             f.write_str(" and ")?;
@@ -72,9 +80,9 @@ fn write_group(
     writeln!(f, "[{number}] {} {}", Count(tasks.len(), "task"), what(group.state, &tasks))?;
 
     let made = format!("made here, by {}", function(first.creator));
-    let mut places = vec![Place { at: group.created_at, says: &made }];
+    let mut places = vec![Place { at: group.created_at.into(), says: &made }];
     if let Some(at) = group.wait_site {
-        places.insert(0, Place { at, says: waits(group.state) });
+        places.insert(0, Place { at: at.into(), says: waits(group.state) });
     }
     let margin = Margin::of(&places);
     margin.write_places(f, &places)?;
@@ -214,7 +222,7 @@ impl Display for Wakers {
 
 fn write_panic(f: &mut Formatter<'_>, number: usize, panic: &UnseenPanic) -> fmt::Result {
     writeln!(f, "[{number}] 1 task panicked, and nobody joined it")?;
-    let places = [Place { at: panic.created_at, says: "made here" }];
+    let places = [Place { at: panic.created_at.into(), says: "made here" }];
     let margin = Margin::of(&places);
     margin.write_places(f, &places)?;
     margin.note(f, "says", panic.message.replace('\n', "\n             "))?;
@@ -228,39 +236,60 @@ fn write_panic(f: &mut Formatter<'_>, number: usize, panic: &UnseenPanic) -> fmt
 
 /// A place in the source, and what is to be said of it.
 pub(super) struct Place<'a> {
-    pub(super) at: &'static Location<'static>,
+    pub(super) at: Spot<'a>,
     pub(super) says: &'a str,
+}
+
+/// A place in the source, wherever it is known from.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Spot<'a> {
+    pub(super) file: &'a str,
+    pub(super) line: u32,
+    pub(super) column: u32,
+}
+
+impl From<&'static Location<'static>> for Spot<'static> {
+    fn from(at: &'static Location<'static>) -> Spot<'static> {
+        Spot { file: at.file(), line: at.line(), column: at.column() }
+    }
+}
+
+impl Display for Spot<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
 }
 
 /// The width of the line numbers, by which a block is aligned.
 #[derive(Clone, Copy)]
-pub(super) struct Margin(usize);
+pub(super) struct Margin(pub(super) usize);
 
 impl Margin {
     pub(super) fn of(places: &[Place<'_>]) -> Margin {
-        Margin(places.iter().map(|place| place.at.line().to_string().len()).max().unwrap_or(1))
+        Margin(places.iter().map(|place| place.at.line.to_string().len()).max().unwrap_or(1))
     }
 
     /// Shows places as the compiler does, with their source lines if those can
     /// be read.
     pub(super) fn write_places(self, f: &mut Formatter<'_>, places: &[Place<'_>]) -> fmt::Result {
         let Margin(margin) = self;
-        let lines: Vec<Option<String>> = places.iter().map(|place| source_line(place.at)).collect();
+        let lines: Vec<Option<String>> =
+            places.iter().map(|place| source_line(&place.at)).collect();
         let indent = |line: &String| line.chars().take_while(|c| c.is_whitespace()).count();
         let common = lines.iter().flatten().map(indent).min().unwrap_or(0);
         let mut above: Option<(&str, u32)> = None;
         for (place, line) in places.iter().zip(&lines) {
             let Place { at, says } = place;
-            let here = (at.file(), at.line());
+            let here = (at.file, at.line);
             let arrow = if above.is_none() { "-->" } else { ":::" };
             if above != Some(here) {
                 writeln!(f, "{:margin$}{arrow} {at}", "")?;
                 writeln!(f, "{:margin$} |", "")?;
                 if let Some(line) = line {
-                    writeln!(f, "{:>margin$} | {}", at.line(), cut(line, common))?;
+                    writeln!(f, "{:>margin$} | {}", at.line, cut(line, common))?;
                 }
             }
-            match (line, (at.column() as usize).checked_sub(common + 1)) {
+            match (line, (at.column as usize).checked_sub(common + 1)) {
                 (Some(_), Some(column)) if column < WIDTH => {
                     writeln!(f, "{:margin$} | {:column$}^ {says}", "", "")?;
                 }
@@ -290,9 +319,9 @@ fn cut(line: &str, indent: usize) -> String {
 }
 
 /// The line with its indentation, without which no column can be pointed at.
-fn source_line(at: &Location<'_>) -> Option<String> {
-    let text = std::fs::read_to_string(source::absolute(at)).ok()?;
-    let line = text.lines().nth(at.line().checked_sub(1)? as usize)?;
+fn source_line(at: &Spot<'_>) -> Option<String> {
+    let text = std::fs::read_to_string(source::find(at.file)?).ok()?;
+    let line = text.lines().nth(at.line.checked_sub(1)? as usize)?;
     Some(line.to_owned())
 }
 
@@ -316,7 +345,7 @@ fn function(path: &str) -> &str {
     path.trim_end_matches("::{{closure}}")
 }
 
-fn distinct<T: Display + Ord>(items: impl Iterator<Item = T>) -> Vec<String> {
+pub(super) fn distinct<T: Display + Ord>(items: impl Iterator<Item = T>) -> Vec<String> {
     let mut items: Vec<T> = items.collect();
     items.sort();
     items.dedup();
@@ -324,9 +353,9 @@ fn distinct<T: Display + Ord>(items: impl Iterator<Item = T>) -> Vec<String> {
 }
 
 /// A number and its noun.
-pub(super) struct Count(pub(super) usize, pub(super) &'static str);
+pub(super) struct Count<'a>(pub(super) usize, pub(super) &'a str);
 
-impl Display for Count {
+impl Display for Count<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Count(n, noun) = self;
         write!(f, "{n} {noun}{}", if *n == 1 { "" } else { "s" })
@@ -334,10 +363,10 @@ impl Display for Count {
 }
 
 /// The first few of many.
-struct List<'a> {
-    items: &'a [String],
+pub(super) struct List<'a> {
+    pub(super) items: &'a [String],
     /// What many of them are called.
-    more: &'static str,
+    pub(super) more: &'static str,
 }
 
 impl Display for List<'_> {

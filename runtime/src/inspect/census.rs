@@ -5,8 +5,8 @@ use crate::sched::{SCHED, errands, offload, sysmon};
 use crate::sync::{self, LockInfo};
 use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
-use crate::task::scope::{self, Scope, ScopeId};
-use crate::task::{adopt, registry};
+use crate::task::scope::{self, Scope, ScopeId, ScopeInner};
+use crate::task::{adopt, registry, threads};
 use core::panic::Location;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -228,23 +228,56 @@ fn near(id: ScopeId) -> HashSet<ScopeId> {
 /// assert!(thread.join().unwrap().is_err());
 /// ```
 pub fn foreign_threads() -> Vec<u32> {
-    let (alive, ours) = list_with_ours();
+    unknown_threads(|_| false)
+}
+
+/// Those of the [foreign threads](foreign_threads) that could wake a task of the
+/// scope: all but the ones that were born in another open scope, if the two share
+/// nothing. A thread that outlives its scope could do anything.
+///
+/// Where nobody tells of the birth of threads, these are all foreign threads.
+pub fn foreign_threads_of(scope: &Scope) -> Vec<u32> {
+    if scope.inner().is_root() {
+        return foreign_threads();
+    }
+    let near = near(scope.id());
+    unknown_threads(|other| other.is_open() && !near.contains(&other.id()))
+}
+
+/// Ids of threads that nothing is known of; those of scopes that are `apart` are not
+/// among them.
+fn unknown_threads(apart: impl Fn(&'static ScopeInner) -> bool) -> Vec<u32> {
+    // Before the list: whoever ends meanwhile is missing there. A thread that is born
+    // meanwhile counts.
+    let elsewhere = threads::ids_of(apart);
+    let mut unknown = others_threads();
+    let mut known: HashSet<u32> = elsewhere.into_iter().collect();
+    registry::each(|record| {
+        if record.has(flag::THREAD) {
+            known.insert(record.tid.load(Ordering::Relaxed));
+        }
+    });
+    unknown.retain(|key| !known.contains(&key.id));
+    unknown.iter().map(|key| key.id).collect()
+}
+
+/// Threads that are neither the runtime's own nor a test harness's nor the caller,
+/// each with its start time (clock ticks since boot): all that can be known of threads
+/// where nobody tells of their birth.
+pub fn strangers() -> Vec<(u32, u64)> {
+    others_threads().iter().map(|key| (key.id, key.started)).collect()
+}
+
+fn others_threads() -> Vec<thread::ThreadKey> {
+    let (mut alive, ours) = list_with_ours();
     let harness = adopt::harness_threads(&alive);
     let mut known = HashSet::from([thread::id()]);
     if adopt::has_harness() {
         known.insert(thread::main_id());
     }
     known.extend(ours);
-    registry::each(|record| {
-        if record.has(flag::THREAD) {
-            known.insert(record.tid.load(Ordering::Relaxed));
-        }
-    });
+    alive.retain(|key| !known.contains(&key.id) && !harness.contains(key));
     alive
-        .iter()
-        .filter(|key| !known.contains(&key.id) && !harness.contains(key))
-        .map(|key| key.id)
-        .collect()
 }
 
 /// All threads of the process, and which of them are the runtime's. One that

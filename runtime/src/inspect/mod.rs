@@ -27,7 +27,7 @@
 //! assert!(task.join().unwrap().is_err());
 //! ```
 
-mod census;
+pub(crate) mod census;
 mod dump;
 mod frames;
 mod groups;
@@ -44,7 +44,9 @@ pub use crate::task::caller::{Caller, is_reaping};
 pub use crate::task::reason::WaitReason;
 pub use crate::task::scope::ScopeId;
 pub use crate::task::state::Status;
-pub use census::{Census, LockWait, Member, foreign_threads, mark_harness_thread};
+pub use census::{
+    Census, LockWait, Member, foreign_threads, foreign_threads_of, mark_harness_thread,
+};
 pub use dump::{GoDump, dump, write_go_dump};
 pub use frames::{Frame, Trace, add_frames};
 pub use groups::{Group, groups};

@@ -39,7 +39,12 @@ pub fn line(location: &Location<'_>) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
-fn find(file: &str) -> Option<PathBuf> {
+/// The file with a path as the compiler knows it, if it is there.
+///
+/// ```
+/// assert!(gopark::inspect::source::find("no/such/file.rs").is_none());
+/// ```
+pub fn find(file: &str) -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     // `join` of an absolute path is that path.
     here.ancestors().map(|dir| dir.join(file)).find(|path| path.is_file())

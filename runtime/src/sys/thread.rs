@@ -4,8 +4,11 @@
 //! creating test's output capture.
 
 use super::mem::{self, PAGE};
+use super::section;
+use core::cell::Cell;
 use std::ffi::CString;
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Starts a detached thread that runs `main(arg)`.
@@ -16,6 +19,8 @@ pub(crate) unsafe fn spawn(
     main: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void,
     arg: *mut libc::c_void,
 ) -> io::Result<()> {
+    section::check_outside();
+    OWN.set(true);
     // SAFETY: attr and thread are local places that outlive the calls; the
     // caller vouches for `main` and `arg`.
     let rc = unsafe {
@@ -27,10 +32,41 @@ pub(crate) unsafe fn spawn(
         libc::pthread_attr_destroy(&raw mut attr);
         rc
     };
+    OWN.set(false);
     if rc != 0 {
         return Err(io::Error::from_raw_os_error(rc));
     }
     Ok(())
+}
+
+thread_local! {
+    static OWN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the thread that the caller is just making is the runtime's own.
+pub(crate) fn makes_own() -> bool {
+    OWN.get()
+}
+
+/// Calls `f(value)`, which may not unwind, when the calling thread ends: after the
+/// destructors of its thread-locals. One such call a thread; `value` is not 0. False
+/// if that cannot be.
+pub(crate) fn at_end(value: usize, f: extern "C" fn(*mut libc::c_void)) -> bool {
+    static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
+    let key = KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: the place is writable; f is a function that takes what is set below.
+        let rc = unsafe { libc::pthread_key_create(&raw mut key, Some(destructor(f))) };
+        (rc == 0).then_some(key)
+    });
+    let value = core::ptr::without_provenance::<libc::c_void>(value);
+    // SAFETY: the key exists and is never deleted.
+    key.is_some_and(|key| unsafe { libc::pthread_setspecific(key, value) } == 0)
+}
+
+/// The same function for libc's type of it.
+fn destructor(f: extern "C" fn(*mut libc::c_void)) -> unsafe extern "C" fn(*mut libc::c_void) {
+    f
 }
 
 /// A thread of the runtime's own that lasts as long as the process.

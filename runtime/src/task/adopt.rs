@@ -1,14 +1,15 @@
 //! OS threads that are none of ours: `main`, a test's thread, a pool's.
 //!
 //! A thread gets a record when it first touches a primitive, and parks on a
-//! futex. So it can be waited for, shows in dumps, and has a scope. The record
+//! futex. So it can be waited for, shows in dumps, and has a scope: the one it was born
+//! in, as far as that is known (`threads.rs`), else the root. The record
 //! goes back when the thread ends; a thread-local destructor that comes later
 //! and touches a primitive again gets a record that nobody gives back, so such
 //! records are kept in a list and taken again when their thread is gone.
 #![expect(clippy::disallowed_types, reason = "threads are adopted outside of sections")]
 
 use super::record::{Birth, Record, THREAD, flag};
-use super::scope;
+use super::{scope, threads};
 use crate::sched::{self, SCHED};
 use crate::stack::{self, class::Class};
 use crate::sys::section;
@@ -69,12 +70,15 @@ fn adopt() -> &'static Record {
     stack::know_thread();
     let record = take_orphan().unwrap_or_else(|| SCHED.free_record());
     let tid = thread::id();
+    // A record that is not given back may outlast the thread, and its scope (Y1).
+    let guarded = GUARD.try_with(|_| {}).is_ok();
+    let scope = threads::inherited().filter(|_| guarded).unwrap_or_else(scope::root);
     record.fill(Birth {
         id: SCHED.take_ids(1),
         parent: None,
         created_at: Location::caller(),
         meta: &THREAD,
-        scope: scope::root(),
+        scope,
         class: Class::chosen(None),
         extra: None,
         flags: flag::THREAD,
@@ -82,9 +86,7 @@ fn adopt() -> &'static Record {
     record.tid.store(tid, Ordering::Relaxed);
     record.state.adopt();
     ADOPTED.set(Some(record));
-    if GUARD.try_with(|_| {}).is_err()
-        && let Some(key) = thread::key(tid)
-    {
+    if !guarded && let Some(key) = thread::key(tid) {
         lock(&ORPHANS).push((record, key));
     } else if names_tests() && record.scope().is_root() {
         // While the thread has thread-locals it has its name.

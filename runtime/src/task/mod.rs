@@ -11,6 +11,7 @@
 //! | `spawn.rs` | `go`, `Builder`, `JoinHandle`, `run` |
 //! | `entry.rs` | first and last steps of a task on its own stack; `goexit`, `yield_now`, `safepoint` |
 //! | `adopt.rs` | OS threads as tasks |
+//! | `threads.rs` | which scope an OS thread was born in |
 //! | `bell.rs` | wakers of futures as tasks |
 //! | `lineage.rs` | who made whom, also when they have ended |
 //! | `reap.rs` | unwinding tasks that leaked |
@@ -29,6 +30,7 @@ pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod scope;
 pub(crate) mod spawn;
+pub(crate) mod threads;
 pub(crate) use super::{join, state};
 
 use crate::sched::{preempt, worker};

@@ -85,6 +85,8 @@ pub(crate) struct ScopeInner {
     panics: Mutex<Vec<UnseenPanic>>,
     /// Timers that are set and send or start something, sleeps not included.
     timers: AtomicUsize,
+    /// OS threads that were born in it and are alive (`threads.rs`, Y1).
+    threads: AtomicUsize,
     /// Other scopes that used a primitive which this one used too.
     partners: Mutex<Vec<ScopeId>>,
 }
@@ -140,6 +142,7 @@ impl ScopeInner {
             reaping: AtomicU32::new(0),
             panics: Mutex::new(Vec::new()),
             timers: AtomicUsize::new(0),
+            threads: AtomicUsize::new(0),
             partners: Mutex::new(Vec::new()),
         }));
         guard(&ALL).push(scope);
@@ -175,8 +178,10 @@ impl ScopeInner {
             // lives in it, or a thread that has entered it and so has a handle.
             // ORDERING: Acquire; pairs with the last handle's Release.
             // A timer starts a task in it, perhaps, before it counts as fired.
-            // ORDERING: Acquire; pairs with the Release in timer_unset().
+            // ORDERING: Acquire; pairs with the Release in timer_unset(), and that in
+            // thread_ended(): the thread's record does not point here any more.
             if scope.timers.load(Ordering::Acquire) == 0
+                && scope.threads() == 0
                 && scope.live() == 0
                 && scope.handles.load(Ordering::Acquire) == 0
                 // Who looks at the end of the program will ask for them.
@@ -221,6 +226,25 @@ impl ScopeInner {
     pub(crate) fn timers(&self) -> usize {
         // ORDERING: Acquire; pairs with the Release in timer_unset().
         self.timers.load(Ordering::Acquire)
+    }
+
+    /// A thread is about to be made that belongs to the scope, as the caller does.
+    pub(crate) fn thread_born(&self) {
+        self.threads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It has ended, or was not made.
+    pub(crate) fn thread_ended(&self) {
+        // ORDERING: Release; pairs with the Acquire in threads().
+        self.threads.fetch_sub(1, Ordering::Release);
+        self.notify();
+    }
+
+    /// Threads that are alive, or about to be made.
+    pub(crate) fn threads(&self) -> usize {
+        // ORDERING: Acquire; pairs with the Release in thread_ended(): what a thread
+        // has done, and the tasks that it started, are to be seen.
+        self.threads.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_reaping(&self) -> bool {
@@ -448,7 +472,7 @@ impl Scope {
     }
 
     /// Starts to watch: as long as the value lives, tasks of this scope count
-    /// an event whenever one parks or ends.
+    /// an event whenever one parks or ends, and so do threads that end.
     pub fn watch(&self) -> Watch<'_> {
         // ORDERING: Release; the barrier below is what makes parks see it.
         self.inner.watched.fetch_add(1, Ordering::Release);

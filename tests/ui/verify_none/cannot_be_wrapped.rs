@@ -2,10 +2,6 @@ use leakcheck::verify_none;
 
 #[verify_none]
 #[test]
-async fn asynchronous() {}
-
-#[verify_none]
-#[test]
 fn with_parameters(first: u8, second: &str) {
     let _ = (first, second);
 }
