@@ -80,6 +80,22 @@
 //! while a guard of [`verify_none(Options)`](fn@verify_none) lives, also in a task. With
 //! `panic = "abort"` nothing is unwound, and all is left alone.
 //!
+//! # Threads, and other things
+//!
+//! An OS thread belongs to the test whose thread or task made it, and so do the tasks
+//! that it starts. While it lives it may still wake a task, so the check of a leak waits
+//! for it; with [`Options::threads`] it is a leak itself if it is alive at the deadline.
+//! A thread that is made inside of a `LazyLock`, `OnceLock` or `Once`, such as those of
+//! rayon's pool, serves the whole program and belongs to no test. Threads of rayon and
+//! tokio are named and not counted; but with the feature `tokio` those
+//! of a runtime that a test has not dropped are leaks. It also makes `#[verify_none]` stand above `#[tokio::test]`.
+//!
+//! For this, `pthread_create` is wrapped in every program that is linked with this crate;
+//! not in static ones, not under sanitizers, and not with `LEAKCHECK_WRAP_THREADS=0`.
+//! There the lists of threads before and after the test are compared.
+//!
+//! What else can be left behind, a program tells by a [`source::Source`] of its own.
+//!
 //! # Settings
 //!
 //! | | per check | environment | [`defaults!`] | built in |

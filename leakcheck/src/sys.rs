@@ -39,15 +39,15 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use gopark::threads::{Birth, Origin};
 
 /// Return addresses that are kept. Enough to reach from here through std to the
 /// function that makes the thread, and through a `Once` around it; a debug build has
 /// more frames for the same. Each costs 0.1 us.
-const DEPTH: usize = if cfg!(debug_assertions) { 32 } else { 14 };
+const DEPTH: usize = if cfg!(debug_assertions) { 32 } else { 11 };
 
 /// A thread's function. It may be unwound through: `pthread_exit` does.
 type Main = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
@@ -243,13 +243,14 @@ fn origin() -> Origin {
 }
 
 /// Return addresses of the callers, the innermost first.
-fn frames() -> Vec<usize> {
-    let mut frames = Vec::with_capacity(DEPTH);
+fn frames() -> Arc<[usize]> {
+    let (mut frames, mut count) = ([0; DEPTH], 0);
     backtrace::trace(|frame| {
-        frames.push(frame.ip().addr());
-        frames.len() < DEPTH
+        frames[count] = frame.ip().addr();
+        count += 1;
+        count < DEPTH
     });
-    frames
+    Arc::from(&frames[..count])
 }
 
 /// Addresses that are on the stack of whoever is inside of a `Once`, and else never.
@@ -270,8 +271,8 @@ fn marks() -> &'static [usize] {
 fn learn() -> Vec<usize> {
     let (first, second) = (OnceLock::new(), OnceLock::new());
     let outside = frames();
-    let one: &Vec<usize> = first.get_or_init(frames);
-    let two: &Vec<usize> = second.get_or_init(|| std::hint::black_box(frames()));
+    let one: &Arc<[usize]> = first.get_or_init(frames);
+    let two: &Arc<[usize]> = second.get_or_init(|| std::hint::black_box(frames()));
     let Some((inner, own)) = apart(one, &outside) else { return Vec::new() };
     inner.iter().filter(|it| two.contains(it) && !own.contains(it)).copied().collect()
 }

@@ -52,8 +52,7 @@ fn pairs(size: u64) -> Result<(f64, f64), String> {
         drop(check);
     }
     let median = |times: &[f64]| Stats::of(times).map(|stats| stats.median);
-    let both = median(&plain).zip(median(&wrapped));
-    both.ok_or_else(|| "no thread was asked for".to_owned())
+    median(&plain).zip(median(&wrapped)).ok_or_else(|| "no thread was asked for".to_owned())
 }
 
 /// One thread, in nanoseconds.

@@ -55,7 +55,7 @@ thread_local! {
 #[derive(Debug, Default)]
 pub struct Origin {
     /// Return addresses of the call that makes it, the innermost first.
-    pub frames: Vec<usize>,
+    pub frames: Arc<[usize]>,
     /// It serves the whole program, whoever happens to start it: it belongs to the
     /// root scope.
     pub shared: bool,
@@ -82,14 +82,14 @@ impl Birth {
             return None;
         }
         let origin = origin();
-        let frames = origin.frames.into();
         let scope = scope.filter(|_| !origin.shared);
         if let Some(scope) = scope {
             scope.thread_born();
         } else if !all {
             return None;
         }
-        let entry = Entry { tid: AtomicU32::new(0), scope, born: Instant::now(), frames };
+        let entry =
+            Entry { tid: AtomicU32::new(0), scope, born: Instant::now(), frames: origin.frames };
         let entry = Arc::new(entry);
         let mut table = table();
         table.last += 1;
