@@ -111,6 +111,14 @@
 //! right: the check, the environment, the crate that the check stands in, the default.
 //! A value that cannot be read fails every check; it is never passed over.
 //!
+//! Where reports go, the environment says alone:
+//!
+//! | variable | what it does |
+//! |---|---|
+//! | `LEAKCHECK_JSON` | a path: each report is appended to that file as a line of [JSON](json) |
+//! | `LEAKCHECK_GITHUB` | `always`, `never`, `auto`: annotations beside the source; `auto` makes them when `GITHUB_ACTIONS` is `true` |
+//! | `LEAKCHECK_COLOR` | `always`, `never`, `auto`: colours; `auto` heeds `NO_COLOR` and `CLICOLOR_FORCE`, and else paints on a terminal, but not what a harness captures |
+//!
 //! # What is no leak
 //!
 //! | who knows it | writes |
@@ -151,6 +159,8 @@ mod cycle;
 mod filter;
 #[cfg(feature = "harness")]
 mod harness;
+#[doc = include_str!("../docs/json.md")]
+pub mod json {}
 mod options;
 #[cfg(runtime)]
 mod reap;

@@ -5,7 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gopark::inspect::{
-    Census, Snapshot, Status, TaskInfo, add_frames, foreign_threads_of, mark_harness_thread,
+    Census, Snapshot, Status, TaskInfo, add_frames, explain, foreign_threads_of,
+    mark_harness_thread,
 };
 use gopark::{Scope, TaskId, Watch, chan};
 
@@ -20,6 +21,8 @@ pub(crate) struct Remains {
     pub(crate) leaked: Vec<TaskInfo>,
     /// Live tasks that are none, but may wake others.
     pub(crate) left_out: Vec<TaskInfo>,
+    /// Nothing could wake them; else the time was up.
+    pub(crate) proven: bool,
     /// Time since the check began.
     pub(crate) after: Duration,
     /// Tasks and adopted threads outside that might wake one of the scope.
@@ -102,6 +105,8 @@ pub(crate) fn remains(
     let cycles_only = !still && !cycles.is_empty();
     let (mut leaked, others): (Vec<_>, Vec<_>) =
         leaked.into_iter().partition(|task| !cycles_only || doomed.contains(&task.id));
+    // Before they are condemned: it takes tasks in the state that was seen.
+    explain(&mut leaked);
     let foreign = if still { view.foreign } else { foreign_threads_of(scope) };
     if still || cycles_only {
         let ids: HashSet<TaskId> = leaked.iter().map(|task| task.id).collect();
@@ -113,6 +118,7 @@ pub(crate) fn remains(
     Remains {
         leaked,
         left_out,
+        proven: still || cycles_only,
         after,
         outside: view.census.outside,
         timers: view.census.timers,

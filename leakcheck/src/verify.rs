@@ -214,12 +214,10 @@ impl Findings {
     /// that nothing that happens in a destructor can take the report away.
     /// Returns a message for the panic that may follow.
     ///
-    /// `eprintln` and not a handle of standard error, because libtest captures
-    /// only that, and only on the test's own thread.
     fn publish(self) -> String {
         match self {
             Findings::Left { report, scope, mut sources } => {
-                eprintln!("{report}");
+                report.publish();
                 if !report.tasks().is_empty() {
                     eprintln!("{}\n", reap::line(&reap::reap(&scope)));
                 }

@@ -178,7 +178,7 @@ impl Hang {
 impl Message {
     fn say(&self) {
         if !self.said.swap(true, Ordering::Relaxed) {
-            eprintln!("{}", self.report);
+            self.report.publish();
         }
     }
 }
@@ -378,6 +378,7 @@ impl Ward {
         let body = Ending::LeftAlone(Box::new(info), since);
         let report = Report::new(self.subject.clone(), Some(remains), Vec::new()).of_body(body);
         tell(format_args!("{report}"));
+        report.tell_machines();
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `tokio` | async tests, and what they leave behind |
 //! | `many` | a hundred thousand leaks are one block |
 //! | `report` | what a report shows |
+//! | `outputs` | what machines are told: JSON, annotations; and colours |
 //! | `examples` | what the examples print |
 //! | `readme` | the README shows the real program and its real output |
 //! | `unchecked` | a target without the runtime runs its tests, and says so |
@@ -38,10 +39,12 @@ mod many;
 mod matrix;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
+mod outputs;
 mod parallel;
 mod readme;
 mod reaping;
 mod report;
+mod schema;
 mod support;
 mod threads;
 mod tokio;

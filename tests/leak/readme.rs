@@ -35,7 +35,7 @@ fn constant_line(line: &str) -> String {
     let words = line.split(' ').collect::<Vec<_>>();
     let constant = words.iter().enumerate().map(|(n, word)| {
         let before = words[..n].iter().rev().find(|word| !word.is_empty()).copied();
-        let numbered = matches!(before, Some("for" | "task:" | "parent:" | "goroutine"));
+        let numbered = matches!(before, Some("for" | "task" | "task:" | "goroutine"));
         if numbered && word.starts_with(|c: char| c.is_ascii_digit()) { "N" } else { word }
     });
     constant.collect::<Vec<_>>().join(" ")

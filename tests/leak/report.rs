@@ -61,11 +61,13 @@ leakcheck: 1 task leaked in scope `shop`
    |
    = runs:   leak::report::one_leak::{{{{closure}}}}::{{{{closure}}}}
    = task:   2
-   = parent: 1
+   = parent: task 1 (which makes this check)
    = name:   clerk
    = labels: day=1, shop=baker
-   = why:    nothing can wake it: no task of the scope runs, no timer is set, and no task or \
-             thread outside could reach it
+   = for:    a value on the channel made at tests/leak/fixtures/mod.rs:20:20 (no buffer)
+             1 sender is alive: made with the channel, not used yet
+   = why:    nothing can wake it: no other task of the scope runs, sleeps or waits for IO, no timer \
+             is set, and no task or thread outside could reach it
 
 goroutine 2 [chan receive (leaked)]:
 leak::report::one_leak::{{{{closure}}}}::{{{{closure}}}}(...)
@@ -95,7 +97,8 @@ fn a_lock() {
         }
         go(move || drop(lock.lock()));
         let text = report();
-        let line = format!("   = locked: task 2 at tests/leak/report.rs:{site}:32");
+        let line =
+            format!("   = locked: by task 2 (leaked, too: [1]) at tests/leak/report.rs:{site}:32");
         assert!(text.lines().any(|one| one == line), "{text}");
         assert_eq!(text.matches("= locked").count(), 1, "{text}");
     });

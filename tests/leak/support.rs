@@ -7,6 +7,17 @@ use std::process::{Command, Output};
 /// Set in the process that [`alone`] starts.
 const ALONE: &str = "GOPARK_TEST_ALONE";
 
+/// Variables of others that change what is printed, or how tests run.
+const OTHERS: [&str; 7] = [
+    "RUST_TEST_THREADS",
+    "RUST_TEST_NOCAPTURE",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+    "GITHUB_ACTIONS",
+    "GITHUB_WORKSPACE",
+    ALONE,
+];
+
 /// What a run of a program said.
 pub(crate) struct Run {
     pub(crate) passed: bool,
@@ -30,7 +41,7 @@ impl Run {
         // What nextest or an outer run has set is not meant for the inner one.
         let ours = env::vars_os().map(|(name, _)| name);
         let ours = ours.filter(|name| name.to_string_lossy().starts_with("LEAKCHECK_"));
-        for inherited in ours.chain(["RUST_TEST_THREADS", ALONE].map(Into::into)) {
+        for inherited in ours.chain(OTHERS.map(Into::into)) {
             command.env_remove(inherited);
         }
         command.env("RUST_BACKTRACE", "0");

@@ -59,7 +59,7 @@ fn place(
     f: &mut Formatter<'_>,
     at: &'static std::panic::Location<'static>,
     says: &str,
-) -> Result<Margin, fmt::Error> {
+) -> Result<Margin<'static>, fmt::Error> {
     let places = [Place { at: at.into(), says }];
     let margin = Margin::of(&places);
     margin.write_places(f, &places)?;

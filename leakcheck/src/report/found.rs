@@ -55,7 +55,7 @@ fn write_block(f: &mut Formatter<'_>, number: usize, block: &[&Item]) -> fmt::Re
         .collect();
     let margin = Margin::of(&places);
     if places.is_empty() {
-        writeln!(f, "{:1$} |", "", margin.0)?;
+        writeln!(f, "{:1$} |", "", margin.width)?;
     } else {
         margin.write_places(f, &places)?;
     }

@@ -3,10 +3,16 @@
 //! Equal tasks are one group: the same state, reason, wait site, entry
 //! function and creation site. Ten thousand equal leaks are one block.
 
+mod annotations;
 mod body;
+mod colour;
 mod cycle;
+mod ends;
 mod found;
+mod json;
+mod output;
 mod text;
+mod value;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -19,6 +25,8 @@ use gopark::{Reaped, Scope, TaskId, UnseenPanic};
 use crate::cycle::Cycle;
 use crate::scope::Remains;
 use crate::source::Found;
+use colour::Styles;
+use ends::People;
 
 /// A larger group is dumped by its first task only.
 const DUMPED_WHOLE: usize = 10;
@@ -56,7 +64,10 @@ pub(crate) struct Report {
     /// What is no task.
     found: Option<Found>,
     wakers: Wakers,
+    /// Nothing could wake the tasks; else the time was up.
+    proven: bool,
     after: Duration,
+    people: People,
     /// The test itself, if it did not come to its end.
     body: Option<Ending>,
     cycles: Vec<Cycle>,
@@ -133,7 +144,9 @@ impl Report {
             panics,
             found: None,
             wakers: Wakers::default(),
+            proven: false,
             after: Duration::ZERO,
+            people: People::default(),
             body: None,
             cycles: Vec::new(),
             doomed: HashSet::new(),
@@ -141,6 +154,7 @@ impl Report {
         };
         if let Some(remains) = remains {
             report.wakers = Wakers::of(&remains);
+            report.proven = remains.proven;
             report.after = remains.after;
             report.cycles = remains.cycles;
             report.doomed = remains.doomed;
@@ -149,6 +163,7 @@ impl Report {
             report.groups = group(&report.tasks);
             report.dumped = dumped(&report.groups);
             add_frames_to(&mut report.tasks, &report.dumped);
+            report.people = People::new(&report.groups, &report.tasks);
         }
         report
     }
@@ -168,6 +183,16 @@ impl Report {
         &self.tasks
     }
 
+    /// Says it to the machines that the environment names.
+    pub(crate) fn tell_machines(&self) {
+        output::tell_machines(self);
+    }
+
+    /// Says it to a person, and to the machines that the environment names.
+    pub(crate) fn publish(&self) {
+        output::publish(self);
+    }
+
     /// One line: how much of what, and whose.
     pub(crate) fn headline(&self) -> impl fmt::Display {
         text::Headline(self)
@@ -176,7 +201,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::write(f, self)
+        text::write(f, self, &Styles::PLAIN)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The report as a person reads it: first what they need to find the cause,
 //! in the shape of the compiler's own messages, then the Go-format dump.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::panic::Location;
 use std::time::Duration;
@@ -8,26 +9,28 @@ use std::time::Duration;
 use gopark::UnseenPanic;
 use gopark::inspect::{TaskInfo, WaitReason, source, write_go_dump};
 
-use super::{Group, Report, State, Subject, Wakers, body, cycle, found};
+use super::colour::Styles;
+use super::{Group, Report, State, Subject, Wakers, body, cycle, ends, found};
 
 /// Of many different names, numbers or threads this many are listed.
 const LISTED: usize = 5;
 /// Longer source lines are cut.
 const WIDTH: usize = 100;
 
-pub(super) fn write(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
-    writeln!(f, "leakcheck: {}", Headline(report))?;
+pub(super) fn write(f: &mut Formatter<'_>, report: &Report, styles: &Styles) -> fmt::Result {
+    let Styles { bad, .. } = styles;
+    writeln!(f, "{bad}leakcheck: {}{bad:#}", Headline(report))?;
     body::write(f, report)?;
     for (n, cycle) in report.cycles.iter().enumerate() {
         cycle::write(f, n, cycle, report)?;
     }
     for (n, group) in report.groups.iter().enumerate() {
         writeln!(f)?;
-        write_group(f, n + 1, group, report)?;
+        write_group(f, n + 1, group, report, styles)?;
     }
     for (n, panic) in report.panics.iter().enumerate() {
         writeln!(f)?;
-        write_panic(f, report.groups.len() + n + 1, panic)?;
+        write_panic(f, report.groups.len() + n + 1, panic, styles)?;
     }
     if let Some(found) = &report.found {
         found::write(f, found, report.groups.len() + report.panics.len() + 1)?;
@@ -74,25 +77,30 @@ fn write_group(
     number: usize,
     group: &Group,
     report: &Report,
+    styles: &Styles,
 ) -> fmt::Result {
     let tasks: Vec<&TaskInfo> = group.members.iter().map(|&index| &report.tasks[index]).collect();
     let first = tasks[0];
-    writeln!(f, "[{number}] {} {}", Count(tasks.len(), "task"), what(group.state, &tasks))?;
+    let Styles { strong, .. } = styles;
+    let what = what(group.state, &tasks);
+    writeln!(f, "{strong}[{number}] {} {what}{strong:#}", Count(tasks.len(), "task"))?;
 
     let made = format!("made here, by {}", function(first.creator));
     let mut places = vec![Place { at: group.created_at.into(), says: &made }];
     if let Some(at) = group.wait_site {
         places.insert(0, Place { at: at.into(), says: waits(group.state) });
     }
-    let margin = Margin::of(&places);
+    let margin = Margin::painted(&places, styles);
     margin.write_places(f, &places)?;
 
     margin.note(f, "runs", first.entry)?;
     let ids: Vec<String> = tasks.iter().map(|task| task.id.to_string()).collect();
     margin.note(f, "task", List { items: &ids, more: "tasks" })?;
     let parents = distinct(tasks.iter().filter_map(|task| task.parent));
-    if !parents.is_empty() {
-        margin.note(f, "parent", List { items: &parents, more: "parents" })?;
+    match (&parents[..], ends::makers(report, first)) {
+        ([_], Some(makers)) => margin.note(f, "parent", makers)?,
+        ([], _) => {}
+        _ => margin.note(f, "parent", List { items: &parents, more: "parents" })?,
     }
     let names = distinct(tasks.iter().filter_map(|task| task.name.as_deref()));
     if !names.is_empty() {
@@ -105,10 +113,15 @@ fn write_group(
         margin.note(f, "labels", List { items: &labels, more: "labels" })?;
     }
     let locks = tasks.iter().filter_map(|task| task.wait?.lock?.holder);
-    let locks = distinct(locks.map(|holder| format!("task {} at {}", holder.task, holder.site)));
+    let here = Some((number - 1, first.id));
+    let locks = locks.map(|holder| (holder.task, holder.site));
+    let locks = locks.collect::<BTreeSet<_>>().into_iter();
+    let locks = locks.map(|(task, site)| format!("by {} at {site}", ends::who(report, task, here)));
+    let locks: Vec<String> = locks.collect();
     if !locks.is_empty() {
         margin.note(f, "locked", List { items: &locks, more: "owners" })?;
     }
+    margin.notes(f, "for", &ends::lines(report, number - 1, group))?;
     if tasks.iter().all(|task| report.doomed.contains(&task.id)) {
         return margin.note(f, "why", cycle::Caught { tasks: &tasks, report });
     }
@@ -147,9 +160,9 @@ fn waits(state: State) -> &'static str {
 }
 
 /// Why the tasks of a group will not wake, or what may yet wake them.
-struct Why<'a> {
-    group: &'a Group,
-    report: &'a Report,
+pub(super) struct Why<'a> {
+    pub(super) group: &'a Group,
+    pub(super) report: &'a Report,
 }
 
 impl Display for Why<'_> {
@@ -160,8 +173,16 @@ impl Display for Why<'_> {
         match group.state {
             State::Blocked(_) if wakers.none() => {
                 let them = if group.members.len() == 1 { "it" } else { "them" };
-                write!(f, "nothing can wake {them}: no task of the scope runs, no timer is set, ")?;
-                write!(f, "and no task or thread outside could reach {them}")
+                let whose = match report.subject {
+                    Subject::Test(_) => " of the test",
+                    Subject::Scope(_) => " of the scope",
+                    Subject::Root => "",
+                };
+                write!(f, "nothing can wake {them}: no other task{whose} runs, sleeps or waits ")?;
+                write!(
+                    f,
+                    "for IO, no timer is set, and no task or thread outside could reach {them}"
+                )
             }
             State::Blocked(_) => {
                 write!(f, "still blocked after {after}; may yet be woken by {wakers}")
@@ -220,10 +241,16 @@ impl Display for Wakers {
     }
 }
 
-fn write_panic(f: &mut Formatter<'_>, number: usize, panic: &UnseenPanic) -> fmt::Result {
-    writeln!(f, "[{number}] 1 task panicked, and nobody joined it")?;
+fn write_panic(
+    f: &mut Formatter<'_>,
+    number: usize,
+    panic: &UnseenPanic,
+    styles: &Styles,
+) -> fmt::Result {
+    let Styles { strong, .. } = styles;
+    writeln!(f, "{strong}[{number}] 1 task panicked, and nobody joined it{strong:#}")?;
     let places = [Place { at: panic.created_at.into(), says: "made here" }];
-    let margin = Margin::of(&places);
+    let margin = Margin::painted(&places, styles);
     margin.write_places(f, &places)?;
     margin.note(f, "says", panic.message.replace('\n', "\n             "))?;
     margin.note(f, "runs", panic.entry)?;
@@ -262,17 +289,25 @@ impl Display for Spot<'_> {
 
 /// The width of the line numbers, by which a block is aligned.
 #[derive(Clone, Copy)]
-pub(super) struct Margin(pub(super) usize);
+pub(super) struct Margin<'a> {
+    pub(super) width: usize,
+    styles: &'a Styles,
+}
 
-impl Margin {
-    pub(super) fn of(places: &[Place<'_>]) -> Margin {
-        Margin(places.iter().map(|place| place.at.line.to_string().len()).max().unwrap_or(1))
+impl<'a> Margin<'a> {
+    pub(super) fn of(places: &[Place<'_>]) -> Margin<'static> {
+        Margin::painted(places, &Styles::PLAIN)
+    }
+
+    fn painted(places: &[Place<'_>], styles: &'a Styles) -> Margin<'a> {
+        let widths = places.iter().map(|place| place.at.line.to_string().len());
+        Margin { width: widths.max().unwrap_or(1), styles }
     }
 
     /// Shows places as the compiler does, with their source lines if those can
     /// be read.
     pub(super) fn write_places(self, f: &mut Formatter<'_>, places: &[Place<'_>]) -> fmt::Result {
-        let Margin(margin) = self;
+        let Margin { width: margin, styles: Styles { line: blue, bad, .. } } = self;
         let lines: Vec<Option<String>> =
             places.iter().map(|place| source_line(&place.at)).collect();
         let indent = |line: &String| line.chars().take_while(|c| c.is_whitespace()).count();
@@ -283,26 +318,37 @@ impl Margin {
             let here = (at.file, at.line);
             let arrow = if above.is_none() { "-->" } else { ":::" };
             if above != Some(here) {
-                writeln!(f, "{:margin$}{arrow} {at}", "")?;
-                writeln!(f, "{:margin$} |", "")?;
+                writeln!(f, "{:margin$}{blue}{arrow}{blue:#} {at}", "")?;
+                writeln!(f, "{:margin$} {blue}|{blue:#}", "")?;
                 if let Some(line) = line {
-                    writeln!(f, "{:>margin$} | {}", at.line, cut(line, common))?;
+                    writeln!(f, "{blue}{:>margin$} |{blue:#} {}", at.line, cut(line, common))?;
                 }
             }
             match (line, (at.column as usize).checked_sub(common + 1)) {
                 (Some(_), Some(column)) if column < WIDTH => {
-                    writeln!(f, "{:margin$} | {:column$}^ {says}", "", "")?;
+                    writeln!(
+                        f,
+                        "{:margin$} {blue}|{blue:#} {:column$}{bad}^ {says}{bad:#}",
+                        "", ""
+                    )?;
                 }
-                _ => writeln!(f, "{:margin$} | {says}", "")?,
+                _ => writeln!(f, "{:margin$} {blue}|{blue:#} {bad}{says}{bad:#}", "")?,
             }
             above = Some(here);
         }
-        writeln!(f, "{:margin$} |", "")
+        writeln!(f, "{:margin$} {blue}|{blue:#}", "")
     }
 
     pub(super) fn note(self, f: &mut Formatter<'_>, key: &str, value: impl Display) -> fmt::Result {
-        let Margin(margin) = self;
-        writeln!(f, "{:margin$} = {:<8}{value}", "", format!("{key}:"))
+        let Margin { width: margin, styles: Styles { line: blue, .. } } = self;
+        writeln!(f, "{:margin$} {blue}={blue:#} {:<8}{value}", "", format!("{key}:"))
+    }
+
+    /// A note of several lines, or none.
+    fn notes(self, f: &mut Formatter<'_>, key: &str, lines: &[String]) -> fmt::Result {
+        let Some((first, more)) = lines.split_first() else { return Ok(()) };
+        self.note(f, key, first)?;
+        more.iter().try_for_each(|line| writeln!(f, "{:1$}{line}", "", self.width + 11))
     }
 }
 

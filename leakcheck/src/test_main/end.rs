@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gopark::inspect::{
-    Census, Kind, Snapshot, Status, TaskInfo, foreign_threads, mark_harness_thread,
+    Census, Kind, Snapshot, Status, TaskInfo, explain, foreign_threads, mark_harness_thread,
 };
 use gopark::{Scope, ScopeId, TaskId, UnseenPanic, WatchAll};
 
@@ -65,6 +65,7 @@ pub(super) fn is_left(main: &TestMain, code: i32) -> bool {
         return false;
     }
     eprint!("{}", text(&reports, code));
+    reports.iter().for_each(|(_, report)| report.tell_machines());
     true
 }
 
@@ -129,6 +130,8 @@ fn reports_of_tasks(main: &TestMain) -> Vec<(Owner, Report)> {
         for scope in &scopes {
             let of_scope = |task: &&TaskInfo| task.scope == scope.id();
             let mut tasks: Vec<TaskInfo> = view.tasks.iter().filter(of_scope).cloned().collect();
+            // Before they are condemned: it takes tasks in the state that was seen.
+            explain(&mut tasks);
             if proven {
                 condemn(scope, &view.census, &mut tasks, &everything.filter);
             }
@@ -191,6 +194,7 @@ fn remains_of(
     Some(Remains {
         leaked,
         left_out,
+        proven: *proven || alone,
         after,
         outside: view.census.outside + view.tasks.iter().filter(moving).count(),
         timers: view.census.timers,

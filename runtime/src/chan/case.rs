@@ -27,6 +27,7 @@ use super::raw::{Attempt, Chan, Outcome, Side, Waiter};
 use super::{Receiver, Sender};
 use crate::sys::lock::RawLock;
 use crate::task::TaskRef;
+use crate::task::subject::{Describe, Pad};
 use std::cell::Cell;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -91,6 +92,9 @@ pub unsafe trait Operation {
     /// # Safety
     /// It has ended the park by a claim that named this case.
     unsafe fn settle(&self);
+
+    /// Says what it waits for; see [`Describe`].
+    fn describe(&self, pad: &mut Pad);
 
     /// Makes the case fail as if the channel had been closed; false if it has
     /// nothing to fail with.
@@ -201,7 +205,13 @@ unsafe impl<T> Operation for RecvCase<'_, T> {
 
     #[inline]
     fn touch(&self, me: TaskRef) {
-        self.locked().touch(me);
+        self.locked().touch(me, self.receiver.mark());
+    }
+
+    fn describe(&self, pad: &mut Pad) {
+        if let Some(chan) = self.chan() {
+            chan.on(Side::Recv).describe(pad);
+        }
     }
 
     #[inline]
@@ -384,7 +394,13 @@ unsafe impl<T> Operation for SendCase<'_, T> {
 
     #[inline]
     fn touch(&self, me: TaskRef) {
-        self.locked().touch(me);
+        self.locked().touch(me, self.sender.mark());
+    }
+
+    fn describe(&self, pad: &mut Pad) {
+        if let Some(chan) = self.chan().filter(|_| self.full.get()) {
+            chan.on(Side::Send).describe(pad);
+        }
     }
 
     #[inline]

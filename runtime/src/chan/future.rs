@@ -12,6 +12,7 @@
 
 use super::error::{RecvError, SendError, TryRecvError, TrySendError};
 use super::raw::{Attempt, Chan, Outcome, Side, Waiter};
+use super::seat::Mark;
 use super::{Receiver, Sender};
 use crate::task::{self, bell::Bell};
 use core::panic::Location;
@@ -44,12 +45,13 @@ impl<T> Waiting<T> {
     /// full for a sender.
     fn enter(
         chan: &Chan<T>,
+        mark: &Mark,
         side: Side,
         slot: MaybeUninit<T>,
         waker: &Waker,
         site: &'static Location<'static>,
     ) -> Entered<T> {
-        chan.touch(task::current());
+        chan.touch(task::current(), mark);
         let bell = Bell::new(waker, site);
         let node = Box::new(Waiter::vacant(slot));
         node.assign(bell.task(), 0);
@@ -188,13 +190,13 @@ impl<T> Future for RecvFuture<'_, T> {
             let (outcome, node) = waiting.leave(chan, Side::Recv);
             return Poll::Ready(received(outcome.expect("it was served"), node));
         }
-        match chan.try_recv() {
+        match chan.try_recv(self.from.mark()) {
             Ok(value) => return Poll::Ready(Ok(value)),
             Err(TryRecvError::Closed) => return Poll::Ready(Err(RecvError)),
             Err(TryRecvError::Empty) => {}
         }
         let slot = MaybeUninit::uninit();
-        match Waiting::enter(chan, Side::Recv, slot, cx.waker(), self.site) {
+        match Waiting::enter(chan, self.from.mark(), Side::Recv, slot, cx.waker(), self.site) {
             Entered::AtOnce(outcome, node) => Poll::Ready(received(outcome, node)),
             Entered::Waiting(waiting) => {
                 self.waiting = Some(waiting);
@@ -285,13 +287,13 @@ impl<T> Future for SendFuture<'_, T> {
             return Poll::Ready(sent(outcome.expect("it was served"), node));
         }
         let value = self.value.take().expect("a SendFuture was polled after it was done");
-        let value = match chan.try_send(value) {
+        let value = match chan.try_send(self.to.mark(), value) {
             Ok(()) => return Poll::Ready(Ok(())),
             Err(TrySendError::Closed(value)) => return Poll::Ready(Err(SendError(value))),
             Err(TrySendError::Full(value)) => value,
         };
         let slot = MaybeUninit::new(value);
-        match Waiting::enter(chan, Side::Send, slot, cx.waker(), self.site) {
+        match Waiting::enter(chan, self.to.mark(), Side::Send, slot, cx.waker(), self.site) {
             Entered::AtOnce(outcome, node) => Poll::Ready(sent(outcome, node)),
             Entered::Waiting(waiting) => {
                 self.waiting = Some(waiting);

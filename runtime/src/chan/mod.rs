@@ -126,6 +126,7 @@
 //! | `future` | sends and receives of async code; unsafe |
 //! | `never` | the channel that is never ready |
 //! | `sender`, `receiver`, `iter` | the handles |
+//! | `seat` | who made the handles, and who uses them; unsafe |
 //! | `error` | the errors |
 //!
 //! Memory: a channel is one allocation and its ring another, made at once; no
@@ -154,6 +155,8 @@ mod never;
 #[expect(unsafe_code, reason = "values move through slots in the stack frames of parked tasks")]
 mod raw;
 mod receiver;
+#[expect(unsafe_code, reason = "a list of what goes with the channel")]
+pub(crate) mod seat;
 #[expect(unsafe_code, reason = "the locks of several channels at once")]
 mod select;
 mod sender;
@@ -167,7 +170,7 @@ pub use error::{
 };
 pub use future::{RecvFuture, SendFuture};
 pub use iter::{IntoIter, Iter, TryIter};
-pub(crate) use raw::Attempt;
+pub(crate) use raw::{Attempt, Side};
 pub use receiver::Receiver;
 #[doc(hidden)]
 pub use select::{Limit, select_within};
@@ -175,6 +178,7 @@ pub use select::{select, select_deadline, select_timeout, try_select};
 pub use sender::Sender;
 
 use crate::time::Node;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -186,6 +190,7 @@ use std::time::Instant;
 /// gopark::go(move || tx.send("met").unwrap());
 /// assert_eq!(rx.recv(), Ok("met"));
 /// ```
+#[track_caller]
 pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
     bounded(0)
 }
@@ -205,9 +210,10 @@ pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
 /// assert!(tx.try_send(3).is_err());
 /// assert_eq!((rx.recv(), rx.recv()), (Ok(1), Ok(2)));
 /// ```
+#[track_caller]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let chan = Arc::new(raw::Chan::new(capacity));
-    (Sender::new(Some(chan.clone())), Receiver::new(Some(chan)))
+    let chan = Arc::new(raw::Chan::new(capacity, Location::caller()));
+    (Sender::first(chan.clone()), Receiver::first(chan))
 }
 
 /// What a timer sends to.
@@ -215,10 +221,11 @@ pub(crate) type Tick = raw::Chan<Instant>;
 
 /// The channel of a timer, and where the timer finds it as long as it has
 /// receivers.
+#[track_caller]
 pub(crate) fn of_timer(node: &'static Node) -> (Receiver<Instant>, *const Tick) {
-    let chan = Arc::new(Tick::of_timer(node));
+    let chan = Arc::new(Tick::of_timer(node, Location::caller()));
     let at = Arc::as_ptr(&chan);
-    (Receiver::new(Some(chan)), at)
+    (Receiver::first(chan), at)
 }
 
 /// A receiver that never gets anything and never ends (Go: a nil channel).
@@ -237,7 +244,7 @@ pub(crate) fn of_timer(node: &'static Node) -> (Receiver<Instant>, *const Tick) 
 /// assert!(!rx.is_closed());
 /// ```
 pub const fn never<T>() -> Receiver<T> {
-    Receiver::new(None)
+    Receiver::never()
 }
 
 /// A sender that never gets rid of anything (Go: a nil channel).
@@ -254,5 +261,5 @@ pub const fn never<T>() -> Receiver<T> {
 /// assert_eq!(tx.send_timeout(1, limit), Err(SendTimeoutError::Timeout(1)));
 /// ```
 pub const fn never_sender<T>() -> Sender<T> {
-    Sender::new(None)
+    Sender::never()
 }

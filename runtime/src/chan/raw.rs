@@ -51,14 +51,17 @@
 //!   (A waiter whose claim would fail counts as not waiting.)
 
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
+use super::seat::{Mark, Seats};
 use super::waitq::{Link, Queue};
 use crate::sched::park::{self, Claimed, Park, Wake};
 use crate::sys::lock::RawLock;
+use crate::task::subject::{ChannelSketch, Describe, Pad, Sketch, Subject};
 use crate::task::{self, TaskRef, affinity::Affinity};
 use crate::time::{self, Node};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
+use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -74,6 +77,8 @@ pub(crate) struct Chan<T> {
     /// Living handles of either kind; the last one of a kind closes.
     pub(super) senders: Handles,
     pub(super) receivers: Handles,
+    /// The same, by who made them.
+    pub(super) seats: Seats,
 }
 
 struct Core<T> {
@@ -181,9 +186,9 @@ impl<'a, T> Held<'a, T> {
     /// Parks the current task, whose node is queued; the lock is released once
     /// it is parked.
     #[inline]
-    fn park(self, how: Park) -> Wake {
+    fn park(self, how: Park, on: &End<'_, T>) -> Wake {
         let held = ManuallyDrop::new(self);
-        park::park(how, &held.chan.lock)
+        park::park_on(how, &Subject::of(on), &held.chan.lock)
     }
 
     /// Unlocks and lets the partner go.
@@ -261,11 +266,11 @@ pub(crate) enum Attempt {
     Closed,
 }
 
-/// In which queue a case of a select waits.
-#[derive(Clone, Copy)]
-pub(super) enum Side {
-    Send,
-    Recv,
+/// A half of a channel, and the queue of those who wait to do what it does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Send = 0,
+    Recv = 1,
 }
 
 impl<T> Drop for Held<'_, T> {
@@ -291,7 +296,7 @@ enum Take<'a, T> {
 }
 
 impl<T> Chan<T> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, site: &'static Location<'static>) -> Self {
         Self {
             lock: RawLock::new(),
             core: UnsafeCell::new(Core {
@@ -305,6 +310,7 @@ impl<T> Chan<T> {
             affinity: Affinity::new(),
             senders: Handles::one(),
             receivers: Handles::one(),
+            seats: Seats::new(site),
         }
     }
 
@@ -392,8 +398,10 @@ impl<T> Chan<T> {
     }
 
     #[inline]
-    pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        match self.offer(task::pass(), value) {
+    pub(super) fn try_send(&self, mark: &Mark, value: T) -> Result<(), TrySendError<T>> {
+        let me = task::pass();
+        mark.used_by(me);
+        match self.offer(me, value) {
             Offer::Sent => Ok(()),
             Offer::Closed(value) => Err(TrySendError::Closed(value)),
             Offer::Full(held, value) => {
@@ -404,8 +412,10 @@ impl<T> Chan<T> {
     }
 
     #[inline]
-    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.take(task::pass()) {
+    pub(super) fn try_recv(&self, mark: &Mark) -> Result<T, TryRecvError> {
+        let me = task::pass();
+        mark.used_by(me);
+        match self.take(me) {
             Take::Got(value) => Ok(value),
             Take::Closed => Err(TryRecvError::Closed),
             Take::Empty(_) => Err(TryRecvError::Empty),
@@ -414,8 +424,9 @@ impl<T> Chan<T> {
 
     /// Sends a value, parking as `how` says if it has to wait.
     #[inline]
-    pub(super) fn send(&self, value: T, how: Park) -> Result<(), SendTimeoutError<T>> {
+    pub(super) fn send(&self, mark: &Mark, value: T, how: Park) -> Result<(), SendTimeoutError<T>> {
         let me = task::arrive();
+        mark.used_by(me);
         match self.offer(me, value) {
             Offer::Sent => Ok(()),
             Offer::Closed(value) => Err(SendTimeoutError::Closed(value)),
@@ -425,8 +436,9 @@ impl<T> Chan<T> {
 
     /// Receives a value, parking as `how` says if it has to wait.
     #[inline]
-    pub(super) fn recv(&self, how: Park) -> Result<T, RecvTimeoutError> {
+    pub(super) fn recv(&self, mark: &Mark, how: Park) -> Result<T, RecvTimeoutError> {
         let me = task::arrive();
+        mark.used_by(me);
         match self.take(me) {
             Take::Got(value) => Ok(value),
             Take::Closed => Err(RecvTimeoutError::Closed),
@@ -446,7 +458,7 @@ impl<T> Chan<T> {
         // SAFETY: the lock is held (C1). The node leaves the queue before this
         // frame ends: by the partner after `Ready`, else a few lines on (W2).
         unsafe { held.core().senders.push_back(node.link()) };
-        let reaped = match held.park(how) {
+        let reaped = match held.park(how, &chan.on(Side::Send)) {
             Wake::Ready => {
                 return match node.outcome.get() {
                     // SAFETY: the slot of a sender that was refused is full, and ours
@@ -479,7 +491,7 @@ impl<T> Chan<T> {
         let node = Waiter::<T>::new(me, MaybeUninit::uninit());
         // SAFETY: as in park_send().
         unsafe { held.core().receivers.push_back(node.link()) };
-        let reaped = match held.park(how) {
+        let reaped = match held.park(how, &chan.on(Side::Recv)) {
             Wake::Ready => {
                 return match node.outcome.get() {
                     // SAFETY: the slot of a receiver that is done is full, and ours
@@ -502,14 +514,22 @@ impl<T> Chan<T> {
         Err(RecvTimeoutError::Timeout)
     }
 
+    /// The channel as what one waits for who wants to do that.
+    #[inline]
+    pub(super) fn on(&self, side: Side) -> End<'_, T> {
+        End { chan: self, side }
+    }
+
     #[inline]
     pub(super) fn lock(&self) -> &RawLock {
         &self.lock
     }
 
-    /// Notes that `me` uses the channel; not under its lock (C2).
+    /// Notes that `me` uses the channel, through the handle with that mark; not
+    /// under its lock (C2).
     #[inline]
-    pub(super) fn touch(&self, me: TaskRef) {
+    pub(super) fn touch(&self, me: TaskRef, mark: &Mark) {
+        mark.used_by(me);
         self.affinity.touch_by(me.record());
     }
 
@@ -675,11 +695,35 @@ impl<T> Chan<T> {
     }
 }
 
+/// A channel, and what somebody wants to do with it.
+pub(super) struct End<'a, T> {
+    chan: &'a Chan<T>,
+    side: Side,
+}
+
+impl<T> Describe for End<'_, T> {
+    fn describe(&self, pad: &mut Pad) {
+        let End { chan, side } = *self;
+        let len = chan.hold().core().ring.len();
+        pad.add(Sketch::Channel(ChannelSketch {
+            address: ptr::from_ref(chan).addr(),
+            side,
+            made: chan.seats.site(),
+            capacity: chan.capacity,
+            len,
+            timer: chan.timer.is_some(),
+            senders: chan.senders.count(),
+            receivers: chan.receivers.count(),
+            seats: chan.seats.sketch(),
+        }));
+    }
+}
+
 /// A timer's channel. It has receivers only; the node knows it until the last of
 /// them is gone.
 impl Chan<Instant> {
-    pub(super) fn of_timer(node: &'static Node) -> Self {
-        let chan = Chan { timer: Some(node), ..Chan::new(1) };
+    pub(super) fn of_timer(node: &'static Node, site: &'static Location<'static>) -> Self {
+        let chan = Chan { timer: Some(node), ..Chan::new(1, site) };
         // Whoever makes it has a part in what it wakes.
         chan.affinity.touch_by(task::current().record());
         chan
@@ -724,6 +768,10 @@ impl Handles {
     #[inline]
     pub(super) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
 
     /// True for the last one.

@@ -4,7 +4,8 @@ use super::case::RecvCase;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::iter::{IntoIter, Iter, TryIter};
 use super::never::{self, Ended};
-use super::raw::Chan;
+use super::raw::{Chan, Side};
+use super::seat::Mark;
 use crate::inspect::WaitReason;
 use crate::sched::park::Park;
 use crate::task;
@@ -37,11 +38,24 @@ use std::time::{Duration, Instant};
 pub struct Receiver<T> {
     /// None: the channel that is never ready.
     chan: Option<Arc<Chan<T>>>,
+    mark: Mark,
 }
 
 impl<T> Receiver<T> {
-    pub(super) const fn new(chan: Option<Arc<Chan<T>>>) -> Self {
-        Self { chan }
+    /// Of a channel that has just been made.
+    pub(super) fn first(chan: Arc<Chan<T>>) -> Self {
+        let mark = chan.seats.mark(Side::Recv);
+        Self { chan: Some(chan), mark }
+    }
+
+    /// Of the channel that is never ready.
+    pub(super) const fn never() -> Self {
+        Self { chan: None, mark: Mark::none() }
+    }
+
+    #[inline]
+    pub(super) fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     /// Receives a value; blocks until there is one.
@@ -90,7 +104,7 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         match &self.chan {
-            Some(chan) => chan.try_recv(),
+            Some(chan) => chan.try_recv(&self.mark),
             None => Err(TryRecvError::Empty),
         }
     }
@@ -183,7 +197,7 @@ impl<T> Receiver<T> {
     #[inline]
     fn recv_as(&self, how: Park) -> Result<T, RecvTimeoutError> {
         match &self.chan {
-            Some(chan) => chan.recv(how),
+            Some(chan) => chan.recv(&self.mark, how),
             None => match never::park(how) {
                 Ended::TimedOut => Err(RecvTimeoutError::Timeout),
                 Ended::Reaped => Err(RecvTimeoutError::Closed),
@@ -320,19 +334,20 @@ impl<T> Receiver<T> {
 }
 
 impl<T> Clone for Receiver<T> {
+    #[track_caller]
     fn clone(&self) -> Self {
-        if let Some(chan) = &self.chan {
-            chan.receivers.add();
-        }
-        Self::new(self.chan.clone())
+        let Some(chan) = &self.chan else { return Self::never() };
+        chan.receivers.add();
+        let mark = chan.seats.another(Side::Recv, Location::caller());
+        Self { chan: Some(chan.clone()), mark }
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if let Some(chan) = &self.chan
-            && chan.receivers.remove()
-        {
+        let Some(chan) = &self.chan else { return };
+        self.mark.leave();
+        if chan.receivers.remove() {
             chan.abandon();
         }
     }

@@ -81,6 +81,7 @@ use crate::sched::worker;
 use crate::sys::lock::RawLock;
 use crate::task;
 use crate::task::state::CASES;
+use crate::task::subject::{Describe, Pad, Subject};
 use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
@@ -278,7 +279,8 @@ fn run(
         // SAFETY: all locks are held since the attempts. unqueue() follows.
         unsafe { cases[usize::from(slot.case)].enqueue(me, slot.case) };
     }
-    let (wake, case) = park::park_cases(how, &locks);
+    let all = Cases(cases);
+    let (wake, case) = park::park_cases(how, &Subject::of(&all), &locks);
     let served = (wake == Wake::Ready).then_some(case);
     unqueue(cases, slots, served);
     match wake {
@@ -289,6 +291,15 @@ fn run(
         }
         Wake::TimedOut => None,
         Wake::Reaped => reaped(cases, limit, how),
+    }
+}
+
+/// What a select waits for.
+struct Cases<'a, 'b>(&'a [&'b mut dyn Case]);
+
+impl Describe for Cases<'_, '_> {
+    fn describe(&self, pad: &mut Pad) {
+        self.0.iter().for_each(|case| case.describe(pad));
     }
 }
 

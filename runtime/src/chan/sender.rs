@@ -3,7 +3,8 @@
 use super::case::SendCase;
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::never::{self, Ended};
-use super::raw::Chan;
+use super::raw::{Chan, Side};
+use super::seat::Mark;
 use crate::inspect::WaitReason;
 use crate::sched::park::Park;
 use crate::task;
@@ -33,11 +34,24 @@ use std::time::{Duration, Instant};
 pub struct Sender<T> {
     /// None: the channel that is never ready.
     chan: Option<Arc<Chan<T>>>,
+    mark: Mark,
 }
 
 impl<T> Sender<T> {
-    pub(super) const fn new(chan: Option<Arc<Chan<T>>>) -> Self {
-        Self { chan }
+    /// Of a channel that has just been made.
+    pub(super) fn first(chan: Arc<Chan<T>>) -> Self {
+        let mark = chan.seats.mark(Side::Send);
+        Self { chan: Some(chan), mark }
+    }
+
+    /// Of the channel that is never ready.
+    pub(super) const fn never() -> Self {
+        Self { chan: None, mark: Mark::none() }
+    }
+
+    #[inline]
+    pub(super) fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     /// Sends a value; blocks until it is in the buffer or a receiver has it.
@@ -79,7 +93,7 @@ impl<T> Sender<T> {
     #[inline]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         match &self.chan {
-            Some(chan) => chan.try_send(value),
+            Some(chan) => chan.try_send(&self.mark, value),
             None => Err(TrySendError::Full(value)),
         }
     }
@@ -171,7 +185,7 @@ impl<T> Sender<T> {
     #[inline]
     fn send_as(&self, value: T, how: Park) -> Result<(), SendTimeoutError<T>> {
         match &self.chan {
-            Some(chan) => chan.send(value, how),
+            Some(chan) => chan.send(&self.mark, value, how),
             None => match never::park(how) {
                 Ended::TimedOut => Err(SendTimeoutError::Timeout(value)),
                 Ended::Reaped => Err(SendTimeoutError::Closed(value)),
@@ -280,19 +294,20 @@ impl<T> Sender<T> {
 }
 
 impl<T> Clone for Sender<T> {
+    #[track_caller]
     fn clone(&self) -> Self {
-        if let Some(chan) = &self.chan {
-            chan.senders.add();
-        }
-        Self::new(self.chan.clone())
+        let Some(chan) = &self.chan else { return Self::never() };
+        chan.senders.add();
+        let mark = chan.seats.another(Side::Send, Location::caller());
+        Self { chan: Some(chan.clone()), mark }
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if let Some(chan) = &self.chan
-            && chan.senders.remove()
-        {
+        let Some(chan) = &self.chan else { return };
+        self.mark.leave();
+        if chan.senders.remove() {
             chan.close();
         }
     }

@@ -38,6 +38,7 @@ mod snapshot;
 pub mod source;
 mod symbols;
 mod unwind;
+mod waits;
 
 pub use crate::sync::{Holder, LockInfo};
 pub use crate::task::caller::{Caller, is_reaping};
@@ -51,4 +52,5 @@ pub use dump::{GoDump, dump, write_go_dump};
 pub use frames::{Frame, Trace, add_frames};
 pub use groups::{Group, groups};
 pub use lineage::{Ancestor, keep_ancestors};
-pub use snapshot::{Kind, Snapshot, StackInfo, TaskInfo, Wait};
+pub use snapshot::{Kind, Snapshot, StackInfo, TaskInfo, Wait, current_task};
+pub use waits::{ChannelEnd, Half, Handles, WaitsFor, explain};

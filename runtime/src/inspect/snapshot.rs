@@ -1,6 +1,6 @@
 //! The one view of all tasks.
 
-use super::{Status, Trace, WaitReason};
+use super::{Status, Trace, WaitReason, WaitsFor};
 use crate::stack;
 use crate::sync::{self, LockInfo};
 use crate::sys::clock;
@@ -40,6 +40,9 @@ pub struct TaskInfo {
     pub status: Status,
     /// Why and where it waits; `None` when it is not parked.
     pub wait: Option<Wait>,
+    /// What it waits for, if that was [asked](super::explain); else empty. Of a
+    /// select, what each of its cases waits for.
+    pub waits_for: Vec<WaitsFor>,
     /// Where the blocking call is that it is in; `None` outside of one.
     pub call: Option<&'static Location<'static>>,
     /// The name it was given.
@@ -147,6 +150,18 @@ impl Snapshot {
     }
 }
 
+/// The number of the running task, or of the calling thread, which is adopted for it
+/// if need be.
+///
+/// ```
+/// let task = gopark::go(gopark::inspect::current_task);
+/// let id = task.id();
+/// assert_eq!(task.join().unwrap(), id);
+/// ```
+pub fn current_task() -> TaskId {
+    crate::task::current().id()
+}
+
 /// Reads one task, under the registry's lock. `None`: it ended meanwhile, or
 /// changed too fast to be caught.
 pub(super) fn read(record: &Record) -> Option<TaskInfo> {
@@ -170,6 +185,7 @@ pub(super) fn read(record: &Record) -> Option<TaskInfo> {
             kind,
             status,
             wait: parked.then(|| wait(record)).flatten(),
+            waits_for: Vec::new(),
             call: if status == Status::Syscall { record.site() } else { None },
             name: None,
             labels: Vec::new(),

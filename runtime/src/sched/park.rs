@@ -25,6 +25,7 @@ use crate::sys::{clock, futex};
 use crate::task::reason::WaitReason;
 use crate::task::record::{Record, flag};
 use crate::task::state::{Cause, Claim, Status};
+use crate::task::subject::Subject;
 use crate::task::{self, TaskRef, bell};
 use crate::time;
 use core::panic::Location;
@@ -142,19 +143,30 @@ unsafe fn call_commit<C: Commit>(data: *const ()) -> bool {
 /// Blocks the task; its processor goes on with others.
 #[inline]
 pub(crate) fn park<C: Commit>(how: Park, commit: &C) -> Wake {
-    park_cases(how, commit).0
+    park_any(how, ptr::null(), commit).0
+}
+
+/// [`park`], and observers may see what the task waits for.
+#[inline]
+pub(crate) fn park_on<C: Commit>(how: Park, on: &Subject, commit: &C) -> Wake {
+    park_any(how, on, commit).0
 }
 
 /// [`park`] for a select. After [`Wake::Ready`] the number is that of the case
 /// whose partner ended the park.
 #[inline]
-pub(crate) fn park_cases<C: Commit>(how: Park, commit: &C) -> (Wake, u16) {
+pub(crate) fn park_cases<C: Commit>(how: Park, on: &Subject, commit: &C) -> (Wake, u16) {
+    park_any(how, on, commit)
+}
+
+#[inline]
+fn park_any<C: Commit>(how: Park, on: *const Subject, commit: &C) -> (Wake, u16) {
     match worker::current() {
         Some(worker) => match worker.running() {
-            Some(task) => park_task(worker, task, how, commit),
+            Some(task) => park_task(worker, task, how, on, commit),
             None => crate::sys::fatal(format_args!("the scheduler itself tried to park")),
         },
-        None => park_thread(task::current().record(), how, commit),
+        None => park_thread(task::current().record(), how, on, commit),
     }
 }
 
@@ -163,6 +175,7 @@ fn park_task<C: Commit>(
     worker: &'static Worker,
     task: &'static Record,
     mut how: Park,
+    on: *const Subject,
     commit: &C,
 ) -> (Wake, u16) {
     let marked = flag::REAP | flag::UNINTERRUPTIBLE | flag::PREEMPT | flag::DEADLINE;
@@ -175,6 +188,7 @@ fn park_task<C: Commit>(
         return (Wake::Reaped, 0);
     }
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
+    task.set_subject(on);
     let held = C::HELD || how.until != u64::MAX;
     let data = core::ptr::from_ref(commit).cast();
     leave(worker, task, After::Park { commit: call_commit::<C>, data, held });
@@ -321,7 +335,12 @@ impl Pin {
 }
 
 /// An adopted thread waits on the low half of its state word.
-fn park_thread<C: Commit>(task: &'static Record, mut how: Park, commit: &C) -> (Wake, u16) {
+fn park_thread<C: Commit>(
+    task: &'static Record,
+    mut how: Park,
+    on: *const Subject,
+    commit: &C,
+) -> (Wake, u16) {
     let own = how.until;
     let marked = flag::REAP | flag::UNINTERRUPTIBLE | flag::DEADLINE;
     if (task.has(marked) || how.uninterruptible) && !may_park(task, &mut how) {
@@ -331,6 +350,7 @@ fn park_thread<C: Commit>(task: &'static Record, mut how: Park, commit: &C) -> (
     }
     note_unwinding(task);
     task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
+    task.set_subject(on);
     let parked_at = Parked::here();
     task.sp.store(ptr::from_ref(&parked_at).cast_mut().cast(), Ordering::Relaxed);
     task.state.wait_held();

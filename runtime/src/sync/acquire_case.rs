@@ -11,7 +11,8 @@ use super::semaphore::{Permit, Semaphore};
 use crate::chan::waitq::Link;
 use crate::chan::{Attempt, Case, Operation};
 use crate::sys::lock::RawLock;
-use crate::task::TaskRef;
+use crate::task::subject::{Describe, Pad};
+use crate::task::{self, TaskRef};
 use std::cell::Cell;
 
 /// What became of it.
@@ -41,7 +42,7 @@ impl<'a> AcquireCase<'a> {
     /// After a select that has chosen this case.
     pub(crate) fn take(&self) -> Permit<'a> {
         assert!(self.state.replace(State::New) == State::Granted, "a case that was not chosen");
-        self.semaphore.permit(self.count)
+        self.semaphore.permit(self.count, task::current())
     }
 }
 
@@ -80,6 +81,10 @@ unsafe impl Operation for AcquireCase<'_> {
     unsafe fn settle(&self) {
         self.semaphore.word().granted();
         self.state.set(State::Granted);
+    }
+
+    fn describe(&self, pad: &mut Pad) {
+        self.semaphore.wanted(self.count).describe(pad);
     }
 
     /// It has no error to return.

@@ -1,9 +1,10 @@
 //! The barrier: a queue whose present round is complete when the last one comes.
 
 use super::TimeoutError;
-use super::waiters::{Parked, Place, Waiters};
+use super::waiters::{Parked, Waiters};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
+use crate::task::subject::{Describe, Pad, Sketch};
 use crate::task::{self, affinity::Affinity};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -118,7 +119,7 @@ impl Barrier {
                 return Ok(BarrierWaitResult(true));
             }
             let round = held.join_round();
-            match held.park(me, Place::Back, how) {
+            match held.park_on(me, how, self) {
                 Parked::Woken => return Ok(BarrierWaitResult(false)),
                 Parked::TimedOut(mut held) => {
                     let complete = held.leave_round(round);
@@ -138,6 +139,13 @@ impl Barrier {
                 }
             }
         }
+    }
+}
+
+impl Describe for Barrier {
+    fn describe(&self, pad: &mut Pad) {
+        let arrived = self.waiters.hold().members();
+        pad.add(Sketch::Barrier { parties: self.parties, arrived });
     }
 }
 

@@ -16,6 +16,7 @@ use super::mutex::MutexGuard;
 use super::waiters::{Parked, Waiters};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
+use crate::task::subject::{Describe, Pad, Sketch};
 use crate::task::{self, affinity::Affinity};
 use std::cell::Cell;
 use std::fmt;
@@ -227,7 +228,7 @@ impl Condvar {
                 mutex.unlock_it();
             };
             // The queue is unlocked again before the mutex is waited for.
-            let ended = match self.waiters.hold().park_then(me, how, &give_up) {
+            let ended = match self.waiters.hold().park_then(me, how, self, &give_up) {
                 Parked::Woken => Some(true),
                 Parked::TimedOut(held) => {
                     drop(held);
@@ -251,6 +252,12 @@ impl Condvar {
             }
             how = how.uninterruptible();
         }
+    }
+}
+
+impl Describe for Condvar {
+    fn describe(&self, pad: &mut Pad) {
+        pad.add(Sketch::Condition);
     }
 }
 

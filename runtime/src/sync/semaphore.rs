@@ -5,10 +5,12 @@
 //! first waiters go as long as the permits suffice.
 
 use super::TimeoutError;
+use super::owner::Owner;
 use super::sem_word::{Give, SemWord};
 use super::waiters::{Held, Parked, Waiters};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
+use crate::task::subject::{Describe, Pad, Sketch};
 use crate::task::{self, TaskRef, affinity::Affinity};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -43,6 +45,8 @@ pub struct Semaphore {
     size: u32,
     waiters: Waiters,
     affinity: Affinity,
+    /// Who has taken permits last.
+    taken: Owner,
 }
 
 /// Permits of a [`Semaphore`]; given back when dropped.
@@ -71,7 +75,13 @@ impl Semaphore {
     pub const fn new(permits: usize) -> Self {
         assert!(permits <= u32::MAX as usize, "sync.Semaphore: more than 2^32 - 1 permits");
         let size = permits as u32;
-        Self { word: SemWord::new(size), size, waiters: Waiters::new(), affinity: Affinity::new() }
+        Self {
+            word: SemWord::new(size),
+            size,
+            waiters: Waiters::new(),
+            affinity: Affinity::new(),
+            taken: Owner::nobody(),
+        }
     }
 
     /// Takes `permits`, and waits until there are so many and those who came before
@@ -100,7 +110,7 @@ impl Semaphore {
             let taken = self.acquire_slow(me, count, None, Location::caller());
             debug_assert!(taken, "a wait without deadline ended without permits");
         }
-        self.permit(count)
+        self.permit(count, me)
     }
 
     /// Takes `permits` if there are so many and nobody waits.
@@ -109,11 +119,13 @@ impl Semaphore {
     /// let semaphore = gopark::sync::Semaphore::new(1);
     /// assert!(semaphore.try_acquire(2).is_none());
     /// ```
+    #[track_caller]
     #[inline]
     pub fn try_acquire(&self, permits: usize) -> Option<Permit<'_>> {
-        self.affinity.touch_by(task::pass().record());
+        let me = task::pass();
+        self.affinity.touch_by(me.record());
         let count = self.possible(permits)?;
-        self.word.take(count).then(|| self.permit(count))
+        if self.word.take(count) { Some(self.permit(count, me)) } else { None }
     }
 
     /// Takes `permits`, and waits for them at most so long.
@@ -149,7 +161,7 @@ impl Semaphore {
                 return Err(TimeoutError);
             }
         }
-        Ok(self.permit(count))
+        Ok(self.permit(count, me))
     }
 
     /// Gives permits back that were [forgotten](Permit::forget) (Go: `Release`).
@@ -202,7 +214,15 @@ impl Semaphore {
         panic!("sync.Semaphore: acquire({permits}), but there are {} in all", self.size)
     }
 
-    pub(super) fn permit(&self, count: u32) -> Permit<'_> {
+    /// What one waits for who wants so many.
+    pub(super) fn wanted(&self, count: u32) -> Wanted<'_> {
+        Wanted { semaphore: self, count }
+    }
+
+    #[track_caller]
+    #[inline]
+    pub(super) fn permit(&self, count: u32, me: TaskRef) -> Permit<'_> {
+        self.taken.set(me.id(), Location::caller());
         Permit { semaphore: self, count }
     }
 
@@ -224,7 +244,7 @@ impl Semaphore {
             if self.word.take_or_announce(count) {
                 return true;
             }
-            match held.park_tagged(me, count, how) {
+            match held.park_tagged(me, count, how, &self.wanted(count)) {
                 Parked::Woken => {
                     self.word.granted();
                     return true;
@@ -277,6 +297,24 @@ impl Semaphore {
             first.enqueue();
             held = self.waiters.hold();
         }
+    }
+}
+
+/// What one waits for who wants so many permits.
+pub(super) struct Wanted<'a> {
+    semaphore: &'a Semaphore,
+    count: u32,
+}
+
+impl Describe for Wanted<'_> {
+    fn describe(&self, pad: &mut Pad) {
+        let Semaphore { word, size, taken, .. } = self.semaphore;
+        pad.add(Sketch::Semaphore {
+            wants: self.count,
+            free: word.free() as u32,
+            size: *size,
+            taken: taken.get(),
+        });
     }
 }
 

@@ -12,6 +12,7 @@ use crate::chan::waitq::Link;
 use crate::chan::{Attempt, Case, Operation};
 use crate::sys::lock::RawLock;
 use crate::task::TaskRef;
+use crate::task::subject::{Describe, Pad};
 use std::fmt;
 
 /// The wait for a [`WaitGroup`], for a [`select`](crate::chan::select()); made by
@@ -69,6 +70,10 @@ unsafe impl Operation for WaitCase<'_> {
     }
 
     unsafe fn settle(&self) {}
+
+    fn describe(&self, pad: &mut Pad) {
+        self.group.describe(pad);
+    }
 
     /// It has no error to return.
     fn fail(&self) -> bool {

@@ -1,11 +1,13 @@
 //! The wait group: [`wg_word`](super::wg_word)'s word and a queue.
 
 use super::WaitCase;
+use super::owner::Owner;
 use super::waiters::{Parked, Place, Waiters};
 use super::wg_word::{Down, WgWord};
 use crate::JoinHandle;
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
+use crate::task::subject::{Describe, Pad, Sketch};
 use crate::task::{self, TaskRef, affinity::Affinity};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -39,6 +41,8 @@ struct Group {
     word: WgWord,
     waiters: Waiters,
     affinity: Affinity,
+    /// Who has counted up last.
+    counted: Owner,
 }
 
 impl WaitGroup {
@@ -68,7 +72,9 @@ impl WaitGroup {
     /// ```
     #[track_caller]
     pub fn add(&self, n: usize) {
-        self.group.affinity.touch_by(task::pass().record());
+        let me = task::pass();
+        self.group.affinity.touch_by(me.record());
+        self.group.counted.set(me.id(), Location::caller());
         assert!(self.group.word.add(n as u64), "sync.WaitGroup: counter above its limit");
     }
 
@@ -234,7 +240,7 @@ impl Group {
             if !self.word.announce() {
                 return;
             }
-            match held.park(me, Place::Back, how) {
+            match held.park_on(me, how, self) {
                 Parked::Woken => return,
                 Parked::TimedOut(_) => unreachable!("a wait without deadline timed out"),
                 Parked::Reaped(held) => {
@@ -248,9 +254,27 @@ impl Group {
     }
 }
 
+impl Describe for Group {
+    fn describe(&self, pad: &mut Pad) {
+        let count = self.word.count();
+        pad.add(Sketch::Group { count, counted: self.counted.get() });
+    }
+}
+
+impl Describe for WaitGroup {
+    fn describe(&self, pad: &mut Pad) {
+        self.group.describe(pad);
+    }
+}
+
 impl Default for Group {
     fn default() -> Self {
-        Self { word: WgWord::new(), waiters: Waiters::new(), affinity: Affinity::new() }
+        Self {
+            word: WgWord::new(),
+            waiters: Waiters::new(),
+            affinity: Affinity::new(),
+            counted: Owner::nobody(),
+        }
     }
 }
 

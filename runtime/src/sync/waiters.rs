@@ -18,6 +18,7 @@ use crate::chan::waitq::{Link, Queue};
 use crate::sched::park::{self, Claimed, Commit, Park, Wake};
 use crate::sys::lock::RawLock;
 use crate::task::TaskRef;
+use crate::task::subject::{Describe, Subject};
 use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -223,21 +224,40 @@ impl<'a> Held<'a> {
     pub(crate) fn park(mut self, me: TaskRef, place: Place, how: Park) -> Parked<'a> {
         let round = self.inner().rounds;
         let lock = &self.waiters.lock;
-        self.park_as(me, place, round, how, lock)
+        self.park_as(me, place, round, how, None, lock)
+    }
+
+    /// [`park`](Self::park) behind all others, and observers may see what for.
+    pub(crate) fn park_on<D: Describe>(mut self, me: TaskRef, how: Park, on: &D) -> Parked<'a> {
+        let round = self.inner().rounds;
+        let lock = &self.waiters.lock;
+        self.park_as(me, Place::Back, round, how, Some(&Subject::of(on)), lock)
     }
 
     /// [`park`](Self::park) with a tag for [`claim_first_if`](Self::claim_first_if).
-    pub(crate) fn park_tagged(self, me: TaskRef, tag: u32, how: Park) -> Parked<'a> {
+    pub(crate) fn park_tagged<D: Describe>(
+        self,
+        me: TaskRef,
+        tag: u32,
+        how: Park,
+        on: &D,
+    ) -> Parked<'a> {
         let lock = &self.waiters.lock;
-        self.park_as(me, Place::Back, tag, how, lock)
+        self.park_as(me, Place::Back, tag, how, Some(&Subject::of(on)), lock)
     }
 
     /// [`park`](Self::park), and once the task is parked and the queue unlocked,
     /// `then` runs. If it does not park at all, `then` does not run.
-    pub(crate) fn park_then(mut self, me: TaskRef, how: Park, then: &dyn Fn()) -> Parked<'a> {
+    pub(crate) fn park_then<D: Describe>(
+        mut self,
+        me: TaskRef,
+        how: Park,
+        on: &D,
+        then: &dyn Fn(),
+    ) -> Parked<'a> {
         let round = self.inner().rounds;
         let commit = Then { lock: &self.waiters.lock, then };
-        self.park_as(me, Place::Back, round, how, &commit)
+        self.park_as(me, Place::Back, round, how, Some(&Subject::of(on)), &commit)
     }
 
     #[inline(never)]
@@ -247,6 +267,7 @@ impl<'a> Held<'a> {
         place: Place,
         tag: u32,
         how: Park,
+        on: Option<&Subject>,
         commit: &C,
     ) -> Parked<'a> {
         let waiters = self.waiters;
@@ -261,7 +282,10 @@ impl<'a> Held<'a> {
         }
         // The commit unlocks.
         let _held = ManuallyDrop::new(self);
-        let wake = park::park(how, commit);
+        let wake = match on {
+            Some(on) => park::park_on(how, on, commit),
+            None => park::park(how, commit),
+        };
         if let Wake::Ready = wake {
             return Parked::Woken;
         }

@@ -15,6 +15,7 @@
 //! | `bell.rs` | wakers of futures as tasks |
 //! | `lineage.rs` | who made whom, also when they have ended |
 //! | `reap.rs` | unwinding tasks that leaked |
+//! | `subject.rs` | what a parked task waits for |
 //! | `caller.rs` | who can be looked at, and unwound, by a watcher |
 
 pub(crate) mod adopt;
@@ -30,6 +31,7 @@ pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod scope;
 pub(crate) mod spawn;
+pub(crate) mod subject;
 pub(crate) mod threads;
 pub(crate) use super::{join, state};
 

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | `state` | see `state.rs` | everybody |
 //! | `sp` | `switch`, leaving the task | the worker that starts it next (**R2**: only between `start` and the switch away); observers |
-//! | `next` | whoever has the record in a queue or list | the same |
+//! | `next` | whoever has the record in a queue or list; the task, before it parks (`subject.rs`) | the same; observers that hold the task |
 //! | `worker` | the worker that starts it first | whoever readies it |
 //! | `place` | the spawner; the worker that starts it first; `grow`, on the task | the worker that buries it; observers |
 //! | `body`, `join`, `waiter` | see `packet.rs` and `join.rs` | the task and its handle |
@@ -343,6 +343,12 @@ impl Record {
     #[inline]
     pub(crate) fn id(&self) -> TaskId {
         TaskId::new(self.id.load(Ordering::Relaxed)).expect("a record in use has an id")
+    }
+
+    /// The number as it is kept.
+    #[inline]
+    pub(crate) fn id_number(&self) -> u64 {
+        self.id.load(Ordering::Relaxed)
     }
 
     /// The number of the task that the record serves, or served last.

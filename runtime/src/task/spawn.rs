@@ -507,7 +507,9 @@ impl<T> JoinHandle<T> {
         let joiner = super::current();
         joiner.record().scope().meet(self.record.home());
         self.record.waiter.set(Some(joiner));
-        let wake = park::park(Park::new(WaitReason::Join, site), &Joining(join));
+        let subject = super::subject::Subject::of(self.record);
+        let how = Park::new(WaitReason::Join, site);
+        let wake = park::park_on(how, &subject, &Joining(join));
         // In every case: an adopted thread can see that it was claimed before
         // the scheduler has let go of the record.
         join.withdraw();

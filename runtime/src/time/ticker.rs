@@ -46,6 +46,7 @@ impl Ticker {
     /// assert!(ticker.receiver().recv().is_ok());
     /// assert!(ticker.receiver().recv().is_ok());
     /// ```
+    #[track_caller]
     pub fn new(period: Duration) -> Ticker {
         check(period);
         let (receiver, node) = send_after(period, period);

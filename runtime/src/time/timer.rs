@@ -45,6 +45,7 @@ impl Timer {
     /// let timer = gopark::time::Timer::new(Duration::from_millis(1));
     /// assert!(timer.receiver().recv().is_ok());
     /// ```
+    #[track_caller]
     pub fn new(duration: Duration) -> Timer {
         let (receiver, node) = send_after(duration, Duration::ZERO);
         Timer { receiver, node }
@@ -109,6 +110,7 @@ impl fmt::Debug for Timer {
 }
 
 /// A node that sends to the receiver after a while, and then every period.
+#[track_caller]
 pub(super) fn send_after(
     duration: Duration,
     period: Duration,
@@ -136,6 +138,7 @@ pub(super) fn send_after(
 /// let at = gopark::time::after(Duration::from_millis(5)).recv().unwrap();
 /// assert!(at - start >= Duration::from_millis(5));
 /// ```
+#[track_caller]
 pub fn after(duration: Duration) -> Receiver<Instant> {
     send_after(duration, Duration::ZERO).0
 }

@@ -9,3 +9,4 @@ mod lineage;
 mod locks;
 mod snapshot;
 mod source;
+mod waits;

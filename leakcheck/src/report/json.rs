@@ -1,0 +1,210 @@
+//! The report for machines: one line of JSON. What is in it, `docs/json.md` says,
+//! and `docs/report.schema.json` as a schema. Within a version fields are added only.
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::time::{Duration, SystemTime};
+
+use gopark::UnseenPanic;
+use gopark::inspect::{
+    ChannelEnd, Half, Handles, Holder, LockInfo, TaskInfo, WaitReason, WaitsFor, source,
+};
+
+use super::text::{Why, what};
+use super::value::Value;
+use super::{Group, Report, State, Subject, Wakers};
+
+/// Changes when a field changes its meaning or goes away.
+const VERSION: u32 = 1;
+
+/// The report and a line break.
+pub(super) fn line(report: &Report) -> String {
+    format!("{}\n", of(report))
+}
+
+fn of(report: &Report) -> Value {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let tool = [("name", "leakcheck".into()), ("version", env!("CARGO_PKG_VERSION").into())];
+    let program = std::env::current_exe().ok().map(|path| path.display().to_string());
+    let process = [("id", std::process::id().into()), ("program", program.into())];
+    Value::from([
+        ("version", VERSION.into()),
+        ("tool", tool.into()),
+        ("time_ms", milliseconds(now)),
+        ("process", process.into()),
+        ("subject", subject(&report.subject)),
+        ("headline", report.headline().to_string().into()),
+        ("proven", report.proven.into()),
+        ("waited_ms", milliseconds(report.after)),
+        ("groups", report.groups.iter().map(|it| group(report, it)).collect()),
+        ("panics", report.panics.iter().map(panic).collect()),
+        ("wakers", wakers(&report.wakers)),
+    ])
+}
+
+fn panic(panic: &UnseenPanic) -> Value {
+    Value::from([
+        ("task", panic.task.get().into()),
+        ("name", panic.name.clone().into()),
+        ("entry", panic.entry.into()),
+        ("made_at", place(panic.created_at)),
+        ("message", panic.message.clone().into()),
+    ])
+}
+
+fn subject(subject: &Subject) -> Value {
+    let kind = match subject {
+        Subject::Test(_) => "test",
+        Subject::Scope(_) => "scope",
+        Subject::Root => "root",
+    };
+    Value::from([("kind", kind.into()), ("name", subject.name().into())])
+}
+
+fn group(report: &Report, group: &Group) -> Value {
+    let tasks: Vec<&TaskInfo> = group.members.iter().map(|at| &report.tasks[*at]).collect();
+    Value::from([
+        ("state", state(group.state).into()),
+        ("reason", reason(group.state).map(WaitReason::as_str).into()),
+        ("what", what(group.state, &tasks).into()),
+        ("why", Why { group, report }.to_string().into()),
+        ("entry", tasks[0].entry.into()),
+        ("waits_at", group.wait_site.map(place).into()),
+        ("made_at", place(group.created_at)),
+        ("made_by", tasks[0].creator.into()),
+        ("tasks", tasks.into_iter().map(task).collect()),
+    ])
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Blocked(_) => "blocked",
+        State::Timed(WaitReason::Sleep) => "sleeping",
+        State::Timed(_) => "timed",
+        State::Parked(_) => "parked",
+        State::Running => "running",
+        State::Ready => "ready",
+        State::Syscall => "call",
+    }
+}
+
+fn reason(state: State) -> Option<WaitReason> {
+    match state {
+        State::Blocked(reason) | State::Timed(reason) | State::Parked(reason) => Some(reason),
+        State::Running | State::Ready | State::Syscall => None,
+    }
+}
+
+fn task(task: &TaskInfo) -> Value {
+    // A key that was given twice has its last value.
+    let labels: BTreeMap<String, Value> =
+        task.labels.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
+    let wait = task.wait.as_ref();
+    Value::from([
+        ("id", task.id.get().into()),
+        ("parent", task.parent.map(|parent| parent.get()).into()),
+        ("name", task.name.clone().into()),
+        ("labels", Value::Map(labels.into_iter().collect())),
+        ("status", task.status.as_str().into()),
+        ("age_ms", wait.map(|wait| milliseconds(wait.age)).into()),
+        ("left_ms", wait.and_then(|wait| wait.left).map(milliseconds).into()),
+        ("lock", wait.and_then(|wait| wait.lock).map(lock).into()),
+        ("waits_for", task.waits_for.iter().map(end).collect()),
+    ])
+}
+
+fn lock(lock: LockInfo) -> Value {
+    Value::from([("address", address(lock.address)), ("holder", lock.holder.map(holder).into())])
+}
+
+fn holder(holder: Holder) -> Value {
+    Value::from([("task", holder.task.get().into()), ("at", place(holder.site))])
+}
+
+fn end(end: &WaitsFor) -> Value {
+    match end {
+        WaitsFor::Channel(it) => channel(it),
+        WaitsFor::Task(task) => Value::from([("kind", "task".into()), ("task", task.get().into())]),
+        WaitsFor::WaitGroup { count, counted, .. } => Value::from([
+            ("kind", "wait_group".into()),
+            ("count", (*count).into()),
+            ("counted", counted.map(holder).into()),
+        ]),
+        WaitsFor::Condvar => Value::from([("kind", "condvar".into())]),
+        WaitsFor::Semaphore { wants, free, size, taken, .. } => Value::from([
+            ("kind", "semaphore".into()),
+            ("wants", (*wants).into()),
+            ("free", (*free).into()),
+            ("size", (*size).into()),
+            ("taken", taken.map(holder).into()),
+        ]),
+        WaitsFor::Barrier { parties, arrived, .. } => Value::from([
+            ("kind", "barrier".into()),
+            ("parties", (*parties).into()),
+            ("arrived", (*arrived).into()),
+        ]),
+        // One that this version does not know.
+        _ => Value::from([("kind", "other".into())]),
+    }
+}
+
+fn channel(channel: &ChannelEnd) -> Value {
+    Value::from([
+        ("kind", "channel".into()),
+        ("wants_to", half(channel.wants_to).into()),
+        ("address", address(channel.address)),
+        ("made_at", place(channel.created_at)),
+        ("capacity", channel.capacity.into()),
+        ("len", channel.len.into()),
+        ("timer", channel.timer.into()),
+        ("senders", channel.senders.into()),
+        ("receivers", channel.receivers.into()),
+        ("handles", channel.handles.iter().map(handles).collect()),
+    ])
+}
+
+fn handles(handles: &Handles) -> Value {
+    Value::from([
+        ("half", half(handles.half).into()),
+        ("made_at", place(handles.created_at)),
+        ("count", handles.count.into()),
+        ("last_users", handles.users.iter().map(|user| user.get()).collect()),
+    ])
+}
+
+fn half(half: Half) -> &'static str {
+    match half {
+        Half::Send => "send",
+        Half::Receive => "receive",
+    }
+}
+
+fn wakers(wakers: &Wakers) -> Value {
+    let Wakers { running, timed, other, outside, timers, foreign } = wakers;
+    Value::from([
+        ("running", (*running).into()),
+        ("timed", (*timed).into()),
+        ("other", (*other).into()),
+        ("outside", (*outside).into()),
+        ("timers", (*timers).into()),
+        ("threads", foreign.iter().map(String::as_str).collect()),
+    ])
+}
+
+fn place(at: &Location<'_>) -> Value {
+    Value::from([
+        ("file", at.file().into()),
+        ("path", source::absolute(at).into()),
+        ("line", at.line().into()),
+        ("column", at.column().into()),
+    ])
+}
+
+/// A string: a number of 64 bits has more digits than JSON's readers keep.
+fn address(address: usize) -> Value {
+    format!("{address:#x}").into()
+}
+
+fn milliseconds(time: Duration) -> Value {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).into()
+}
