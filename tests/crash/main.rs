@@ -11,7 +11,6 @@ mod exit;
 mod fault;
 mod frames;
 #[path = "../golden/grammar.rs"]
-#[expect(dead_code, reason = "not all of it is used here")]
 mod grammar;
 mod guards;
 #[path = "../no_alloc.rs"]

@@ -37,13 +37,14 @@ fn one_leak() {
     alone(here!(), || {
         let scope = Scope::new("shop");
         let _in = scope.enter();
-        let rx = silent();
+        let (tx, rx) = chan::rendezvous::<u8>();
+        mem::forget(tx);
         let baker = Builder::new().name("clerk").label("shop", "baker").label("day", "1");
         let go = baker.go(move || {
             let answer = rx.recv();
             answer.map(u64::from)
         });
-        let (made, waits) = (line!() - 4, line!() - 3);
+        let (channel, made, waits) = (line!() - 7, line!() - 4, line!() - 3);
         drop(go);
         let expected = format!(
             "\
@@ -64,7 +65,7 @@ leakcheck: 1 task leaked in scope `shop`
    = parent: task 1 (which makes this check)
    = name:   clerk
    = labels: day=1, shop=baker
-   = for:    a value on the channel made at tests/leak/fixtures/mod.rs:20:20 (no buffer)
+   = for:    a value on the channel made at tests/leak/report.rs:{channel}:24 (no buffer)
              1 sender is alive: made with the channel, not used yet
    = why:    nothing can wake it: no other task of the scope runs, sleeps or waits for IO, no timer \
              is set, and no task or thread outside could reach it

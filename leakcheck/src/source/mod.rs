@@ -61,7 +61,7 @@
 //! - **Q4** None of the functions blocks. `any` is cheap: a test that leaves nothing
 //!   pays for `open` and `any` only.
 //!
-//! The verdict on all sources together is that on tasks (see the [crate](crate)): pass
+//! The verdict on all sources together is that on tasks (see the [crate]): pass
 //! as soon as no look names anything; leaked when all that is named `Stays`, and has
 //! done so for `settle`; else leaked at the `deadline`.
 //!

@@ -12,6 +12,7 @@ use super::scope::{ScopeId, ScopeInner, UnseenPanic};
 use core::any::Any;
 use core::cell::UnsafeCell;
 use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
+use core::ptr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How a task ended without a value.
@@ -153,10 +154,13 @@ where
     let marked = record.has(flag::REAP);
     let result = catch_unwind(AssertUnwindSafe(|| {
         if marked {
-            // The reaper came first: only the captured values are dropped, by an
-            // unwind, during which calls in destructors do not end the task.
+            // It has not begun: only the captured values are dropped. Where the reaper
+            // came first, by an unwind, during which calls in destructors do not end
+            // the task; where it is discarded, they are calls of who discards it.
             let _captured = closure;
-            super::reap::unwind(record);
+            if super::running().is_some_and(|task| ptr::eq(task.record(), record)) {
+                super::reap::unwind(record);
+            }
             None
         } else {
             Some(__rust_begin_short_backtrace(closure))
