@@ -66,10 +66,10 @@ fn place(
     Ok(margin)
 }
 
-struct Why<'a> {
-    ending: &'a Ending,
-    info: &'a TaskInfo,
-    report: &'a Report,
+pub(super) struct Why<'a> {
+    pub(super) ending: &'a Ending,
+    pub(super) info: &'a TaskInfo,
+    pub(super) report: &'a Report,
 }
 
 impl Display for Why<'_> {

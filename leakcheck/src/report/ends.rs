@@ -131,7 +131,7 @@ fn of_task(report: &Report, number: usize, task: &TaskInfo) -> Vec<String> {
     let here = (number, task.id);
     let Some(wait) = &task.wait else { return Vec::new() };
     match &task.waits_for[..] {
-        [] => without_end(wait.reason, task),
+        [] => without_end(report, here, wait.reason, task),
         [only] if wait.reason != WaitReason::Select => of_end(report, here, only),
         cases => {
             let mut lines = vec![format!("one of {}", Count(cases.len(), "case"))];
@@ -149,7 +149,12 @@ fn of_task(report: &Report, number: usize, task: &TaskInfo) -> Vec<String> {
     }
 }
 
-fn without_end(reason: WaitReason, task: &TaskInfo) -> Vec<String> {
+fn without_end(
+    report: &Report,
+    here: (usize, TaskId),
+    reason: WaitReason,
+    task: &TaskInfo,
+) -> Vec<String> {
     let text = match reason {
         WaitReason::ChanReceiveNil => "a value on a channel that never has one (`chan::never`)",
         WaitReason::ChanSendNil => {
@@ -157,13 +162,30 @@ fn without_end(reason: WaitReason, task: &TaskInfo) -> Vec<String> {
         }
         WaitReason::SelectNoCases => "nothing: the select has no case that could ever be ready",
         WaitReason::Select => "cases that can never be ready (channels made by `chan::never`)",
-        WaitReason::RwLockWrite if !is_held(task) => {
-            "readers to let go of the lock; who they are is not recorded"
-        }
+        WaitReason::RwLockWrite if !is_held(task) => return of_readers(report, here, task),
         WaitReason::Sleep => return sleeping(task),
         _ => return Vec::new(),
     };
     vec![text.to_owned()]
+}
+
+/// Those who read what it wants to write.
+fn of_readers(report: &Report, here: (usize, TaskId), task: &TaskInfo) -> Vec<String> {
+    let lock = task.wait.and_then(|wait| wait.lock);
+    let known = lock.iter().flat_map(|lock| lock.readers.iter().flatten());
+    let mut lines: Vec<String> = known
+        .map(|reader| {
+            format!("{}, who reads since {}", who(report, reader.task, Some(here)), reader.site)
+        })
+        .collect();
+    lines.insert(
+        0,
+        match lines.is_empty() {
+            true => "readers to let go of the lock; who they are is not recorded".to_owned(),
+            false => "readers to let go of the lock:".to_owned(),
+        },
+    );
+    lines
 }
 
 /// Whether the lock that it waits for has an owner.

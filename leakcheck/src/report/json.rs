@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use gopark::UnseenPanic;
 use gopark::inspect::{
-    ChannelEnd, Half, Handles, Holder, LockInfo, TaskInfo, WaitReason, WaitsFor, source,
+    ChannelEnd, Half, Handles, Holder, LockInfo, TaskInfo, WaitReason, WaitsFor,
 };
 
 use super::text::{Why, what};
 use super::value::Value;
-use super::{Group, Report, State, Subject, Wakers};
+use super::{Ending, Group, Report, State, Subject, Wakers, body};
+use crate::cycle::{Cycle, Link};
+use crate::source::{self, Item};
 
 /// Changes when a field changes its meaning or goes away.
 const VERSION: u32 = 1;
@@ -35,10 +37,65 @@ fn of(report: &Report) -> Value {
         ("subject", subject(&report.subject)),
         ("headline", report.headline().to_string().into()),
         ("proven", report.proven.into()),
-        ("waited_ms", milliseconds(report.after)),
+        ("waited_us", microseconds(report.after)),
+        ("body", report.body.as_ref().map(|it| body(report, it)).into()),
+        ("deadlocks", report.cycles.iter().map(deadlock).collect()),
         ("groups", report.groups.iter().map(|it| group(report, it)).collect()),
         ("panics", report.panics.iter().map(panic).collect()),
+        ("items", report.found.iter().flat_map(|found| &found.items).map(item).collect()),
         ("wakers", wakers(&report.wakers)),
+    ])
+}
+
+/// The test itself, which did not come to its end.
+fn body(report: &Report, ending: &Ending) -> Value {
+    let (Ending::Unwound(info) | Ending::LeftAlone(info, _)) = ending;
+    let is = State::of(info);
+    Value::from([
+        ("unwound", matches!(ending, Ending::Unwound(_)).into()),
+        ("state", state(is).into()),
+        ("reason", reason(is).map(WaitReason::as_str).into()),
+        ("what", what(is, &[&**info]).into()),
+        ("why", body::Why { ending, info, report }.to_string().into()),
+        ("waits_at", info.wait.map(|wait| wait.site).or(info.call).map(place).into()),
+        ("task", task(info)),
+    ])
+}
+
+fn deadlock(cycle: &Cycle) -> Value {
+    let link = |link: &Link| {
+        Value::from([
+            ("task", link.wait.id.get().into()),
+            ("reason", link.wait.reason.as_str().into()),
+            ("waits_at", place(link.wait.site)),
+            ("lock", address(link.wait.lock.address)),
+            ("holder", holder(link.holder)),
+        ])
+    };
+    cycle.links.iter().map(link).collect()
+}
+
+fn item(item: &Item) -> Value {
+    let places = item.places.iter().map(|place| {
+        Value::from([
+            ("file", place.file.as_str().into()),
+            ("line", place.line.into()),
+            ("column", place.column.into()),
+            ("says", place.says.as_str().into()),
+        ])
+    });
+    let note = |(key, value): &(String, String)| {
+        Value::from([("key", key.as_str().into()), ("value", value.as_str().into())])
+    };
+    Value::from([
+        ("kind", item.kind.as_str().into()),
+        ("id", item.id.as_str().into()),
+        ("stays", (item.state == source::State::Stays).into()),
+        ("name", item.name.clone().into()),
+        ("what", item.does.as_str().into()),
+        ("why", item.why.as_str().into()),
+        ("places", places.collect()),
+        ("notes", item.notes.iter().map(note).collect()),
     ])
 }
 
@@ -194,7 +251,7 @@ fn wakers(wakers: &Wakers) -> Value {
 fn place(at: &Location<'_>) -> Value {
     Value::from([
         ("file", at.file().into()),
-        ("path", source::absolute(at).into()),
+        ("path", gopark::inspect::source::absolute(at).into()),
         ("line", at.line().into()),
         ("column", at.column().into()),
     ])
@@ -207,4 +264,8 @@ fn address(address: usize) -> Value {
 
 fn milliseconds(time: Duration) -> Value {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).into()
+}
+
+fn microseconds(time: Duration) -> Value {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX).into()
 }

@@ -67,13 +67,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// A channel, shared by its handles.
+///
+/// In this order, so that what an operation touches is side by side, and what only
+/// clones, drops and observers touch comes after it.
+#[repr(C)]
 pub(crate) struct Chan<T> {
     lock: RawLock,
     core: UnsafeCell<Core<T>>,
+    affinity: Affinity,
     capacity: usize,
     /// What sends to it in place of senders.
     timer: Option<&'static Node>,
-    affinity: Affinity,
     /// Living handles of either kind; the last one of a kind closes.
     pub(super) senders: Handles,
     pub(super) receivers: Handles,
@@ -81,11 +85,12 @@ pub(crate) struct Chan<T> {
     pub(super) seats: Seats,
 }
 
+#[repr(C)]
 struct Core<T> {
     closed: bool,
-    ring: VecDeque<T>,
     receivers: Queue,
     senders: Queue,
+    ring: VecDeque<T>,
 }
 
 // SAFETY: the handles move values of T between threads and never share one;

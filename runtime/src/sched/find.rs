@@ -119,7 +119,9 @@ fn find_bound(w: &Worker) -> Option<&'static Record> {
     w.bound.pop()
 }
 
-#[inline]
+/// Steps 1 to 3. Inlined where it is on the way of every switch: as a call it makes
+/// a yield by half as slow again.
+#[inline(always)]
 fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
     let tick = p.tick.load(Ordering::Relaxed) + 1;
     p.tick.store(tick, Ordering::Relaxed);
@@ -160,6 +162,12 @@ fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
     }
 }
 
+/// The same after something was found for others.
+#[inline(never)]
+fn find_local_again(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
+    find_local(w, p)
+}
+
 /// Step 3 in the slice after that of a bound task.
 #[cold]
 fn find_after_slice(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
@@ -188,7 +196,7 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
         return first_fired(w, p);
     }
     if netpoll::look()
-        && let Some(task) = find_local(w, p)
+        && let Some(task) = find_local_again(w, p)
     {
         return Some(task);
     }

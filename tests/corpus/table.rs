@@ -1,0 +1,216 @@
+//! The table of what was found, on the screen and in `docs/corpus.md`.
+
+use crate::Row;
+use crate::expected::{self, Leaks};
+use crate::play::{self, CONFIGURATIONS};
+use crate::programs::Class;
+use std::fmt::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+use std::{env, fs};
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/corpus.md");
+
+/// One program of each class of real bugs, whose report the document shows.
+const SHOWN: [(&str, &str); 3] = [
+    ("resource/cockroach7504", "Two locks in two orders"),
+    ("communication/etcd6857", "A question that nobody answers any more"),
+    ("mixed/cockroach1055", "A wait under a lock"),
+];
+
+/// Prints the table, and compares the document with it, or writes that.
+pub(crate) fn publish(rows: &[Row]) -> Result<(), String> {
+    let mut rows: Vec<&Row> = rows.iter().collect();
+    let place = |row: &&Row| {
+        let class = Class::ALL.iter().position(|class| *class == row.program.class);
+        (class, natural(row.program.name))
+    };
+    rows.sort_by_key(place);
+    let text = document(&rows)?;
+    println!("{}", text.split("\n## ").nth(1).unwrap_or(&text));
+    if env::var_os("GOLDEN_UPDATE").is_some() {
+        return fs::write(DOCUMENT, text).map_err(|error| format!("{DOCUMENT}: {error}"));
+    }
+    let there = fs::read_to_string(DOCUMENT).map_err(|error| format!("{DOCUMENT}: {error}"))?;
+    match timeless(&there) == timeless(&text) {
+        true => Ok(()),
+        false => Err("docs/corpus.md is out of date; GOLDEN_UPDATE=1 writes it anew".to_owned()),
+    }
+}
+
+fn document(rows: &[&Row]) -> Result<String, String> {
+    let mut text = String::new();
+    write(&mut text, rows).map_err(|error| error.to_string())?;
+    for (path, title) in SHOWN {
+        let row = rows.iter().find(|row| row.program.path() == path).ok_or(path)?;
+        let played = play::play(row.program, false, CONFIGURATIONS[1])?;
+        let about = about(row.program.source);
+        let report = report(&played.output);
+        write!(text, "\n### {title}: {path}\n\n{about}\n\n```text\n{report}\n```\n")
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(text)
+}
+
+fn write(text: &mut String, rows: &[&Row]) -> fmt::Result {
+    text.push_str(HEAD);
+    for class in Class::ALL {
+        let of: Vec<_> = rows.iter().filter(|row| row.program.class == class).collect();
+        writeln!(text, "| **{}** | {} programs | | |", class.name(), of.len())?;
+        for row in of {
+            let leaks = expected::marks(row.program.source).unwrap_or_default();
+            let (found, of) = row.found;
+            let found = if of == 0 { "–".to_owned() } else { format!("{found} of {of}") };
+            let time = match (median(&row.took), row.proven) {
+                (None, _) => "–".to_owned(),
+                (Some(time), true) => milliseconds(time),
+                (Some(time), false) => format!("{}, the deadline", milliseconds(time)),
+            };
+            let name = format!(
+                "[{0}](../tests/corpus/programs/{1}.rs)",
+                row.program.name,
+                row.program.path()
+            );
+            writeln!(text, "| {name} | {found} | {} | {time} |", reported(&leaks))?;
+        }
+    }
+    totals(text, rows)
+}
+
+fn totals(text: &mut String, rows: &[&Row]) -> fmt::Result {
+    let kernels: Vec<_> = rows.iter().filter(|row| row.program.class.is_kernels()).collect();
+    let buggy: Vec<_> = rows.iter().filter(|row| row.found.1 > 0).collect();
+    let whole = |rows: &[&&Row]| rows.iter().filter(|row| row.found.0 == row.found.1).count();
+    let runs = |n: fn(&Row) -> usize| buggy.iter().map(|row| n(row)).sum::<usize>();
+    writeln!(text, "\n## Totals\n")?;
+    writeln!(text, "| | found | of |")?;
+    writeln!(text, "|---|---|---|")?;
+    writeln!(
+        text,
+        "| leakcheck, kernels of real bugs | {} | {} |",
+        whole(&kernels),
+        kernels.len()
+    )?;
+    writeln!(text, "| leakcheck, all programs with a bug | {} | {} |", whole(&buggy), buggy.len())?;
+    writeln!(
+        text,
+        "| leakcheck, runs of programs with a bug | {} | {} |",
+        runs(|row| row.found.0),
+        runs(|row| row.found.1)
+    )?;
+    writeln!(text, "| goleak, as published, GoBench's kernels in Go | 42 | 68 |")?;
+    writeln!(text, "| go-deadlock, as published, the same | 28 | 68 |")?;
+    writeln!(text, "| GOLF, as published, its own set | about 94 % | |")?;
+    let proven: Vec<Duration> =
+        buggy.iter().filter(|row| row.proven).flat_map(|row| row.took.iter().copied()).collect();
+    let programs = rows.len();
+    let each = CONFIGURATIONS.len();
+    writeln!(
+        text,
+        "\nFalse alarms: 0, in {each} runs of each of {programs} programs, fixed or clean."
+    )?;
+    if let Some(time) = median(&proven) {
+        writeln!(text, "Median time to a proven verdict: {}.", milliseconds(time))?;
+    }
+    text.push_str(REPORTS);
+    Ok(())
+}
+
+/// What a mark says, for a reader.
+fn reported(leaks: &Leaks) -> String {
+    let one = |(leak, count): (&expected::Leak, &usize)| {
+        let many = if *count == 1 { String::new() } else { format!("{count} × ") };
+        let body = if leak.body { "the test itself, " } else { "" };
+        format!("{many}{body}`{}` line {}", leak.reason, leak.line)
+    };
+    match leaks.is_empty() {
+        true => "nothing".to_owned(),
+        false => leaks.iter().map(one).collect::<Vec<_>>().join("; "),
+    }
+}
+
+/// The first paragraph of a program.
+fn about(source: &str) -> String {
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.map(str::trim).collect::<Vec<_>>().join("\n")
+}
+
+/// A report without what differs from run to run and from machine to machine.
+fn report(output: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+    let root = format!("{}/", root.display());
+    let end = output.find("\nthread '").unwrap_or(output.len());
+    let text = output[..end].replace(&root, "/gopark/");
+    let mut shown = String::new();
+    for line in text.trim().lines() {
+        match (line.rfind(" for "), line.ends_with(" ms")) {
+            (Some(at), true) => shown.push_str(&format!("{} for 25 ms", &line[..at])),
+            _ => shown.push_str(line),
+        }
+        shown.push('\n');
+    }
+    shown.trim_end().to_owned()
+}
+
+/// A document without its times.
+fn timeless(text: &str) -> String {
+    let line = |line: &str| match line.strip_suffix(" |").and_then(|it| it.rsplit_once(" | ")) {
+        Some((rest, _)) => format!("{rest}\n"),
+        None if line.starts_with("Median") => String::new(),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+fn median(times: &[Duration]) -> Option<Duration> {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
+
+/// `etcd6857` before `etcd10492`.
+fn natural(name: &str) -> (String, u64) {
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let letters = &name[..name.len() - digits.len()];
+    (letters.to_owned(), digits.parse().unwrap_or(0))
+}
+
+const HEAD: &str = "\
+# The leak corpus
+
+What leakcheck finds in programs that are known to leak, and that it keeps silent about
+those that do not. Written by
+
+```sh
+GOLDEN_UPDATE=1 cargo test -p gopark-tests --test corpus --release
+```
+
+which runs each program, buggy and fixed, on 1, 2 and 4 processors, with tasks bound to
+their threads and migrating, each time in a process of its own; without the variable it
+fails if this document is not what it found. The kernels are bugs of production systems
+in Go which the GoBench study collected (Yuan et al., CGO 2021), each written anew for
+gopark from its cause; the interleaving that a bug needs is forced. *Found* counts runs in
+which every leaked task was named, with the right reason and place, and no other.
+
+## What was found
+
+| program | found | reported | verdict after |
+|---|---|---|---|
+";
+
+const REPORTS: &str = "
+The verdict waits until all has stood still for `settle`, 20 ms by default. Where a timer
+or a running task might still wake somebody, it waits for the `deadline`, 1 s.
+
+The published numbers are those of the GoBench study, which has 68 kernels of blocking
+bugs, and of the paper on GOLF. goleak misses a kernel mostly because its check never runs
+when the test itself is blocked.
+
+## Reports
+
+One of each class, in full.
+";
