@@ -161,6 +161,11 @@ impl Options {
         self.stated.in_force(self.krate).threads.unwrap_or(by_default)
     }
 
+    /// Whether anybody states it.
+    pub(crate) fn states_threads(&self) -> bool {
+        self.stated.in_force(self.krate).threads.is_some()
+    }
+
     /// Whether creation stacks are kept.
     #[allow(dead_code, reason = "for the recorder of creation stacks")]
     pub(crate) fn keeps_creation_stacks(&self) -> bool {

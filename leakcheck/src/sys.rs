@@ -173,7 +173,6 @@ static ALL: AtomicBool = AtomicBool::new(false);
 
 /// From now on threads that belong to no scope are traced as well: they are reported
 /// at the end of the program.
-#[allow(dead_code, reason = "for a main function that checks everything")]
 pub(crate) fn trace_all() {
     ALL.store(true, Ordering::Relaxed);
 }

@@ -130,6 +130,8 @@ pub(crate) struct Session {
     ward: Arc<Ward>,
     hooks: Hooks,
     sources: Opened,
+    /// Somebody stated whether threads are leaks.
+    threads_stated: bool,
 }
 
 /// How a check ended, with everything printed, ended and called that is to be.
@@ -155,12 +157,13 @@ impl Session {
         // Also has threads told of, so that they belong to the scope.
         sys::wrapped();
         let sources = Opened::new(&options.sources, options.reports_threads(false), &scope);
+        let threads_stated = options.states_threads();
         #[cfg(feature = "tokio")]
         crate::source::tokio::begin(timing.deadline);
         let entered = scope.enter();
         let Options { filter, hooks, .. } = options;
         let ward = watcher::watch(scope.clone(), subject, filter, timing);
-        Some(Session { scope, entered, ward, hooks, sources })
+        Some(Session { scope, entered, ward, hooks, sources, threads_stated })
     }
 
     /// Leaves the scope, checks it, and says what there is to say.
@@ -182,17 +185,18 @@ impl Session {
 
     /// Leaves the scope and checks it. `None` if there is nothing to say.
     fn close(self, hang: Option<Hang>) -> Option<Findings> {
-        let Session { scope, entered, ward, mut sources, .. } = self;
+        let Session { scope, entered, ward, mut sources, threads_stated, .. } = self;
         drop(entered);
+        let settled = || test_main::settled(&scope, &ward.subject, &ward.filter, threads_stated);
         if let Some(hang) = hang {
-            test_main::settled(&scope);
+            settled();
             return Some(Findings::Hang(hang));
         }
         let start = Instant::now();
         let remains = scope::check(&scope, &ward.filter, ward.timing);
         let found = sources.check(&scope, &ward.filter, ward.timing, start.elapsed());
         let panics = scope.take_panics();
-        test_main::settled(&scope);
+        settled();
         if remains.is_none() && panics.is_empty() && found.is_none() {
             return None;
         }

@@ -41,6 +41,15 @@ pub(crate) fn makes_a_test(attr: &Attribute) -> bool {
     !last.is_some_and(|it| NEUTRAL.iter().any(|neutral| it.ident == neutral))
 }
 
+/// The attribute, if there is one, that makes tests of the function by giving values to
+/// its parameters, and leaves those that stand below it on each.
+pub(crate) fn gives_parameters(attrs: &[Attribute]) -> Option<&'static str> {
+    attrs
+        .iter()
+        .any(|attr| attr.path().segments.last().is_some_and(|it| it.ident == "rstest"))
+        .then_some("rstest")
+}
+
 /// Whether the source text shows that no attribute stands before ours.
 pub(crate) fn nothing_stands_before() -> bool {
     let here = proc_macro::Span::call_site();

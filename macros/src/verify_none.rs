@@ -129,6 +129,15 @@ pub(crate) fn check_signature(
         );
         return Err(Error::new(token.span, what));
     }
+    if !sig.inputs.is_empty()
+        && let Some(below) = position::gives_parameters(&function.attrs)
+    {
+        let what = format!(
+            "`{attribute}` stands above `#[{below}]`, which gives the parameters their values; \
+             put it below, where it is on each of the tests that are made",
+        );
+        return Err(Error::new(sig.inputs.span(), what));
+    }
     if !sig.inputs.is_empty() {
         let what = format!(
             "`{attribute}` belongs on a test without parameters; \

@@ -294,7 +294,7 @@ pub mod time;
 #[doc(hidden)]
 pub mod threads {
     pub use crate::inspect::census::strangers;
-    pub use crate::task::threads::{Birth, Origin, Thread, count, of};
+    pub use crate::task::threads::{Birth, Origin, Thread, count, known, of};
 }
 
 /// Settings of the runtime, to be made before its first use.

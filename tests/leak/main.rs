@@ -5,9 +5,11 @@
 //! | `attribute` | the attribute in all its places, on tests that pass |
 //! | `arguments` | what arguments leave out, what is called around a check, nonsense |
 //! | `filters` | what filters leave out, and rules that stand in the program |
+//! | `frameworks` | above and below the attributes of other crates |
 //! | `goleak` | what goleak's own tests demand, each with the test that demands it here |
 //! | `matrix` | every way a test can end, with and without a leak |
 //! | `parallel` | of eight tests at once, each is blamed for its own leaks only |
+//! | `thousand` | of a thousand tests at once exactly the hundred that leak are blamed |
 //! | `verdict` | what is decided, and when |
 //! | `hang` | a test that hangs is ended, with a report that says where it waits |
 //! | `cycles` | locks whose owners wait for each other are proven at once |
@@ -19,6 +21,7 @@
 //! | `outputs` | what machines are told: JSON, annotations; and colours |
 //! | `examples` | what the examples print |
 //! | `readme` | the README shows the real program and its real output |
+//! | `newcomer` | who follows the README in a project of their own finds their leaks |
 //! | `unchecked` | a target without the runtime runs its tests, and says so |
 //!
 //! Tests that must fail live in `fixtures` and are ignored: the others run
@@ -33,10 +36,12 @@ mod cycles;
 mod examples;
 mod filters;
 mod fixtures;
+mod frameworks;
 mod goleak;
 mod hang;
 mod many;
 mod matrix;
+mod newcomer;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
 mod outputs;
@@ -46,6 +51,7 @@ mod reaping;
 mod report;
 mod schema;
 mod support;
+mod thousand;
 mod threads;
 mod tokio;
 mod unchecked;

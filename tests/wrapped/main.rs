@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `codes` | which exit code, and what is said, in every row of the table |
 //! | `owners` | what is left is listed with the test that left it |
+//! | `threads` | OS threads, of which the same is said |
 //! | `handlers` | the end itself: other handlers, forked children, tests that exit |
 //!
 //! The tests of `fixtures` are ignored: the others run them in a process of their
@@ -19,6 +20,7 @@ mod owners;
 #[path = "../leak/support.rs"]
 #[expect(dead_code, unused_imports, unused_macros, reason = "not all of it is used here")]
 mod support;
+mod threads;
 
 use leakcheck::{Filter, TestMain};
 use std::env;
@@ -42,6 +44,8 @@ fn settings() -> TestMain {
         "before_panics" => main.before_check(|_| panic!("before the check")),
         "cleanup_panics" => main.cleanup(|_| panic!("at the end")),
         "stops_the_server" => main.before_check(|_| fixtures::stop_the_server()),
+        "no_threads" => main.threads(false),
+        "ignores_the_thread" => main.filter(Filter::new().ignore_name("left-over")),
         "ignores_the_cache" => main.filter(Filter::new().ignore_name("cache")),
         other => panic!("no such setting: {other}"),
     })

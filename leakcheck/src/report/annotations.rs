@@ -14,9 +14,9 @@ use std::path::Path;
 use gopark::inspect::source;
 
 use super::text::{Count, Why, what};
-use super::{Report, ends};
+use super::{Report, ends, found};
 
-/// One for each group of leaks and for each panic.
+/// One for each group of leaks, for each block of what is no task, and for each panic.
 pub(super) fn lines(report: &Report) -> String {
     let root = env::var("GITHUB_WORKSPACE").ok();
     let title = report.headline().to_string();
@@ -32,6 +32,17 @@ pub(super) fn lines(report: &Report) -> String {
         let at = group.wait_site.unwrap_or(group.created_at);
         text += &line(&file(at, root.as_deref()), at, &title, &message);
     }
+    for block in report.found.iter().flat_map(found::blocks) {
+        let item = block[0];
+        let mut message = format!("{} {}", Count(block.len(), &item.kind), item.does);
+        for text in [&item.function, &item.why].into_iter().filter(|text| !text.is_empty()) {
+            let _ = write!(message, "\n{text}");
+        }
+        text += &match item.places.first() {
+            Some(at) => spot(&at.file, at.line, at.column, &title, &message),
+            None => format!("::error title={}::{}\n", property(&title), data(&message)),
+        };
+    }
     for panic in &report.panics {
         let message = format!("a task that nobody joined panicked: {}", panic.message);
         let at = panic.created_at;
@@ -41,11 +52,13 @@ pub(super) fn lines(report: &Report) -> String {
 }
 
 fn line(file: &str, at: &Location<'_>, title: &str, message: &str) -> String {
+    spot(file, at.line(), at.column(), title, message)
+}
+
+fn spot(file: &str, line: u32, column: u32, title: &str, message: &str) -> String {
     format!(
-        "::error file={},line={},col={},title={}::{}\n",
+        "::error file={},line={line},col={column},title={}::{}\n",
         property(file),
-        at.line(),
-        at.column(),
         property(title),
         data(message)
     )

@@ -83,9 +83,9 @@ use crate::settings::Timing;
 use crate::{Candidate, Filter};
 
 /// First interval between looks of sources that tell of no change.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// Longest such interval.
-const LAST_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const LAST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A kind of things that a test may leave behind; see the [module](self) for what is
 /// promised.
@@ -228,7 +228,7 @@ pub(crate) struct Opened {
 }
 
 /// What they have found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Found {
     /// Not empty.
     pub(crate) items: Vec<Item>,
@@ -312,7 +312,7 @@ impl Opened {
     }
 }
 
-fn is_left_out(filter: &Filter, item: &Item) -> bool {
+pub(crate) fn is_left_out(filter: &Filter, item: &Item) -> bool {
     let site = item.places.first().map(|place| place.file.as_str());
     let mut candidate = Candidate::new(&item.function, &());
     candidate.name = item.name.as_deref();

@@ -22,6 +22,9 @@ use crate::sys;
 /// Of the functions that led to a thread, so many are shown.
 const SHOWN: usize = 6;
 
+/// Whose a thread is that was made inside of a `Once`.
+const SHARED: &str = "the whole program";
+
 /// Threads.
 #[derive(Debug)]
 pub(crate) struct Threads;
@@ -29,17 +32,25 @@ pub(crate) struct Threads;
 impl Source for Threads {
     fn open(&self, scope: &Scope) -> Box<dyn Seen> {
         if sys::wrapped() {
-            return Box::new(Told { scope: scope.clone(), pools: Vec::new() });
+            return Box::new(Told::of(scope.clone()));
         }
         Box::new(Compared { before: threads::strangers() })
     }
 }
 
 /// Who was born where is known.
-struct Told {
+pub(crate) struct Told {
     scope: Scope,
-    /// Libraries whose threads the last look left out.
+    /// Whose threads the last look left out.
     pools: Vec<&'static str>,
+    /// Where those were made that it left out because they serve the whole program.
+    shared: Vec<Arc<[usize]>>,
+}
+
+impl Told {
+    pub(crate) fn of(scope: Scope) -> Told {
+        Told { scope, pools: Vec::new(), shared: Vec::new() }
+    }
 }
 
 impl Seen for Told {
@@ -49,8 +60,13 @@ impl Seen for Told {
 
     fn look(&mut self) -> Vec<Item> {
         self.pools.clear();
+        self.shared.clear();
         let mut items = Vec::new();
         for thread in threads::of(&self.scope) {
+            if thread.shared {
+                self.shared.push(thread.frames);
+                continue;
+            }
             let made = Made::by(&thread.frames);
             if let Some(pool) = made.pool
                 && (pool != "tokio" || !cfg!(feature = "tokio"))
@@ -74,7 +90,8 @@ impl Seen for Told {
 
     fn left_out(&mut self) -> Vec<String> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        for pool in &self.pools {
+        let shared = self.shared.iter().map(|frames| Made::by(frames).pool.unwrap_or(SHARED));
+        for pool in self.pools.iter().copied().chain(shared) {
             *counts.entry(pool).or_default() += 1;
         }
         let mut lines: Vec<String> = counts
@@ -299,7 +316,12 @@ fn is_harness(function: &str) -> bool {
 
 fn pool_by_function(function: &str) -> Option<&'static str> {
     let path = function.trim_start_matches(['<', '&']);
-    let known = [("rayon_core::", "rayon"), ("tokio::runtime::", "tokio"), ("test::", "libtest")];
+    let known = [
+        ("rayon_core::", "rayon"),
+        ("tokio::runtime::", "tokio"),
+        ("test::", "libtest"),
+        ("libtest_mimic::", "libtest-mimic"),
+    ];
     known.iter().find(|(prefix, _)| path.starts_with(prefix)).map(|(_, pool)| *pool)
 }
 

@@ -1,6 +1,6 @@
 //! What is left when the tests are over, and what is said of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,20 +11,32 @@ use gopark::inspect::{
 };
 use gopark::{Scope, ScopeId, TaskId, UnseenPanic, WatchAll};
 
-use super::TestMain;
-use crate::Filter;
+use super::{TestMain, threads};
 use crate::cycle::{self, Cycle};
 use crate::report::{Report, Subject};
 use crate::scope::{Remains, is_left_out, prepare};
+use crate::settings::Timing;
+use crate::source::Found;
 use crate::verdict::{self, Look, Stamped, Verdict, World};
+use crate::{Filter, sys};
 
 /// Whether there will be a look at the end.
 static EXPECTED: AtomicBool = AtomicBool::new(false);
 
-/// Scopes that have been checked already. Their numbers are never used again.
-static SETTLED: Mutex<Option<HashSet<ScopeId>>> = Mutex::new(None);
+/// What has been checked already of a scope.
+#[derive(Debug)]
+pub(super) enum Settled {
+    Wholly,
+    /// Not its threads: by this rule they are no leaks.
+    TasksOf(Subject, Filter),
+}
 
-fn all_settled() -> MutexGuard<'static, Option<HashSet<ScopeId>>> {
+type AllSettled = HashMap<ScopeId, Settled>;
+
+/// Scopes that have been checked already. Their numbers are never used again.
+static SETTLED: Mutex<Option<AllSettled>> = Mutex::new(None);
+
+fn all_settled() -> MutexGuard<'static, Option<AllSettled>> {
     SETTLED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -48,47 +60,75 @@ pub(crate) fn follow_the_tests() {
     EXPECTED.store(true, Ordering::Relaxed);
     gopark::__private::name_tests();
     gopark::inspect::keep_ancestors();
+    if sys::wrapped() {
+        sys::trace_all();
+    }
 }
 
-/// A check of this scope has said what there was to say.
-pub(crate) fn settled(scope: &Scope) {
+/// A check of this scope has said what there was to say. If nobody stated whether it
+/// was to look at threads, those are left to the end.
+pub(crate) fn settled(scope: &Scope, subject: &Subject, filter: &Filter, threads_stated: bool) {
     if EXPECTED.load(Ordering::Relaxed) {
-        all_settled().get_or_insert_default().insert(scope.id());
+        let settled = match threads_stated || gopark::threads::count(scope) == 0 {
+            true => Settled::Wholly,
+            false => Settled::TasksOf(subject.clone(), filter.clone()),
+        };
+        all_settled().get_or_insert_default().insert(scope.id(), settled);
     }
 }
 
 /// Looks at what is left and says so.
 pub(super) fn is_left(main: &TestMain, code: i32) -> bool {
-    let mut reports = reports_of_tasks(main);
-    reports.extend(reports_of_other_sources(main));
+    // Nonsense in the settings is said in any case.
+    let timing = main.options.timing();
+    let start = Instant::now();
+    let settled = all_settled().take().unwrap_or_default();
+    let (mut reports, settled) = reports_of_tasks(main, settled, timing);
+    if main.reports_threads() {
+        let filter = &main.options.filter;
+        for (owner, found) in threads::left(filter, &settled, timing, start) {
+            add(&mut reports, owner, found);
+        }
+    }
     if reports.is_empty() {
         return false;
     }
+    let reports: Vec<(Owner, Report)> = reports.into_iter().collect();
     eprint!("{}", text(&reports, code));
     reports.iter().for_each(|(_, report)| report.tell_machines());
     true
 }
 
-/// Hook for what is left besides tasks, such as OS threads.
-fn reports_of_other_sources(main: &TestMain) -> Vec<(Owner, Report)> {
-    let _threads = main.reports_threads();
-    Vec::new()
+type Reports = BTreeMap<Owner, Report>;
+
+fn add(reports: &mut Reports, owner: Owner, found: Found) {
+    let report = reports.remove(&owner);
+    let report = report.unwrap_or_else(|| Report::new(owner.subject(), None, Vec::new()));
+    reports.insert(owner, report.and(Some(found)));
 }
 
 /// Whom a report is about, in the order of the list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Owner {
+pub(super) enum Owner {
     Test(String),
     Scope(String),
     Nobody,
 }
 
 impl Owner {
-    fn of(scope: &Scope) -> Owner {
+    pub(super) fn of(scope: &Scope) -> Owner {
         match scope.id().get() {
             0 => Owner::Nobody,
             _ if gopark::__private::is_of_test(scope) => Owner::Test(scope.name()),
             _ => Owner::Scope(scope.name()),
+        }
+    }
+
+    pub(super) fn of_subject(subject: &Subject) -> Owner {
+        match subject {
+            Subject::Test(name) => Owner::Test(name.clone()),
+            Subject::Scope(name) => Owner::Scope(name.clone()),
+            Subject::Root => Owner::Nobody,
         }
     }
 
@@ -101,17 +141,15 @@ impl Owner {
     }
 }
 
-/// One report for each owner that has left something.
-fn reports_of_tasks(main: &TestMain) -> Vec<(Owner, Report)> {
-    // Nonsense in the settings is said in any case.
-    let timing = main.options.timing();
+/// One report for each owner that has left tasks.
+fn reports_of_tasks(main: &TestMain, settled: AllSettled, timing: Timing) -> (Reports, AllSettled) {
     if !gopark::__private::is_started() {
-        return Vec::new();
+        return (Reports::new(), settled);
     }
     mark_harness_thread();
     let everything = Everything {
         watch: Scope::watch_all(),
-        settled: all_settled().take().unwrap_or_default(),
+        settled,
         filter: main.options.filter.clone(),
         start: Instant::now(),
     };
@@ -120,7 +158,7 @@ fn reports_of_tasks(main: &TestMain) -> Vec<(Owner, Report)> {
     let mut after = Duration::ZERO;
     let mut whole = None;
     let scopes: Vec<Scope> =
-        Scope::all().into_iter().filter(|it| !everything.settled.contains(&it.id())).collect();
+        Scope::all().into_iter().filter(|it| !everything.settled.contains_key(&it.id())).collect();
     if let Verdict::Leaked { view, proven, deadlock, after: so_long } = verdict {
         after = so_long;
         let cycles = deadlock.map(|earlier| cycle::lasting(&earlier.cycles, &view.census.locks));
@@ -156,7 +194,8 @@ fn reports_of_tasks(main: &TestMain) -> Vec<(Owner, Report)> {
             (owner, report)
         })
     });
-    reports.collect()
+    let reports = reports.collect();
+    (reports, everything.settled)
 }
 
 /// Marks what is proven to be leaked, for dumps.
@@ -243,7 +282,7 @@ fn text(reports: &[(Owner, Report)], code: i32) -> String {
 /// All tasks of the process as one.
 struct Everything {
     watch: WatchAll,
-    settled: HashSet<ScopeId>,
+    settled: AllSettled,
     filter: Filter,
     start: Instant,
 }
@@ -307,7 +346,9 @@ impl World for Everything {
             .collect();
         let candidates: HashSet<TaskId> = tasks
             .iter()
-            .filter(|task| !self.settled.contains(&task.scope) && !is_left_out(&self.filter, task))
+            .filter(|task| {
+                !self.settled.contains_key(&task.scope) && !is_left_out(&self.filter, task)
+            })
             .map(|task| task.id)
             .collect();
         let mut cycles = cycle::find(&census.locks);

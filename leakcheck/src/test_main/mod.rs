@@ -35,15 +35,22 @@
 //! whatever these start, timers and `after_func` included. What was started elsewhere,
 //! by a thread of another name for example, belongs to no test and is listed as such.
 //!
+//! A thread that a test makes belongs to it in the same way, and is no test whatever its
+//! name: the runtime is told of its birth. Threads that are made inside of a `Once`, such
+//! as the pool of a `LazyLock`, belong to nobody and are no leaks: nothing could end them.
+//!
 //! Tests that have checked themselves (`#[verify_none]`, a guard) are not looked at
 //! again: what they found is reported and ended already, what they left out was to be
-//! left out.
+//! left out. Except for their threads: a check that was not told whether to look at
+//! them has not, and the end does.
 
 #[cfg(runtime)]
 mod end;
 #[cfg(not(runtime))]
 #[path = "unchecked.rs"]
 mod end;
+#[cfg(runtime)]
+mod threads;
 
 use std::env;
 use std::ffi::OsStr;
@@ -55,6 +62,8 @@ use std::time::Duration;
 
 use crate::{Filter, Options};
 
+#[cfg(runtime)]
+use crate::sys::untold;
 #[cfg(feature = "harness")]
 pub(crate) use end::follow_the_tests;
 #[cfg(runtime)]
@@ -113,7 +122,11 @@ impl TestMain {
         TestMain { run_on_failure: on, ..self }
     }
 
-    /// Whether OS threads that are left are leaks, too. They are by default.
+    /// Whether OS threads that are left are leaks, too. They are by default, where it can
+    /// be known who made them: not under a sanitizer, and not in a static executable.
+    ///
+    /// Threads of known pools (rayon's, libtest's; tokio's without the feature `tokio`),
+    /// and those that were made inside of a `Once`, as by a `LazyLock`, are no leaks.
     pub fn threads(self, on: bool) -> TestMain {
         TestMain { options: self.options.threads(on), ..self }
     }
@@ -264,7 +277,7 @@ fn at_exit(code: i32) -> i32 {
     let Some(settings) = SETTINGS.get() else { return code };
     // The name is none that a test could have.
     let check = thread::Builder::new().name("leakcheck: the end".into());
-    match check.spawn(move || settings().finish(code)) {
+    match untold(|| check.spawn(move || settings().finish(code))) {
         // A panic has been printed; a check that was not made proves nothing.
         Ok(check) => check.join().unwrap_or_else(|_| failed(code)),
         Err(error) => {
@@ -272,6 +285,12 @@ fn at_exit(code: i32) -> i32 {
             failed(code)
         }
     }
+}
+
+/// There is nobody to tell.
+#[cfg(not(runtime))]
+fn untold<R>(make: impl FnOnce() -> R) -> R {
+    make()
 }
 
 #[cfg(test)]

@@ -88,14 +88,26 @@ fn adopt() -> &'static Record {
     ADOPTED.set(Some(record));
     if !guarded && let Some(key) = thread::key(tid) {
         lock(&ORPHANS).push((record, key));
-    } else if names_tests() && record.scope().is_root() {
+    } else if names_tests()
+        && record.scope().is_root()
+        && threads::may_run_a_test()
         // While the thread has thread-locals it has its name.
-        let thread = std::thread::current();
-        if let Some(test) = thread.name().filter(|name| may_name_a_test(name)) {
-            scope::enter_test(record, test);
-        }
+        && let Some(test) = std::thread::current().name().filter(|name| may_name_a_test(name))
+    {
+        scope::enter_test(record, test);
     }
     record
+}
+
+/// The calling thread's record, which is made now, if it runs a test that has a scope
+/// of its own by that.
+pub(crate) fn of_test() -> Option<&'static Record> {
+    let is_one = names_tests()
+        && GUARD.try_with(|_| {}).is_ok()
+        && threads::inherited().is_none()
+        && threads::may_run_a_test()
+        && std::thread::current().name().is_some_and(may_name_a_test);
+    is_one.then(current)
 }
 
 /// From now on a thread that is adopted, and whose name may be a test's, is in a new
@@ -170,6 +182,11 @@ pub(crate) fn mark_ending() {
     if let Some(key) = thread::key(thread::id()) {
         lock(&HARNESS).push(key);
     }
+}
+
+/// Whether the calling thread belongs to a test harness and makes threads for tests.
+pub(crate) fn is_harness() -> bool {
+    thread::id() == thread::main_id() || existing().is_some_and(|it| it.has(flag::HARNESS))
 }
 
 /// Whether a test harness runs in this process.

@@ -29,6 +29,10 @@ struct Entry {
     tid: AtomicU32,
     /// None: the root scope, which is not made for this, as that starts the runtime.
     scope: Option<&'static ScopeInner>,
+    /// It serves the whole program.
+    shared: bool,
+    /// Made by a thread that makes those on which tests run.
+    of_harness: bool,
     born: Instant,
     frames: Arc<[usize]>,
 }
@@ -81,16 +85,21 @@ impl Birth {
         if scope.is_none() && !all {
             return None;
         }
-        let origin = origin();
-        let scope = scope.filter(|_| !origin.shared);
+        let Origin { frames, shared } = origin();
+        let scope = scope.filter(|_| !shared);
         if let Some(scope) = scope {
             scope.thread_born();
         } else if !all {
             return None;
         }
-        let entry =
-            Entry { tid: AtomicU32::new(0), scope, born: Instant::now(), frames: origin.frames };
-        let entry = Arc::new(entry);
+        let entry = Arc::new(Entry {
+            tid: AtomicU32::new(0),
+            scope,
+            shared,
+            of_harness: !shared && adopt::is_harness(),
+            born: Instant::now(),
+            frames,
+        });
         let mut table = table();
         table.last += 1;
         let number = table.last;
@@ -132,11 +141,21 @@ fn strike_off(number: usize) {
     }
 }
 
-/// Whose a thread will be that is made here; `None` if nobody's. Adopts nobody.
+/// Whose a thread will be that is made here; `None` if nobody's. Adopts the thread of a
+/// test, whose scope there is only from then on, and nobody else.
 fn heir() -> Option<&'static ScopeInner> {
-    match worker::current_task().or_else(adopt::existing) {
+    match worker::current_task().or_else(adopt::existing).or_else(adopt::of_test) {
         Some(record) => Some(record.scope()).filter(|scope| !scope.is_root()),
         None => inherited(),
+    }
+}
+
+/// Whether the calling thread may be one that a harness has made for a test: also if
+/// nobody told of its birth.
+pub(crate) fn may_run_a_test() -> bool {
+    match MINE.get() {
+        0 => true,
+        number => table().entries.get(&number).is_none_or(|entry| entry.of_harness),
     }
 }
 
@@ -168,6 +187,8 @@ pub struct Thread {
     pub age: Duration,
     /// Where it was made: return addresses, the innermost first.
     pub frames: Arc<[usize]>,
+    /// It serves the whole program (see [`Origin::shared`]).
+    pub shared: bool,
 }
 
 /// The threads that were born in the scope and are alive, by number. One that has
@@ -186,6 +207,7 @@ pub fn of(scope: &Scope) -> Vec<Thread> {
             id: entry.tid.load(Ordering::Relaxed),
             age: entry.born.elapsed(),
             frames: Arc::clone(&entry.frames),
+            shared: entry.shared,
         })
         .filter(|thread| thread.id != 0)
         .collect()
@@ -195,4 +217,9 @@ pub fn of(scope: &Scope) -> Vec<Thread> {
 /// included that do not run yet. Reads one counter.
 pub fn count(scope: &Scope) -> usize {
     scope.inner().threads()
+}
+
+/// How many threads are alive whose birth was told, those of no scope included.
+pub fn known() -> usize {
+    table().entries.len()
 }

@@ -24,7 +24,7 @@ pub(crate) fn born() -> u64 {
 
 impl Scope {
     /// All scopes that something belongs to: those that are open, the root among
-    /// them, and those whose tasks or [unseen panics](Self::take_panics) have
+    /// them, and those whose tasks, threads or [unseen panics](Self::take_panics) have
     /// outlived their last handle.
     ///
     /// ```
@@ -39,7 +39,11 @@ impl Scope {
         let _retired = guard(&RETIRED);
         let all = guard(&ALL);
         let holds_something = |scope: &&super::ScopeInner| {
-            scope.is_root() || scope.is_open() || scope.live() != 0 || scope.has_panics()
+            scope.is_root()
+                || scope.is_open()
+                || scope.live() != 0
+                || scope.threads() != 0
+                || scope.has_panics()
         };
         all.iter().copied().filter(|scope| holds_something(scope)).map(Scope::handle).collect()
     }
