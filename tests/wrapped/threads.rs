@@ -112,7 +112,7 @@ fn machines_are_told() {
     for part in [
         r#""headline":"1 task leaked by test fixtures::leaves_one""#,
         r#""headline":"1 thread leaked by test fixtures::threads::leaves_one""#,
-        r#""others":[{"kind":"thread","id":""#,
+        r#""items":[{"kind":"thread","id":""#,
         r#""name":"left-over","what":"blocked in `futex`""#,
     ] {
         assert!(lines.contains(part), "{part}\n{lines}");

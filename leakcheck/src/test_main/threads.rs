@@ -73,7 +73,7 @@ fn look(filter: &Filter, scopes: Vec<(&Scope, Owner, Option<&Filter>)>) -> BTree
             !is_left_out(filter, item) && !own.is_some_and(|own| is_left_out(own, item))
         });
         if !items.is_empty() {
-            let found = all.entry(owner).or_insert_with(Found::default);
+            let found = all.entry(owner).or_default();
             found.items.append(&mut items);
             found.left_out.append(&mut told.left_out());
         }
