@@ -61,10 +61,11 @@ impl Context {
     /// use gopark::context::{Context, ContextError, RecvError};
     /// use std::time::Duration;
     ///
-    /// let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(5));
+    /// let ctx = Context::background();
     /// let (tx, rx) = chan::bounded(1);
     /// tx.send(7).unwrap();
     /// assert_eq!(ctx.recv(&rx), Ok(7));
+    /// let (ctx, _cancel) = ctx.with_timeout(Duration::from_millis(5));
     /// assert_eq!(ctx.recv(&rx), Err(RecvError::Done(ContextError::DeadlineExceeded)));
     /// ```
     #[track_caller]
@@ -211,9 +212,10 @@ impl Context {
     /// use gopark::sync::Semaphore;
     /// use std::time::Duration;
     ///
-    /// let (ctx, _cancel) = Context::background().with_timeout(Duration::from_millis(5));
+    /// let ctx = Context::background();
     /// let semaphore = Semaphore::new(1);
     /// let permit = ctx.acquire(&semaphore, 1).unwrap();
+    /// let (ctx, _cancel) = ctx.with_timeout(Duration::from_millis(5));
     /// assert_eq!(ctx.acquire(&semaphore, 1).err(), Some(ContextError::DeadlineExceeded));
     /// # drop(permit);
     /// ```

@@ -8,8 +8,9 @@
 //! Of a task that waits in a channel the reader wants to know his own function that
 //! called it. Hidden are functions of this crate, what calls the task's function, those
 //! of std that ours call, down to a closure of the program's if they call one, those of
-//! `lock_api` that call ours; and what has no line, such as C code. Go hides its runtime alike. Names
-//! or files tell, because `debug = "line-tables-only"` keeps of inlined functions no path.
+//! `lock_api` that call ours; and what has no line, such as C code, if others of the
+//! program's have some. Go hides its runtime alike. Names or files tell, because
+//! `debug = "line-tables-only"` keeps of inlined functions no path.
 #![expect(clippy::disallowed_types, reason = "frames are looked for outside of sections")]
 
 use super::symbols;
@@ -147,7 +148,6 @@ fn hide(frames: &mut [Frame], own_folder: Option<&str>) {
         |frame: &Frame| name(frame).starts_with("lock_api::") || file(frame).contains("/lock_api-");
     let end = frames.iter().rposition(|frame| frame.function.contains(MARK));
     let end = end.unwrap_or(frames.len());
-    let has_lines = frames.iter().any(|frame| frame.line.is_some());
     let mut outside = end < frames.len();
     for (n, frame) in frames.iter_mut().enumerate().rev() {
         let hidden = n >= end || ours(frame) || (outside && std(frame));
@@ -159,6 +159,10 @@ fn hide(frames: &mut [Frame], own_folder: Option<&str>) {
     for frame in frames.iter_mut() {
         frame.runtime |= inside && lock(frame);
         inside = frame.runtime;
+    }
+    // A program without line tables may well call a runtime that has some.
+    let has_lines = frames.iter().any(|frame| !frame.runtime && frame.line.is_some());
+    for frame in frames {
         frame.runtime |= has_lines && frame.line.is_none();
     }
 }
@@ -510,6 +514,8 @@ mod tests {
     fn what_has_no_line_is_hidden_if_others_have_one() {
         assert_eq!(shown(&[("read", 0), ("app::f", 7)]), ["app::f"]);
         assert_eq!(shown(&[("read", 0), ("app::f", 0)]), ["read", "app::f"]);
+        let runtime = ("gopark::sched::park::leave", 9);
+        assert_eq!(shown(&[runtime, ("app::f", 0)]), ["app::f"]);
         assert!(shown(&[]).is_empty());
     }
 }

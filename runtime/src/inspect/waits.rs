@@ -114,10 +114,11 @@ pub struct Handles {
 /// woken in that time goes on afterwards.
 ///
 /// ```
-/// use gopark::inspect::{self, Snapshot, WaitsFor};
+/// use gopark::inspect::{self, Half, Snapshot, WaitsFor};
 ///
 /// let (tx, rx) = gopark::chan::bounded::<u8>(3);
 /// let kept = tx.clone();
+/// let made = line!() - 2;
 /// let task = gopark::go(move || rx.recv());
 /// let info = loop {
 ///     let mut tasks = Snapshot::all().tasks;
@@ -130,7 +131,9 @@ pub struct Handles {
 /// };
 /// let [WaitsFor::Channel(end)] = &*info.waits_for else { panic!("{info:?}") };
 /// assert_eq!((end.capacity, end.len, end.senders), (3, 0, 2));
-/// assert!(end.handles.iter().any(|handle| handle.created_at.line() == line!() - 12));
+/// let senders = end.handles.iter().filter(|handle| handle.half == Half::Send);
+/// let lines: Vec<u32> = senders.map(|handle| handle.created_at.line()).collect();
+/// assert_eq!(lines, [made, made + 1]);
 /// drop((tx, kept));
 /// # assert!(task.join().unwrap().is_err());
 /// ```

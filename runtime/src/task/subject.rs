@@ -8,12 +8,12 @@
 //!
 //! # Invariants
 //!
-//! - **B1** A subject, and what it leads to, last until the park that was begun with
+//! - **X1** A subject, and what it leads to, last until the park that was begun with
 //!   it is over: [`park_on`](crate::sched::park::park_on) borrows it.
-//! - **B2** An observer looks at a subject while it holds the task with the scan bit
+//! - **X2** An observer looks at a subject while it holds the task with the scan bit
 //!   in its park: the task does not go on, and nobody queues it, until it is let go
-//!   (T3). So nobody writes `next` meanwhile, and B1 holds.
-//! - **B3** The observer is in a section then, so it allocates nothing (N1): what it
+//!   (T3). So nobody writes `next` meanwhile, and X1 holds.
+//! - **X3** The observer is in a section then, so it allocates nothing (N1): what it
 //!   finds goes on a [`Pad`] that has room from the start. It may take the lock of
 //!   what it looks at: who holds that does not wait for the task or for observers.
 
@@ -31,7 +31,7 @@ use core::ptr;
 
 /// Something that can say what it is.
 pub(crate) trait Describe {
-    /// Under B3.
+    /// Under X3.
     fn describe(&self, pad: &mut Pad);
 }
 
@@ -42,12 +42,12 @@ pub(crate) struct Subject {
 }
 
 unsafe fn describe<D: Describe>(at: *const (), pad: &mut Pad) {
-    // SAFETY: of() made the pointer, from what lasts as long as the subject (B1).
+    // SAFETY: of() made the pointer, from what lasts as long as the subject (X1).
     unsafe { &*at.cast::<D>() }.describe(pad);
 }
 
 impl Subject {
-    /// The caller keeps `of` as long as the subject (B1): both stand in the same frame.
+    /// The caller keeps `of` as long as the subject (X1): both stand in the same frame.
     #[inline]
     pub(crate) fn of<D: Describe>(of: &D) -> Subject {
         Subject { at: ptr::from_ref(of).cast(), describe: describe::<D> }
@@ -56,7 +56,7 @@ impl Subject {
 
 /// One thing that a task waits for.
 #[derive(Clone, Copy)]
-#[expect(clippy::large_enum_variant, reason = "nothing can be boxed under B3")]
+#[expect(clippy::large_enum_variant, reason = "nothing can be boxed under X3")]
 pub(crate) enum Sketch {
     Channel(ChannelSketch),
     Task(TaskId),
@@ -116,9 +116,9 @@ impl Pad {
         let seen = task.state.read();
         let thread = task.has(flag::THREAD);
         if seen.stamp() == stamp && task.state.begin_trim(seen) {
-            // SAFETY: the task is held in its park (B2).
+            // SAFETY: the task is held in its park (X2).
             if let Some(subject) = unsafe { task.subject() } {
-                // SAFETY: the subject lasts (B1).
+                // SAFETY: the subject lasts (X1).
                 unsafe { (subject.describe)(subject.at, self) };
             }
             if task.state.end_trim() == Release::Enqueue {
@@ -140,10 +140,10 @@ impl Record {
     }
 
     /// # Safety
-    /// The caller holds the task in its park (B2).
+    /// The caller holds the task in its park (X2).
     unsafe fn subject(&self) -> Option<&Subject> {
         let at: &Cell<*const Record> = &self.next;
-        // SAFETY: null, or a subject that lasts (B1).
+        // SAFETY: null, or a subject that lasts (X1).
         unsafe { at.get().cast::<Subject>().as_ref() }
     }
 }
