@@ -126,6 +126,7 @@
 //! | `future` | sends and receives of async code; unsafe |
 //! | `never` | the channel that is never ready |
 //! | `sender`, `receiver`, `iter` | the handles |
+//! | `shared` | how long the channel lasts; unsafe |
 //! | `seat` | who made the handles, and who uses them; unsafe |
 //! | `error` | the errors |
 //!
@@ -160,6 +161,8 @@ pub(crate) mod seat;
 #[expect(unsafe_code, reason = "the locks of several channels at once")]
 mod select;
 mod sender;
+#[expect(unsafe_code, reason = "a channel is freed when it has no handles")]
+mod shared;
 #[expect(unsafe_code, reason = "queues of nodes in the stack frames of parked tasks")]
 pub(crate) mod waitq;
 
@@ -179,7 +182,6 @@ pub use sender::Sender;
 
 use crate::time::Node;
 use std::panic::Location;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// A channel without a buffer (Go: `make(chan T)`): a send waits for its
@@ -212,8 +214,8 @@ pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
 /// ```
 #[track_caller]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let chan = Arc::new(raw::Chan::new(capacity, Location::caller()));
-    (Sender::first(chan.clone()), Receiver::first(chan))
+    let (sends, receives) = shared::both(raw::Chan::new(capacity, Location::caller()));
+    (Sender::first(sends), Receiver::first(receives))
 }
 
 /// What a timer sends to.
@@ -223,8 +225,8 @@ pub(crate) type Tick = raw::Chan<Instant>;
 /// receivers.
 #[track_caller]
 pub(crate) fn of_timer(node: &'static Node) -> (Receiver<Instant>, *const Tick) {
-    let chan = Arc::new(Tick::of_timer(node, Location::caller()));
-    let at = Arc::as_ptr(&chan);
+    let chan = shared::receiver(Tick::of_timer(node, Location::caller()));
+    let at = chan.as_ptr();
     (Receiver::first(chan), at)
 }
 

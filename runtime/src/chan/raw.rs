@@ -52,6 +52,7 @@
 
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use super::seat::{Mark, Seats};
+use super::shared::{Handles, Kinds};
 use super::waitq::{Link, Queue};
 use crate::sched::park::{self, Claimed, Park, Wake};
 use crate::sys::lock::RawLock;
@@ -63,7 +64,6 @@ use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// A channel, shared by its handles.
@@ -73,6 +73,7 @@ use std::time::Instant;
 #[repr(C)]
 pub(crate) struct Chan<T> {
     lock: RawLock,
+    pub(super) kinds: Kinds,
     core: UnsafeCell<Core<T>>,
     affinity: Affinity,
     capacity: usize,
@@ -304,6 +305,7 @@ impl<T> Chan<T> {
     pub(super) fn new(capacity: usize, site: &'static Location<'static>) -> Self {
         Self {
             lock: RawLock::new(),
+            kinds: Kinds::new(2),
             core: UnsafeCell::new(Core {
                 closed: false,
                 ring: VecDeque::with_capacity(capacity),
@@ -728,7 +730,7 @@ impl<T> Describe for End<'_, T> {
 /// them is gone.
 impl Chan<Instant> {
     pub(super) fn of_timer(node: &'static Node, site: &'static Location<'static>) -> Self {
-        let chan = Chan { timer: Some(node), ..Chan::new(1, site) };
+        let chan = Chan { timer: Some(node), kinds: Kinds::new(1), ..Chan::new(1, site) };
         // Whoever makes it has a part in what it wakes.
         chan.affinity.touch_by(task::current().record());
         chan
@@ -756,34 +758,5 @@ impl Chan<Instant> {
     /// Takes the value back that nobody has received. Whether there was one.
     pub(crate) fn take_tick(&self) -> bool {
         self.hold().core().ring.pop_front().is_some()
-    }
-}
-
-/// How many handles of one kind are alive.
-///
-/// Overflow is out of reach: each handle also holds a count of the `Arc`, which
-/// aborts before it overflows.
-pub(super) struct Handles(AtomicUsize);
-
-impl Handles {
-    fn one() -> Self {
-        Self(AtomicUsize::new(1))
-    }
-
-    #[inline]
-    pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// True for the last one.
-    #[inline]
-    pub(super) fn remove(&self) -> bool {
-        // ORDERING: AcqRel; pairs with itself in the other handles' remove().
-        // What they did with the channel comes before the close by the last.
-        self.0.fetch_sub(1, Ordering::AcqRel) == 1
     }
 }

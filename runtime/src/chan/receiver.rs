@@ -6,12 +6,12 @@ use super::iter::{IntoIter, Iter, TryIter};
 use super::never::{self, Ended};
 use super::raw::{Chan, Side};
 use super::seat::Mark;
+use super::shared::Shared;
 use crate::inspect::WaitReason;
 use crate::sched::park::Park;
 use crate::task;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The receiving half of a channel (Go: `<-chan T`).
@@ -37,13 +37,13 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Receiver<T> {
     /// None: the channel that is never ready.
-    chan: Option<Arc<Chan<T>>>,
+    chan: Option<Shared<T, false>>,
     mark: Mark,
 }
 
 impl<T> Receiver<T> {
     /// Of a channel that has just been made.
-    pub(super) fn first(chan: Arc<Chan<T>>) -> Self {
+    pub(super) fn first(chan: Shared<T, false>) -> Self {
         let mark = chan.seats.mark(Side::Recv);
         Self { chan: Some(chan), mark }
     }
@@ -326,7 +326,7 @@ impl<T> Receiver<T> {
     /// ```
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         match (&self.chan, &other.chan) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (Some(a), Some(b)) => std::ptr::eq(a.as_ptr(), b.as_ptr()),
             (None, None) => true,
             _ => false,
         }
@@ -337,7 +337,6 @@ impl<T> Clone for Receiver<T> {
     #[track_caller]
     fn clone(&self) -> Self {
         let Some(chan) = &self.chan else { return Self::never() };
-        chan.receivers.add();
         let mark = chan.seats.another(Side::Recv, Location::caller());
         Self { chan: Some(chan.clone()), mark }
     }
@@ -345,10 +344,9 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let Some(chan) = &self.chan else { return };
-        self.mark.leave();
-        if chan.receivers.remove() {
-            chan.abandon();
+        // The channel goes after this, if nobody else has it.
+        if self.chan.is_some() {
+            self.mark.leave();
         }
     }
 }

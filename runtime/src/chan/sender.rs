@@ -5,12 +5,12 @@ use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::never::{self, Ended};
 use super::raw::{Chan, Side};
 use super::seat::Mark;
+use super::shared::Shared;
 use crate::inspect::WaitReason;
 use crate::sched::park::Park;
 use crate::task;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The sending half of a channel (Go: `chan<- T`).
@@ -33,13 +33,13 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Sender<T> {
     /// None: the channel that is never ready.
-    chan: Option<Arc<Chan<T>>>,
+    chan: Option<Shared<T, true>>,
     mark: Mark,
 }
 
 impl<T> Sender<T> {
     /// Of a channel that has just been made.
-    pub(super) fn first(chan: Arc<Chan<T>>) -> Self {
+    pub(super) fn first(chan: Shared<T, true>) -> Self {
         let mark = chan.seats.mark(Side::Send);
         Self { chan: Some(chan), mark }
     }
@@ -286,7 +286,7 @@ impl<T> Sender<T> {
     /// ```
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
         match (&self.chan, &other.chan) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (Some(a), Some(b)) => std::ptr::eq(a.as_ptr(), b.as_ptr()),
             (None, None) => true,
             _ => false,
         }
@@ -297,7 +297,6 @@ impl<T> Clone for Sender<T> {
     #[track_caller]
     fn clone(&self) -> Self {
         let Some(chan) = &self.chan else { return Self::never() };
-        chan.senders.add();
         let mark = chan.seats.another(Side::Send, Location::caller());
         Self { chan: Some(chan.clone()), mark }
     }
@@ -305,10 +304,9 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        let Some(chan) = &self.chan else { return };
-        self.mark.leave();
-        if chan.senders.remove() {
-            chan.close();
+        // The channel goes after this, if nobody else has it.
+        if self.chan.is_some() {
+            self.mark.leave();
         }
     }
 }

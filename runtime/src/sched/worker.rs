@@ -319,8 +319,14 @@ impl Worker {
         debug_assert!(assigned, "without a limit");
     }
 
-    /// The same, for a worker without a task, which looks after timers meanwhile.
-    /// `false`: its thread is to end.
+    /// A worker that has nothing to do sleeps. `false`: its thread is to end.
+    #[inline(never)]
+    fn rest(&'static self) -> bool {
+        netpoll::sit(self) || self.await_or_end()
+    }
+
+    /// [`await_processor`](Self::await_processor) for a worker without a task, which
+    /// looks after timers meanwhile. `false`: its thread is to end.
     fn await_or_end(&'static self) -> bool {
         let patience = SCHED.patience(self);
         if self.await_for(patience, look_after_timers) {
@@ -548,7 +554,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
     arch::set_thread_word(arg.cast());
     arch::enter_section();
     worker.slices.make(arg.cast());
-    while netpoll::sit(worker) || worker.await_or_end() {
+    while worker.rest() {
         while let Some(task) = find::find(worker) {
             worker.execute(task);
             if worker.holding().is_none() && !blocking::regain(worker) {
@@ -564,6 +570,8 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
 }
 
 /// The worker has no processor and gets none any more.
+#[cold]
+#[inline(never)]
 fn end(worker: &'static Worker) -> *mut libc::c_void {
     worker.slices.unmake();
     // The destructors of thread-locals that follow are an ordinary thread's: they
