@@ -43,6 +43,8 @@ struct Row {
     program: &'static Program,
     /// Runs of the buggy version in which all was found, of how many.
     found: (usize, usize),
+    /// Runs of the fixed version in which something was found, of how many.
+    alarms: (usize, usize),
     /// How long the check took, each time.
     took: Vec<Duration>,
     /// It was proven that nothing could wake them.
@@ -74,7 +76,7 @@ fn main() -> ExitCode {
 
 /// Plays a program in all its versions and configurations.
 fn check(program: &'static Program) -> Result<(), Failed> {
-    let mut row = Row { program, found: (0, 0), took: Vec::new(), proven: true };
+    let mut row = Row { program, found: (0, 0), alarms: (0, 0), took: Vec::new(), proven: true };
     let expected = expected::marks(program.source)?;
     let mut wrong = Vec::new();
     for configuration in CONFIGURATIONS {
@@ -89,7 +91,9 @@ fn check(program: &'static Program) -> Result<(), Failed> {
             row.proven &= played.proven;
         }
         let Played { code, output, found, .. } = play::play(program, true, configuration)?;
+        row.alarms.1 += 1;
         if code != Some(0) || !found.is_empty() {
+            row.alarms.0 += 1;
             wrong.push(format!("fixed, {configuration}: a false alarm, exit {code:?}\n{output}"));
         }
     }
