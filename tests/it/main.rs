@@ -20,6 +20,7 @@
 //!
 //! [`until`]: support::until
 
+mod captured;
 mod chan;
 mod child;
 mod context;
@@ -29,6 +30,8 @@ mod net;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
 mod sched;
+#[path = "../sched_lines.rs"]
+mod sched_lines;
 mod scope;
 mod sections;
 mod stack;

@@ -1,5 +1,6 @@
 //! What the examples print.
 
+use crate::sched_lines::{Block, parse};
 use crate::support::{Cargo, Run};
 
 /// What an example prints.
@@ -288,4 +289,65 @@ a1 a2 b1 b2 c1 c2
 === 7 of 7 left nothing behind
 ";
     assert_eq!(text, expected);
+}
+
+const IT: &str = "   <- this is it";
+
+/// The lines of a program as `schedtrace` shows them: the three at least that the example
+/// says show what it was made for.
+#[track_caller]
+fn patterns_of(name: &str, says: &str) -> Vec<Block> {
+    let run = started("schedtrace", &[name]);
+    assert!(run.passed, "{}", run.text);
+    let (last, lines) = {
+        let mut lines: Vec<&str> = run.text.lines().collect();
+        (lines.pop().unwrap_or_default().to_owned(), lines)
+    };
+    assert!(last.starts_with(&format!("{name}: {says}")), "{}", run.text);
+    let all = parse(lines.iter().map(|line| line.strip_suffix(IT).unwrap_or(line)));
+    let all = all.unwrap_or_else(|error| panic!("{error}\n{}", run.text));
+    assert!(all.iter().all(|block| block.maxprocs == 8 && block.queues.len() == 8));
+    assert!(all.is_sorted_by_key(|block| block.milliseconds), "{}", run.text);
+    let shown = all.into_iter().zip(&lines).filter(|(_, line)| line.ends_with(IT));
+    let shown: Vec<Block> = shown.map(|(block, _)| block).collect();
+    assert_eq!(shown.len(), 3, "{}", run.text);
+    shown
+}
+
+#[test]
+fn schedtrace_of_a_healthy_program() {
+    for block in patterns_of("healthy", "every processor is busy, its queue is short") {
+        assert_eq!((block.idle_processors, block.run_queue), (0, 0), "{block:?}");
+        assert!(block.queues.iter().all(|length| (8..=15).contains(length)), "{block:?}");
+    }
+}
+
+#[test]
+fn schedtrace_of_a_starved_program() {
+    for block in patterns_of("starved", "every processor is busy, all queues are long") {
+        assert_eq!((block.idle_processors, block.spinning), (0, 0), "{block:?}");
+        // Nobody takes any of them.
+        assert_eq!((block.run_queue, &*block.queues), (500, &[64; 8][..]), "{block:?}");
+    }
+}
+
+#[test]
+fn schedtrace_of_a_blocked_program() {
+    for block in patterns_of("blocked", "processors are idle, queues are empty") {
+        assert_eq!((block.idle_processors, block.spinning), (7, 0), "{block:?}");
+        assert_eq!(block.run_queue, 0, "{block:?}");
+        assert!(block.idle_threads >= 44 && block.threads >= 47, "{block:?}");
+        let mut queues = block.queues.clone();
+        queues.sort_unstable();
+        assert_eq!(queues, [0, 0, 0, 0, 0, 0, 0, 1], "{block:?}");
+    }
+}
+
+#[test]
+fn schedtrace_wants_a_program() {
+    for args in [&[][..], &["sick"], &["healthy", "starved"]] {
+        let run = started("schedtrace", args);
+        assert_eq!(run.code, Some(2), "{args:?}\n{}", run.text);
+        assert_eq!(run.text, "usage: schedtrace healthy|starved|blocked\n");
+    }
 }

@@ -49,6 +49,8 @@ mod parallel;
 mod readme;
 mod reaping;
 mod report;
+#[path = "../sched_lines.rs"]
+mod sched_lines;
 mod schema;
 mod support;
 mod thousand;

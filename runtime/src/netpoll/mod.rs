@@ -52,13 +52,14 @@ pub(crate) use seat::{Watch, sit};
 use slot::Slot;
 pub(crate) use slot::{Direction, Side, Wait};
 
+use crate::sched::counts::Count;
 use crate::sched::find;
 use crate::sys::epoll::{BELL, Event, Events, Poller};
 use crate::sys::section::Section;
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 static POLLER: OnceLock<Poller> = OnceLock::new();
@@ -68,8 +69,8 @@ static SOURCES: AtomicUsize = AtomicUsize::new(0);
 
 /// Somebody looks without sleeping; others need not.
 static LOOKING: AtomicBool = AtomicBool::new(false);
-/// Looks so far.
-static LOOKS: AtomicU32 = AtomicU32::new(0);
+/// Looks so far; counted by who looks.
+static LOOKS: Count = Count::new();
 
 fn poller() -> io::Result<&'static Poller> {
     if let Some(poller) = POLLER.get() {
@@ -138,6 +139,11 @@ impl Drop for Source {
     }
 }
 
+/// How often the kernel was asked so far.
+pub(crate) fn polls() -> u64 {
+    LOOKS.get() + seat::SITTINGS.get()
+}
+
 /// Makes those tasks ready whose sockets are. Whether there were any. In a section.
 #[inline]
 pub(crate) fn look() -> bool {
@@ -152,7 +158,7 @@ fn look_now() -> bool {
     if LOOKING.load(Ordering::Relaxed) || LOOKING.swap(true, Ordering::Relaxed) {
         return false;
     }
-    LOOKS.store(LOOKS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    LOOKS.add(1);
     let mut room = Events::new();
     let events = poller.wait(&mut room, Some(Duration::ZERO));
     LOOKING.store(false, Ordering::Relaxed);

@@ -24,6 +24,7 @@
 //! need not look while it sleeps.
 
 use super::{LOOKS, POLLER, SOURCES, look_now, wake};
+use crate::sched::counts::Count;
 use crate::sched::worker::Worker;
 use crate::sched::{SCHED, find};
 use crate::sys::barrier;
@@ -34,6 +35,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// In a cache line of its own.
 #[repr(align(128))]
 struct Seat(AtomicBool);
+
+/// How often somebody sat down so far; counted by who has the seat.
+pub(super) static SITTINGS: Count = Count::new();
 
 static SEAT: Seat = Seat(AtomicBool::new(false));
 
@@ -81,6 +85,7 @@ fn sit_down(w: &'static Worker, poller: &Poller) -> Up {
         if !w.begin_sitting() {
             return Up::Served;
         }
+        SITTINGS.add(1);
         let events = time::watch_while(None, |left| poller.wait(&mut room, left));
         let given = !w.end_sitting();
         if events.clone().any(|event| event.token() == BELL) {
@@ -116,7 +121,7 @@ fn sit_down(w: &'static Worker, poller: &Poller) -> Up {
 
 /// sysmon's memory.
 pub(crate) struct Watch {
-    looks: u32,
+    looks: u64,
 }
 
 impl Watch {
@@ -126,11 +131,11 @@ impl Watch {
 
     /// Looks if nobody has since the last time, and nobody sits.
     pub(crate) fn look(&mut self) {
-        let looks = LOOKS.load(Ordering::Relaxed);
+        let looks = LOOKS.get();
         if looks == self.looks && !SEAT.is_taken() && SOURCES.load(Ordering::Relaxed) != 0 {
             look_now();
         }
-        self.looks = LOOKS.load(Ordering::Relaxed);
+        self.looks = LOOKS.get();
     }
 
     /// All processors are idle. Somebody must sit: if nobody does, a worker is woken.

@@ -15,7 +15,7 @@ struct Setting {
     set: fn(&mut Settings, u32),
 }
 
-const SETTINGS: [Setting; 7] = [
+const SETTINGS: [Setting; 10] = [
     Setting {
         name: "asyncpreemptoff",
         most: 1,
@@ -43,6 +43,21 @@ const SETTINGS: [Setting; 7] = [
         },
     },
     Setting {
+        name: "scheddetail",
+        most: 1,
+        meaning: "1: schedtrace also prints processors, threads and tasks, a line each; default 0",
+        set: |settings, n| settings.sched_detail = n == 1,
+    },
+    Setting {
+        name: "schedtrace",
+        most: 3_600_000,
+        meaning: "N: every N milliseconds the scheduler's state is printed on stderr, as Go does; \
+                  default 0: never",
+        set: |settings, n| {
+            settings.sched_trace = (n != 0).then(|| Duration::from_millis(n.into()));
+        },
+    },
+    Setting {
         name: "shrinkstackoff",
         most: 1,
         meaning: "1: stacks of parked tasks keep the memory they do not need; default 0",
@@ -53,6 +68,13 @@ const SETTINGS: [Setting; 7] = [
         most: 1,
         meaning: "0: SIGQUIT does not show all tasks before it ends the program; default 1",
         set: |settings, n| settings.quit = n == 1,
+    },
+    Setting {
+        name: "warntasks",
+        most: u32::MAX,
+        meaning: "N: more than N tasks that live at a time are worth a warning, and so is each \
+                  doubling; default 0: never",
+        set: |settings, n| settings.warn_tasks = (n != 0).then_some(n as usize),
     },
     Setting {
         name: "watchdog",

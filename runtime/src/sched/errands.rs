@@ -5,7 +5,8 @@
 //! sysmon [`ask`] for what needs it. What is asked twice before it is done is done
 //! once.
 
-use super::{deadlock, quit, spare, watchdog};
+use super::{SCHED, crowd, deadlock, quit, spare, watchdog};
+use crate::inspect::schedtrace;
 use crate::sys::futex;
 use crate::sys::thread::Service;
 use std::io;
@@ -26,6 +27,10 @@ pub(super) enum Errand {
     Dump = 8,
     /// The same, and the end of the process.
     Quit = 16,
+    /// What does the scheduler do?
+    Trace = 32,
+    /// Are there too many tasks?
+    Crowd = 64,
 }
 
 /// What is asked for; the thread's futex.
@@ -57,6 +62,8 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     THREAD.begin("gopark-errands");
     let mut maker = spare::Maker::new();
     let mut watchdog = watchdog::Watchdog::new();
+    let mut tracer = schedtrace::Tracer::new();
+    let mut crowd = crowd::Crowd::new();
     let mut left = 0;
     loop {
         // ORDERING: Acquire; pairs with the Release in ask().
@@ -75,6 +82,12 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
         }
         if is(Errand::Quit) {
             quit::quit();
+        }
+        if is(Errand::Trace) {
+            tracer.print(SCHED.traces_details());
+        }
+        if is(Errand::Crowd) {
+            crowd.look();
         }
         if is(Errand::Spare) {
             put_off(Errand::Spare, maker.make());

@@ -45,6 +45,7 @@
 //! tasks wait, the run queues enter the FIFO as one more member, standing for a
 //! spare worker.
 
+use super::counts::ELSEWHERE;
 use super::processor::Processor;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
 use super::{SCHED, settings, signal};
@@ -233,6 +234,7 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
                 continue;
             }
             if let Some(task) = p.steal_from(victim).or_else(|| steal_next(p, victim)) {
+                p.counts.steals.add(1);
                 return Some(task);
             }
         }
@@ -330,6 +332,7 @@ pub(super) fn pass_to_others(w: &'static Worker, leaves: impl FnOnce()) -> Optio
             s.queue_anyone();
         }
         let first = s.next_in_fifo()?;
+        s.handovers += 1;
         leaves();
         w.set_processor(None);
         let nudge = first.assign(p);
@@ -555,6 +558,28 @@ fn start_spinner() {
 pub(crate) fn enqueue(task: &'static Record) {
     let _section = Section::new();
     let here = worker::current();
+    count_ready(here);
+    put(here, task);
+}
+
+/// Puts a task where it will run that nobody has claimed: a new one, or one that has
+/// left to let others go first. In a section.
+#[inline]
+pub(crate) fn enqueue_unclaimed(task: &'static Record) {
+    put(worker::current(), task);
+}
+
+/// In a section.
+#[inline]
+fn count_ready(here: Option<&'static Worker>) {
+    match here {
+        Some(w) => w.counts.readies.add(1),
+        None => ELSEWHERE.one_ready(),
+    }
+}
+
+#[inline]
+fn put(here: Option<&'static Worker>, task: &'static Record) {
     // ORDERING: Acquire; pairs with the Release in first_start().
     let bound = task.worker.load(Ordering::Acquire);
     // SAFETY: null, or a worker, and those are never freed (W3).
@@ -595,7 +620,9 @@ fn submit(task: &'static Record) {
 /// in the order of their times. The caller may hold no processor.
 pub(crate) fn enqueue_behind(task: &'static Record) {
     let _section = Section::new();
-    let here = worker::current().filter(|w| w.holding().is_some());
+    let here = worker::current();
+    count_ready(here);
+    let here = here.filter(|w| w.holding().is_some());
     // ORDERING: Acquire; pairs with the Release in first_start().
     let bound = task.worker.load(Ordering::Acquire);
     // SAFETY: null, or a worker, and those are never freed (W3).

@@ -104,6 +104,12 @@ impl IdleWord {
         self.0.load(Ordering::Relaxed) & IDLE != 0
     }
 
+    /// Workers that search; a guess.
+    #[cfg(not(loom))]
+    pub(crate) fn spinning(&self) -> u32 {
+        (self.0.load(Ordering::Relaxed) >> 32) as u32
+    }
+
     /// Whether one more worker should search: not more than half of the busy ones.
     pub(crate) fn may_spin(&self, processors: u32) -> bool {
         let word = self.0.load(Ordering::Relaxed);

@@ -21,11 +21,13 @@
 //! | `errands.rs` | who makes threads, and prints |
 //! | `watchdog.rs` | who holds others up that are bound to his thread |
 //! | `deadlock.rs` | when nobody can go on |
+//! | `crowd.rs` | when there are so many tasks that somebody should know |
 //! | `quit.rs` | at which signals all tasks are shown |
 //! | `sysmon.rs` | what is done beside the workers: slices, retaking processors, trimming |
 //! | `config.rs` | what a program can set |
 //! | `settings.rs` | which of program and environment wins |
 //! | `debug.rs` | what `GOPARK_DEBUG` can be |
+//! | `counts.rs`, `figures.rs` | what is counted, and what observers see of the scheduler |
 //!
 //! # Bound and migrating
 //! A suspended stack may hold values that are tied to the thread they were made
@@ -55,9 +57,12 @@
 
 pub(crate) mod blocking;
 pub(crate) mod config;
+pub(crate) mod counts;
+mod crowd;
 pub(crate) mod deadlock;
 mod debug;
 pub(crate) mod errands;
+pub(crate) mod figures;
 pub(crate) mod find;
 pub(crate) mod lock_thread;
 pub(crate) mod look;
@@ -91,6 +96,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 use worker::{Nudge, Worker};
 
 pub(crate) use {super::call, super::idle, super::ring};
@@ -119,6 +125,8 @@ pub(crate) struct Shared {
     sysmon_sleeps: bool,
     /// How often an idle processor was taken.
     taken: u64,
+    /// How often a processor went from one worker to another that waited for it.
+    handovers: u64,
     workers: Vec<&'static Worker>,
     /// Worker threads that there are, or are about to be.
     threads: usize,
@@ -165,6 +173,7 @@ pub(crate) static SCHED: Sched = Sched {
         free: Vec::new(),
         sysmon_sleeps: false,
         taken: 0,
+        handovers: 0,
         workers: Vec::new(),
         threads: 0,
         gone: Vec::new(),
@@ -400,6 +409,21 @@ impl Sched {
         self.settings.get().is_some_and(|s| s.watchdog && !s.migrating)
     }
 
+    /// How often the scheduler's state is printed, if at all.
+    fn traces(&self) -> Option<Duration> {
+        self.settings.get().and_then(|s| s.sched_trace)
+    }
+
+    /// Processors, workers and tasks, too?
+    fn traces_details(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.sched_detail)
+    }
+
+    /// More live tasks than so many are worth a warning.
+    fn many_tasks(&self) -> Option<usize> {
+        self.settings.get().and_then(|s| s.warn_tasks)
+    }
+
     /// Are the stacks of parked tasks trimmed?
     fn shrinks(&self) -> bool {
         self.settings.get().is_some_and(|s| s.shrink)
@@ -506,7 +530,10 @@ impl Shared {
             return Nudge::Nobody;
         }
         match self.next_in_fifo() {
-            Some(w) => w.assign(p),
+            Some(w) => {
+                self.handovers += 1;
+                w.assign(p)
+            }
             None => {
                 self.put_idle(p, idle);
                 Nudge::Nobody

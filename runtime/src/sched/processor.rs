@@ -5,6 +5,7 @@
 //! processor's `call` word (Release, Acquire). The fields that are cells belong to the holder.
 
 use super::call::CallWord;
+use super::counts::{self, Count};
 use super::processors::MOST;
 use super::ring::Ring;
 use super::worker::Worker;
@@ -14,7 +15,7 @@ use crate::task::record::Record;
 use crate::time::Timers;
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Dead records that a processor keeps; a half of them moves to or from the
 /// global list at once. Go has the same numbers.
@@ -38,10 +39,13 @@ pub(crate) struct Processor {
     holder: AtomicPtr<Worker>,
     /// Which blocking call it is lent for (`blocking.rs`).
     pub(crate) call: CallWord,
+    pub(crate) counts: counts::OfProcessor,
     /// Blocking calls so far.
-    calls: Cell<u64>,
+    pub(crate) calls: Count,
     /// Unused records, the warmest last; with room for `2 * KEEP`.
     free: UnsafeCell<Vec<&'static Record>>,
+    /// How many those are, for observers.
+    free_len: AtomicU32,
     next_id: Cell<u64>,
     end_id: Cell<u64>,
     rng: Cell<u32>,
@@ -66,8 +70,10 @@ impl Processor {
             tick: AtomicU64::new(0),
             holder: AtomicPtr::new(ptr::null_mut()),
             call: CallWord::new(),
-            calls: Cell::new(0),
+            counts: counts::OfProcessor::new(),
+            calls: Count::new(),
             free: UnsafeCell::new(Vec::with_capacity(2 * KEEP)),
+            free_len: AtomicU32::new(0),
             next_id: Cell::new(0),
             end_id: Cell::new(0),
             rng: Cell::new(0x9E37_79B9 ^ (id + 1)),
@@ -193,7 +199,17 @@ impl Processor {
 
     /// Anybody: might there be work for any worker?
     pub(crate) fn has_work(&self) -> bool {
-        !self.ring.is_empty() || !self.runnext.load(Ordering::Relaxed).is_null()
+        !self.ring.is_empty() || self.has_next()
+    }
+
+    /// Anybody: is there a task that runs next?
+    pub(crate) fn has_next(&self) -> bool {
+        !self.runnext.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Anybody: how many unused records it keeps.
+    pub(crate) fn free_records(&self) -> u32 {
+        self.free_len.load(Ordering::Relaxed)
     }
 
     /// Holder: an unused record; `None` if there is none anywhere
@@ -203,7 +219,9 @@ impl Processor {
         // SAFETY: the holder is the only one that touches the vector (S1), and
         // nothing below calls back into here.
         let free = unsafe { &mut *self.free.get() };
-        free.pop().or_else(|| refill(free))
+        let taken = free.pop().or_else(|| refill(free));
+        self.free_len.store(free.len() as u32, Ordering::Relaxed);
+        taken
     }
 
     /// Holder: takes back the record of a task that ended.
@@ -216,12 +234,14 @@ impl Processor {
             free.truncate(KEEP);
         }
         free.push(record);
+        self.free_len.store(free.len() as u32, Ordering::Relaxed);
     }
 
     /// Holder: gives all unused records away.
     pub(crate) fn give_records(&self, to: &mut Vec<&'static Record>) {
         // SAFETY: as in take_record().
         to.append(unsafe { &mut *self.free.get() });
+        self.free_len.store(0, Ordering::Relaxed);
     }
 
     /// Holder: a task number.
@@ -241,9 +261,8 @@ impl Processor {
     /// Holder: the number of a new blocking call.
     #[inline]
     pub(crate) fn new_call(&self) -> u64 {
-        let n = self.calls.get() + 1;
-        self.calls.set(n);
-        n
+        self.calls.add(1);
+        self.calls.get()
     }
 
     /// Holder: a random number (xorshift), to pick victims.

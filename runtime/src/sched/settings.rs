@@ -45,6 +45,12 @@ pub(crate) struct Settings {
     pub(super) quit: bool,
     /// The signal that shows all tasks.
     pub(super) dump_signal: Option<libc::c_int>,
+    /// How often the scheduler's state is printed, if at all.
+    pub(super) sched_trace: Option<Duration>,
+    /// With processors, workers and tasks?
+    pub(super) sched_detail: bool,
+    /// More live tasks than so many are worth a warning.
+    pub(super) warn_tasks: Option<usize>,
     /// Does somebody want to know what `GOPARK_DEBUG` can be?
     pub(super) help: bool,
 }
@@ -111,6 +117,9 @@ impl Settings {
             guard_pages: true,
             quit: true,
             dump_signal: None,
+            sched_trace: None,
+            sched_detail: false,
+            warn_tasks: None,
             help: false,
         };
         debug::read(&env("GOPARK_DEBUG").unwrap_or_default(), &mut settings)?;
@@ -368,6 +377,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_now_and_then() {
+        let settings = read(Config::new(), &[]).unwrap();
+        let found = (settings.sched_trace, settings.sched_detail, settings.warn_tasks);
+        assert_eq!(found, (None, false, None));
+        let settings = with("GOPARK_DEBUG", "schedtrace=20,scheddetail=1,warntasks=1000").unwrap();
+        let found = (settings.sched_trace, settings.sched_detail, settings.warn_tasks);
+        assert_eq!(found, (Some(Duration::from_millis(20)), true, Some(1000)));
+        let settings = with("GOPARK_DEBUG", "schedtrace=0,scheddetail=0,warntasks=0").unwrap();
+        let found = (settings.sched_trace, settings.sched_detail, settings.warn_tasks);
+        assert_eq!(found, (None, false, None));
+    }
+
+    #[test]
     fn preemption_can_be_off() {
         assert!(!with("GOPARK_DEBUG", "asyncpreemptoff=1").unwrap().preempt);
         assert!(with("GOPARK_DEBUG", "asyncpreemptoff=0").unwrap().preempt);
@@ -415,7 +437,10 @@ mod tests {
             "=1",
             "=",
             "help=1",
-            "schedtrace=1000",
+            "schedtrace=3600001",
+            "schedtrace",
+            "scheddetail=2",
+            "warntasks=many",
             "4294967296",
             "shrinkstackoff=4294967296",
         ];
@@ -454,10 +479,16 @@ mod tests {
                  6.13; default 1\
                  \n  idleworkers=N        N: a worker thread that is idle for N milliseconds ends; \
                  0: never; default 5000\
+                 \n  scheddetail=0|1      1: schedtrace also prints processors, threads and tasks, a line \
+                 each; default 0\
+                 \n  schedtrace=N         N: every N milliseconds the scheduler's state is printed on \
+                 stderr, as Go does; default 0: never\
                  \n  shrinkstackoff=0|1   1: stacks of parked tasks keep the memory they do not need; \
                  default 0\
                  \n  sigquit=0|1          0: SIGQUIT does not show all tasks before it ends the program; \
                  default 1\
+                 \n  warntasks=N          N: more than N tasks that live at a time are worth a warning, \
+                 and so is each doubling; default 0: never\
                  \n  watchdog=0|1         0: tasks that hold others up on their threads are not \
                  reported; default 1\
                  \n  help                 prints this list",

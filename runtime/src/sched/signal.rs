@@ -254,6 +254,7 @@ fn on_signal(signal: &Arrived) -> bool {
 /// Gives the processor to whoever is first, and waits for one, in the handler.
 fn suspend(w: &'static Worker, task: &'static Record) {
     let Some(nudge) = find::pass_to_others(w, || task.state.suspend()) else { return };
+    w.counts.suspended.add(1);
     w.slices.off();
     nudge.send();
     w.await_processor();

@@ -16,6 +16,10 @@
 //! happen under the scheduler's lock, so neither can miss the other. Until then it
 //! sleeps to the next pass of trimming, or without end.
 //!
+//! Where the scheduler's state is to be printed (`GOPARK_DEBUG=schedtrace=N`), it wakes
+//! for that in any case, and asks the thread for errands to do it: printing is nothing
+//! to do in a section.
+//!
 //! Between two such passes there are at least [`trim::EVERY`], and twenty times
 //! as long as the pass took, so that it never takes more than a twentieth of a
 //! CPU, with a million tasks neither. None follows one that left nothing to do,
@@ -77,6 +81,9 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     let mut checked = None;
     // When it asked the watchdog last, and whether it has slept since.
     let (mut asked, mut slept) = (0, false);
+    // When the scheduler's state is printed next, if at all.
+    let trace = SCHED.traces();
+    let mut next_trace = 0;
     // For good (N1).
     arch::enter_section();
     loop {
@@ -102,16 +109,28 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
         // Also before it sleeps: somebody may be in a blocking call.
         let look = now - asked >= watchdog::PERIOD.as_nanos() as u64 || (idle.is_some() && !slept);
         slept = idle.is_some();
-        if look && SCHED.watches() {
+        if look {
             asked = now;
-            errands::ask(Errand::Watchdog);
+            if SCHED.watches() {
+                errands::ask(Errand::Watchdog);
+            }
+            if SCHED.many_tasks().is_some() {
+                errands::ask(Errand::Crowd);
+            }
         }
+        if let Some(period) = trace
+            && now >= next_trace
+        {
+            next_trace = now + period.as_nanos() as u64;
+            errands::ask(Errand::Trace);
+        }
+        let trace = trace.map(|_| Duration::from_nanos(next_trace - now));
         let later = match idle {
             Some(_) if sockets.seat_somebody() => Some(preempt::Watch::every()),
             Some(taken) => trimmer.left(taken),
             None => Some(preempt::Watch::every()),
         };
-        let limit = alarm.plan(soon.into_iter().chain(later).min());
+        let limit = alarm.plan(soon.into_iter().chain(later).chain(trace).min());
         if limit != Some(Duration::ZERO) {
             futex::wait(&WAKE, seen, limit);
         }

@@ -27,6 +27,7 @@
 //!   running on it, or parked.
 
 use super::blocking::{self, Away};
+use super::counts::{self, Flag};
 use super::look::Spot;
 use super::processor::Processor;
 use super::queue::{Fifo, Inbox};
@@ -113,7 +114,9 @@ pub(crate) struct Worker {
     pub(crate) away: Cell<Option<Away>>,
     loop_sp: Cell<*mut u8>,
     pub(crate) after: Cell<After>,
-    pub(crate) spinning: Cell<bool>,
+    /// Changes like a cell (W1); a flag for those who look.
+    pub(crate) spinning: Flag,
+    pub(crate) counts: counts::OfWorker,
     /// Ready bound tasks.
     pub(crate) bound: Fifo,
     /// The bound task that the running one made ready last: runs next.
@@ -181,7 +184,8 @@ impl Worker {
             away: Cell::new(None),
             loop_sp: Cell::new(ptr::null_mut()),
             after: Cell::new(After::Nothing),
-            spinning: Cell::new(false),
+            spinning: Flag::new(),
+            counts: counts::OfWorker::new(),
             bound: Fifo::new(),
             bound_next: Cell::new(None),
             streak: Cell::new(0),
@@ -294,6 +298,11 @@ impl Worker {
             SITS => Nudge::Ring,
             _ => Nudge::Nobody,
         }
+    }
+
+    /// Its thread sleeps until it has one, or an event comes.
+    pub(crate) fn is_asleep(&self) -> bool {
+        matches!(self.handoff.load(Ordering::Relaxed), ASLEEP | SITS)
     }
 
     /// It has no processor and wants none.
@@ -409,7 +418,9 @@ impl Worker {
 
     /// Gives a task its stack and, unless tasks migrate, its worker.
     fn first_start(&'static self, task: &'static Record) {
-        let stack = self.processor().stacks.take(task.place().class());
+        let p = self.processor();
+        p.counts.started.add(1);
+        let stack = p.stacks.take(task.place().class());
         task.set_place(Place::of(stack));
         // SAFETY: the stack is this task's alone (K1); its topmost word says that
         // there are no segments, and below it there is room for many frames.
@@ -439,12 +450,16 @@ impl Worker {
                 } else if let Some(p) = self.holding() {
                     p.put(task);
                 } else {
-                    find::enqueue(task);
+                    find::enqueue_unclaimed(task);
                 }
             }
-            After::GiveWay => find::end_slice(self, task),
+            After::GiveWay => {
+                self.counts.gave_way.add(1);
+                find::end_slice(self, task);
+            }
             After::Park { commit, data, held: false } => {
                 let home = task.home();
+                self.count_park(task);
                 task.state.wait();
                 // SAFETY: park() passed a commit that fits its data, which lives
                 // until the task resumes or what it guards is released by it. A
@@ -455,6 +470,11 @@ impl Worker {
             After::Park { commit, data, held: true } => self.settle_held(task, commit, data),
             After::Exit => self.bury(task),
         }
+    }
+
+    #[inline]
+    fn count_park(&self, task: &Record) {
+        self.counts.parks[task.reason() as usize].add(1);
     }
 
     /// A park that somebody could end before the commit has run: a timer that
@@ -468,6 +488,7 @@ impl Worker {
         data: *const (),
     ) {
         let home = task.home();
+        self.count_park(task);
         task.state.wait_held();
         let ticket = task.state.read().ticket();
         // SAFETY: as in settle().
@@ -492,6 +513,7 @@ impl Worker {
         let place = task.place();
         task.set_place(Place::none(place.class()));
         // The task owned it until now (K1).
+        p.counts.finished.add(1);
         p.stacks.put(place.stack().expect("a task that ran has a stack"));
         task.state.finish();
         home.count_death(Some(p.id));

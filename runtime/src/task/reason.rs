@@ -52,7 +52,9 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
-    const ALL: [WaitReason; 20] = [
+    pub(crate) const COUNT: usize = 20;
+
+    pub(crate) const ALL: [WaitReason; WaitReason::COUNT] = [
         WaitReason::ChanReceiveNil,
         WaitReason::ChanSendNil,
         WaitReason::ChanReceive,

@@ -6,6 +6,7 @@ use super::record::{Birth, Extra, Record, TaskId, flag};
 use super::scope::{Scope, ScopeInner};
 use super::{TaskRef, lineage, scope};
 use crate::inspect::WaitReason;
+use crate::sched::counts::ELSEWHERE;
 use crate::sched::deadlock::Run;
 use crate::sched::park::{self, Commit, Park, Wake};
 use crate::sched::worker::{self, Worker};
@@ -274,8 +275,12 @@ pub(crate) fn release(record: &'static Record, born: impl FnOnce()) {
         scope.count_birth(here.map(|p| p.id));
         record.state.birth();
         born();
+        match here {
+            Some(p) => p.counts.created.add(1),
+            None => ELSEWHERE.one_created(),
+        }
         // From here on any worker may run it.
-        find::enqueue(record);
+        find::enqueue_unclaimed(record);
     });
 }
 

@@ -21,6 +21,7 @@
 use super::heap::{Entry, Heap};
 use super::node::Node;
 use crate::arch;
+use crate::sched::counts::Count;
 use crate::sched::find;
 use crate::sched::park::{self, Claimed};
 use crate::sys::lock::RawLock;
@@ -49,6 +50,8 @@ pub(crate) struct Timers {
     stale: AtomicIsize,
     /// Somebody fires a batch: two at a time would mix up the order.
     firing: AtomicBool,
+    /// Entries that were due and had not gone; whoever fires counts.
+    fired: Count,
 }
 
 // SAFETY: the heap is touched under the lock; the rest is atomic.
@@ -135,6 +138,7 @@ impl Timers {
             places: AtomicUsize::new(heap.capacity()),
             stale: AtomicIsize::new(0),
             firing: AtomicBool::new(false),
+            fired: Count::new(),
             heap: UnsafeCell::new(heap),
         }
     }
@@ -158,6 +162,16 @@ impl Timers {
     #[inline]
     pub(crate) fn first(&self) -> u64 {
         self.first.load(Ordering::Relaxed)
+    }
+
+    /// Timers that are set, and stale ones.
+    pub(crate) fn count(&self) -> usize {
+        self.with(|heap| heap.len())
+    }
+
+    /// Timers that have fired so far.
+    pub(crate) fn fired(&self) -> u64 {
+        self.fired.get()
     }
 
     /// Sees to room for one more entry. In no section: it may allocate.
@@ -270,14 +284,16 @@ impl Timers {
         });
         let due = due.iter().map_while(Option::as_ref);
         due.clone().for_each(|entry| arch::prefetch(entry.what.address().cast()));
-        let (mut stale, mut ready) = (0, 0);
+        let (mut stale, mut ready, mut all) = (0, 0, 0);
         for entry in due {
+            all += 1;
             match self.fire(entry, now) {
                 Fired::Stale => stale += 1,
                 Fired::Nobody => {}
                 Fired::Task => ready += 1,
             }
         }
+        self.fired.add(all - stale as u64);
         self.are_gone(stale);
         ready
     }

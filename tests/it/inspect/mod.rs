@@ -7,6 +7,8 @@ mod frames;
 mod groups;
 mod lineage;
 mod locks;
+mod metrics;
+mod schedtrace;
 mod snapshot;
 mod source;
 mod waits;

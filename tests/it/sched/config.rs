@@ -220,7 +220,19 @@ fn help_lists_the_debug_settings_once_and_the_program_goes_on() {
     ended.passed(here!());
     assert!(ended.stdout.contains("it ran: 7"), "{}", ended.stdout);
     assert_eq!(ended.stderr.matches("GOPARK_DEBUG is a list").count(), 1, "{}", ended.stderr);
-    for name in ["asyncpreemptoff=0|1", "guardpages=0|1", "shrinkstackoff=0|1", "help"] {
+    for name in [
+        "asyncpreemptoff=0|1",
+        "dumpsignal=N",
+        "guardpages=0|1",
+        "idleworkers=N",
+        "scheddetail=0|1",
+        "schedtrace=N",
+        "shrinkstackoff=0|1",
+        "sigquit=0|1",
+        "warntasks=N",
+        "watchdog=0|1",
+        "help",
+    ] {
         let lines = ended.stderr.lines();
         let lines = lines.filter(|line| line.trim_start().split(' ').next() == Some(name));
         assert_eq!(lines.count(), 1, "{name}:\n{}", ended.stderr);

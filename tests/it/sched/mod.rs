@@ -3,6 +3,7 @@
 mod blocking;
 mod bound;
 mod config;
+mod crowd;
 mod fairness;
 mod hazards;
 mod hogs;
