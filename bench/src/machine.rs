@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::go_toolchain;
+use crate::go;
 
 /// Processor, system, versions, date.
 pub(crate) fn describe(quick: bool, has_go: bool) -> String {
@@ -15,7 +15,7 @@ pub(crate) fn describe(quick: bool, has_go: bool) -> String {
         rustc(),
     ];
     if has_go {
-        parts.push(format!("Go {}", go_toolchain::VERSION));
+        parts.push(format!("Go {}", go::VERSION));
     }
     let peers = ["tokio", "may", "crossbeam-channel"];
     parts.extend(peers.map(|name| format!("{name} {}", locked(name))));

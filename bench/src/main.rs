@@ -11,6 +11,7 @@
 mod child;
 mod cli;
 mod contenders;
+mod go;
 mod go_toolchain;
 mod goals;
 mod json;

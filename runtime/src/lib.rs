@@ -289,6 +289,10 @@ pub(crate) mod task;
 #[expect(unsafe_code, reason = "heaps and nodes behind their locks")]
 pub mod time;
 
+// Uses all of the above.
+#[cfg(all(runtime, feature = "debug"))]
+pub mod debug;
+
 /// What `leakcheck` tells of threads, and asks; no part of the public API.
 #[cfg(runtime)]
 #[doc(hidden)]

@@ -2,6 +2,10 @@
 
 use crate::sched_lines::{Block, parse};
 use crate::support::{Cargo, Run};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+use std::time::Duration;
 
 /// What an example prints.
 fn example(name: &str) -> String {
@@ -67,6 +71,64 @@ fn first_leak() {
         &text,
         &["1 task leaked", "blocked in `chan send`", &place("first_leak", "tx.send(\"hello\")")],
     );
+}
+
+/// What `curl` prints. The example serves until its input ends.
+fn curl(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the example listens");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("somebody reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    body.to_owned()
+}
+
+/// `GOPARK_TEST_MINUTES` says how long the leak shall be blocked.
+#[test]
+fn debug_server() {
+    let minutes = std::env::var("GOPARK_TEST_MINUTES").ok();
+    let minutes: u64 = minutes.map_or(0, |text| text.parse().expect("a number"));
+    let mut cargo = Cargo::new();
+    cargo.args(&["run", "--quiet", "--package", "gopark-examples", "--example", "debug_server"]);
+    let command = cargo.args(&["--", "127.0.0.1:0"]).command();
+    let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cargo");
+    let mut line = String::new();
+    let out = server.stdout.take().expect("a pipe was asked for");
+    BufReader::new(out).read_line(&mut line).expect("a line");
+    let address =
+        line.trim().strip_prefix("http://").and_then(|it| it.strip_suffix("/debug/pprof/"));
+    let address = address.unwrap_or_else(|| panic!("no address: {line:?}"));
+
+    let waits = match minutes {
+        0 => "[chan send]:".to_owned(),
+        minutes => format!("[chan send, {minutes} minutes]:"),
+    };
+    let dump = loop {
+        let dump = curl(address, "/debug/pprof/goroutine?debug=2");
+        if dump.contains(&waits) {
+            break dump;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let blocks: Vec<&str> = dump.trim_end().split("\n\n").collect();
+    let leak = blocks.iter().find(|block| block.contains(&waits)).expect("seen above");
+    let lines: Vec<&str> = leak.lines().collect();
+    let at =
+        |line: &str, place: &str| line.starts_with("\t/") && line.contains(&format!("{place} +0x"));
+    assert_eq!(lines.len(), 5, "{dump}");
+    assert!(lines[0].starts_with("goroutine ") && lines[0].ends_with(&waits), "{dump}");
+    assert_eq!(lines[1], "debug_server::leak::{{closure}}(...)", "{dump}");
+    assert!(at(lines[2], &place("debug_server", "tx.send(42)")), "{dump}");
+    assert!(lines[3].starts_with("created by debug_server::leak in goroutine "), "{dump}");
+    assert!(at(lines[4], &place("debug_server", "go(move || {")), "{dump}");
+
+    let leaks = curl(address, "/debug/leaks?minutes=0");
+    shows(&leaks, &["1 task blocked", "chan send at ", &place("debug_server", "tx.send(42)")]);
+    drop(server.stdin.take());
+    assert!(server.wait().expect("a status").success());
 }
 
 /// The cells of a table's line. Two blanks part them: one is inside of numbers.

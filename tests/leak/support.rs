@@ -123,8 +123,12 @@ impl Cargo {
     }
 
     pub(crate) fn run(&mut self) -> Run {
-        self.command.env("CARGO_TARGET_DIR", &self.target);
-        Run::from(self.command.output().expect("cargo runs"))
+        Run::from(self.command().output().expect("cargo runs"))
+    }
+
+    /// What [`Cargo::run`] runs.
+    pub(crate) fn command(&mut self) -> &mut Command {
+        self.command.env("CARGO_TARGET_DIR", &self.target)
     }
 }
 

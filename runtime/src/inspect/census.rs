@@ -171,7 +171,7 @@ struct Look {
 
 fn look(record: &Record) -> Option<Look> {
     let status = record.state.read().status();
-    if matches!(status, Status::Idle | Status::Dead) {
+    if matches!(status, Status::Idle | Status::Dead) || record.has(flag::SYSTEM) {
         return None;
     }
     let blocked = record.is_blocked();
@@ -266,6 +266,12 @@ fn unknown_threads(apart: impl Fn(&'static ScopeInner) -> bool) -> Vec<u32> {
 /// where nobody tells of their birth.
 pub fn strangers() -> Vec<(u32, u64)> {
     others_threads().iter().map(|key| (key.id, key.started)).collect()
+}
+
+/// How many threads the process has.
+#[cfg(feature = "debug")]
+pub(crate) fn count_threads() -> usize {
+    thread::list().len()
 }
 
 fn others_threads() -> Vec<thread::ThreadKey> {

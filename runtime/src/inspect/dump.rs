@@ -61,7 +61,7 @@ pub fn write_go_dump(out: &mut dyn Write, tasks: &[TaskInfo]) -> fmt::Result {
 /// let mut text = String::new();
 /// GoDump::new().labels(true).write(&mut text, &tasks).unwrap();
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct GoDump {
     labels: bool,
     runtime: bool,

@@ -98,7 +98,7 @@ fn look(record: &Record) -> Option<(Key, u64)> {
         Status::CopyStack => Status::Waiting,
         status => status,
     };
-    if record.has(flag::THREAD) {
+    if record.has(flag::THREAD | flag::SYSTEM) {
         return None;
     }
     let site = record.site().filter(|_| reading.parked());

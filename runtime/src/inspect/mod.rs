@@ -84,6 +84,9 @@
 //! assert!(task.join().unwrap().is_err());
 //! ```
 
+#[cfg(feature = "debug")]
+pub(crate) use census::count_threads as threads;
+
 pub(crate) mod census;
 mod dump;
 mod frames;
@@ -92,6 +95,8 @@ mod json;
 mod lineage;
 mod metrics;
 mod profile;
+#[cfg(feature = "debug")]
+mod proto;
 pub(crate) mod schedtrace;
 mod snapshot;
 pub mod source;
@@ -112,5 +117,7 @@ pub use frames::{Frame, Trace, add_frames};
 pub use groups::{Group, groups};
 pub use lineage::{Ancestor, keep_ancestors};
 pub use metrics::Metrics;
+#[cfg(feature = "debug")]
+pub(crate) use proto::Profile;
 pub use snapshot::{Kind, Snapshot, StackInfo, TaskInfo, Wait, current_task};
 pub use waits::{ChannelEnd, Half, Handles, WaitsFor, explain};

@@ -9,6 +9,7 @@
 
 use super::frames::{Frame, Trace};
 use super::{Snapshot, TaskInfo, source};
+use core::panic::Location;
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 
@@ -20,7 +21,28 @@ pub(super) struct Sample<'a> {
     pub(super) like: &'a TaskInfo,
 }
 
-type Key<'a> = (&'a [usize], Option<&'a str>, &'a [(String, String)]);
+impl Sample<'_> {
+    /// The name first, as a label like the others.
+    pub(super) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let name = self.like.name.iter().map(|name| ("name", name.as_str()));
+        name.chain(self.like.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    }
+}
+
+/// Where a task is, its name, its labels.
+type Key<'a> = (Place<'a>, Option<&'a str>, &'a [(String, String)]);
+
+#[derive(PartialEq, Eq, Hash)]
+enum Place<'a> {
+    Stack(&'a [usize]),
+    /// Nothing else is known.
+    Known(&'a str, &'static Location<'static>),
+}
+
+/// Where a task without frames is, as far as it is known.
+pub(super) fn site(task: &TaskInfo) -> &'static Location<'static> {
+    task.wait.map(|wait| wait.site).or(task.call).unwrap_or(task.created_at)
+}
 
 /// The most frequent first.
 pub(super) fn samples(tasks: &[TaskInfo]) -> Vec<Sample<'_>> {
@@ -28,8 +50,9 @@ pub(super) fn samples(tasks: &[TaskInfo]) -> Vec<Sample<'_>> {
     let mut samples: Vec<Sample<'_>> = Vec::new();
     for task in tasks {
         let trace = task.trace.as_ref();
-        let addresses = trace.map_or(&[][..], Trace::addresses);
-        let key = (addresses, task.name.as_deref(), task.labels.as_slice());
+        let known = || Place::Known(task.entry, site(task));
+        let at = trace.map_or_else(known, |trace| Place::Stack(trace.addresses()));
+        let key = (at, task.name.as_deref(), task.labels.as_slice());
         let place = *places.entry(key).or_insert(samples.len());
         if place == samples.len() {
             samples.push(Sample { count: 0, trace, like: task });
@@ -67,13 +90,10 @@ fn write_sample(out: &mut String, sample: &Sample<'_>) -> fmt::Result {
         write!(out, " {:#x}", address + 1)?;
     }
     out.push('\n');
-    let task = sample.like;
-    let name = task.name.iter().map(|name| ("name", name.as_str()));
-    let labels = task.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    for (n, (key, value)) in name.chain(labels).enumerate() {
+    for (n, (key, value)) in sample.labels().enumerate() {
         write!(out, "{}{key:?}:{value:?}", if n == 0 { "# labels: {" } else { ", " })?;
     }
-    if task.name.is_some() || !task.labels.is_empty() {
+    if sample.labels().next().is_some() {
         out.push_str("}\n");
     }
     let shown = sample.trace.iter().flat_map(|trace| trace.frames());

@@ -170,7 +170,7 @@ pub(super) fn read(record: &Record) -> Option<TaskInfo> {
         let reading = record.state.read();
         let status = reading.status();
         let parked = reading.parked();
-        if matches!(status, Status::Idle | Status::Dead) {
+        if matches!(status, Status::Idle | Status::Dead) || record.has(flag::SYSTEM) {
             return None;
         }
         let kind = if record.has(flag::THREAD) { Kind::Thread } else { Kind::Task };

@@ -100,8 +100,10 @@ pub(crate) mod flag {
     pub(crate) const BELL: u32 = 1 << 9;
     /// Has been noted as one that starts tasks (`lineage.rs`).
     pub(crate) const PARENT: u32 = 1 << 10;
+    /// One of the runtime's own: no observer sees it, no leak check counts it.
+    pub(crate) const SYSTEM: u32 = 1 << 11;
     /// All of them; the number of the life stands above.
-    pub(super) const BITS: u32 = 11;
+    pub(super) const BITS: u32 = 12;
 }
 
 /// Which task of the many that a record serves.

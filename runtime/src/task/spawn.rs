@@ -155,7 +155,7 @@ impl Builder {
         let class = |bytes| Class::for_bytes(bytes).ok_or_else(|| too_large(bytes));
         let limit = self.stack_limit.map(class).transpose()?;
         let Builder { flags, own_thread, .. } = self;
-        let wish = Wish { extra, flags, own_thread, limit, scope: None };
+        let wish = Wish { extra, flags, own_thread, limit, ..Wish::default() };
         // SAFETY: the closure borrows nothing that ends.
         unsafe { launch(Some(super::pass()), f, wish, Location::caller()) }
     }
@@ -178,6 +178,16 @@ struct Wish {
     limit: Option<Class>,
     /// Another one than the parent's.
     scope: Option<&'static ScopeInner>,
+    /// Bound to the worker that runs the parent, from the start.
+    beside: bool,
+}
+
+impl Wish {
+    #[cfg(feature = "debug")]
+    fn system() -> Wish {
+        let flags = flag::DAEMON | flag::SYSTEM;
+        Wish { flags, scope: Some(scope::root()), ..Wish::default() }
+    }
 }
 
 /// [`go`] for the runtime's own rooms: the task is born in that scope, and shows as
@@ -190,6 +200,42 @@ where
     // SAFETY: the closure borrows nothing that ends.
     let launched = unsafe { launch(Some(super::current()), f, wish, created_at) };
     let Ok(_) = launched.map_err(refused);
+}
+
+/// Starts a task of the runtime's own: a daemon that no observer shows and no leak check
+/// counts, whoever starts it. It has a thread to itself, so that no task of the program can
+/// keep it waiting.
+///
+/// # Errors
+/// Those of [`Builder::go`].
+#[cfg(feature = "debug")]
+#[track_caller]
+pub(crate) fn go_system<F>(f: F) -> io::Result<()>
+where
+    F: FnOnce() + Send + 'static,
+{
+    sched::start_default();
+    let wish = Wish { own_thread: true, ..Wish::system() };
+    // SAFETY: the closure borrows nothing that ends.
+    unsafe { launch(Some(super::current()), f, wish, Location::caller()) }.map(drop)
+}
+
+/// Starts one more on the thread of the calling one, which must not end before this has:
+/// the thread ends when nobody has started on it who lives, and does not look for others.
+///
+/// # Errors
+/// Those of [`Builder::go`].
+#[cfg(feature = "debug")]
+#[track_caller]
+pub(crate) fn go_beside<F>(f: F) -> io::Result<()>
+where
+    F: FnOnce() + Send + 'static,
+{
+    let me = super::current();
+    assert!(me.record().has(flag::SYSTEM), "called by a task with a thread of its own");
+    let wish = Wish { beside: true, ..Wish::system() };
+    // SAFETY: the closure borrows nothing that ends.
+    unsafe { launch(Some(me), f, wish, Location::caller()) }.map(drop)
 }
 
 /// Go: `newproc`. Fills a record and puts it where it will be run.
@@ -236,7 +282,7 @@ where
     count(class)?;
     let own = match wish.own_thread {
         true => Some(own_worker().inspect_err(|_| uncount(class))?),
-        false => None,
+        false => worker::current().filter(|_| wish.beside),
     };
     let (record, id) = take_record();
     let inherited = || parent.map_or_else(scope::root, |p| p.record().scope());

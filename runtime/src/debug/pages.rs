@@ -1,0 +1,187 @@
+//! Which pages there are, and what is on them.
+
+use super::answer::{Answer, HTML, JSON, METRICS, TEXT};
+use super::leaks::Looks;
+use super::metrics;
+use crate::inspect::{GoDump, Profile, Snapshot, threads};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// A page, and what of it was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Page {
+    Index,
+    Goroutine(Form),
+    Threads(Form),
+    Leaks { longer_than: Duration },
+    Tasks { frames: bool },
+    Metrics,
+}
+
+/// Go's parameter `debug`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Form {
+    Proto,
+    Counts,
+    Dump(GoDump),
+}
+
+/// For how long somebody has to be blocked to be shown as a leak, if nothing is said.
+const MINUTES: u64 = 10;
+
+impl Page {
+    pub(super) fn find(path: &str, query: &[(String, String)]) -> Result<Page, Answer> {
+        let query = Query(query);
+        match path {
+            "/" | "/debug" | "/debug/" | "/debug/pprof" | "/debug/pprof/" => Ok(Page::Index),
+            "/debug/pprof/goroutine" => Ok(Page::Goroutine(match query.number("debug", 0)? {
+                0 => Form::Proto,
+                1 => Form::Counts,
+                2 => Form::Dump(
+                    GoDump::new()
+                        .labels(query.flag("labels", false)?)
+                        .runtime_frames(query.flag("runtime", false)?)
+                        .go_files(query.flag("gofiles", false)?),
+                ),
+                _ => return Err(Answer::refusal(400, "debug is 0, 1 or 2")),
+            })),
+            "/debug/pprof/threadcreate" => Ok(Page::Threads(match query.number("debug", 0)? {
+                0 => Form::Proto,
+                _ => Form::Counts,
+            })),
+            "/debug/leaks" => {
+                let minutes = query.number("minutes", MINUTES)?;
+                Ok(Page::Leaks { longer_than: Duration::from_secs(minutes * 60) })
+            }
+            "/debug/tasks.json" => Ok(Page::Tasks { frames: query.flag("frames", true)? }),
+            "/metrics" => Ok(Page::Metrics),
+            _ => Err(Answer::refusal(404, "there is no such page; /debug/pprof/ lists them")),
+        }
+    }
+}
+
+struct Query<'a>(&'a [(String, String)]);
+
+impl Query<'_> {
+    /// Below ten million.
+    fn number(&self, key: &str, otherwise: u64) -> Result<u64, Answer> {
+        let Some((_, text)) = self.0.iter().find(|(name, _)| name == key) else {
+            return Ok(otherwise);
+        };
+        let number = text.parse().ok();
+        number
+            .filter(|_| text.len() <= 7 && text.bytes().all(|c| c.is_ascii_digit()))
+            .ok_or_else(|| Answer::refusal(400, &format!("{key} wants a number")))
+    }
+
+    fn flag(&self, key: &str, otherwise: bool) -> Result<bool, Answer> {
+        self.number(key, otherwise.into()).map(|number| number != 0)
+    }
+}
+
+/// Computes for long, if there are many tasks.
+pub(super) fn make(page: Page, looks: &Looks) -> Answer {
+    let all = || Snapshot::all().with_frames();
+    match page {
+        Page::Index => Answer::page(HTML, index()),
+        Page::Goroutine(Form::Proto) => file("goroutine", |out| all().profile(out)),
+        Page::Goroutine(Form::Counts) => Answer::page(TEXT, all().profile_text()),
+        Page::Goroutine(Form::Dump(form)) => {
+            let mut text = String::new();
+            // Writing to a string does not fail.
+            let _ = form.write(&mut text, &all().tasks);
+            Answer::page(TEXT, text)
+        }
+        Page::Threads(Form::Proto) => file("threadcreate", |out| {
+            let mut profile = Profile::new("threadcreate");
+            profile.add_count(&[], threads() as u64, std::iter::empty());
+            profile.finish(out)
+        }),
+        Page::Threads(_) => {
+            let count = threads();
+            Answer::page(
+                TEXT,
+                format!("threadcreate profile: total {count}\n{count} @\n#\t0x0\n\n"),
+            )
+        }
+        Page::Leaks { longer_than } => Answer::page(TEXT, looks.look(longer_than)),
+        Page::Tasks { frames: true } => Answer::page(JSON, all().to_json()),
+        Page::Tasks { frames: false } => Answer::page(JSON, Snapshot::all().to_json()),
+        Page::Metrics => Answer::page(METRICS, metrics::text()),
+    }
+}
+
+fn file(name: &'static str, write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Answer {
+    let mut body = Vec::new();
+    match write(&mut body) {
+        Ok(()) => Answer::file(name, body),
+        Err(error) => Answer::refusal(500, &error.to_string()),
+    }
+}
+
+fn index() -> String {
+    let tasks = Snapshot::all().tasks;
+    let blocked = tasks.iter().filter(|task| task.durably_blocked()).count();
+    let mut page = String::from(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>/debug/pprof/</title>\n\
+         <style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem}\
+         td{padding:.1rem 1rem .1rem 0}td:first-child{text-align:right}</style>\n\
+         <h1>/debug/pprof/</h1>\n<table>\n",
+    );
+    let entries = [
+        (Some(tasks.len()), "/debug/pprof/goroutine?debug=1", "goroutine", "equal stacks, counted"),
+        (
+            Some(tasks.len()),
+            "/debug/pprof/goroutine?debug=2",
+            "full goroutine stack dump",
+            "every task",
+        ),
+        (Some(threads()), "/debug/pprof/threadcreate?debug=1", "threadcreate", "threads"),
+        (
+            Some(blocked),
+            "/debug/leaks?minutes=0",
+            "leaks",
+            "blocked tasks by place; minutes=N: for so long",
+        ),
+        (None, "/debug/tasks.json", "tasks.json", "every task, as JSON"),
+        (None, "/metrics", "metrics", "for Prometheus"),
+    ];
+    for (count, path, name, what) in entries {
+        let count = count.map_or(String::new(), |count| count.to_string());
+        // Writing to a string does not fail.
+        let _ = writeln!(page, "<tr><td>{count}<td><a href=\"{path}\">{name}</a><td>{what}");
+    }
+    page.push_str(
+        "</table>\n<p>For <code>go tool pprof</code>: <a href=\"/debug/pprof/goroutine\">\
+         /debug/pprof/goroutine</a>\n</html>\n",
+    );
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(path: &str, query: &[(&str, &str)]) -> Result<Page, u16> {
+        let query: Vec<_> = query.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        Page::find(path, &query).map_err(|refusal| refusal.status())
+    }
+
+    #[test]
+    fn parameters_are_understood_or_refused() {
+        let goroutine = |debug| find("/debug/pprof/goroutine", &[("debug", debug)]);
+        assert_eq!(find("/debug/pprof/goroutine", &[]), Ok(Page::Goroutine(Form::Proto)));
+        assert_eq!(goroutine("0"), Ok(Page::Goroutine(Form::Proto)));
+        assert_eq!(goroutine("1"), Ok(Page::Goroutine(Form::Counts)));
+        assert_eq!(goroutine("2"), Ok(Page::Goroutine(Form::Dump(GoDump::new()))));
+        for wrong in ["3", "", "x", "+1", "-1", "99999999999999999999999"] {
+            assert_eq!(goroutine(wrong), Err(400), "{wrong}");
+        }
+        let leaks = |minutes| find("/debug/leaks", &[("minutes", minutes)]);
+        assert_eq!(leaks("0"), Ok(Page::Leaks { longer_than: Duration::ZERO }));
+        assert!(leaks("9999999").is_ok());
+        assert_eq!(leaks("99999999"), Err(400));
+        assert_eq!(find("/debug/pprof/heap", &[]), Err(404));
+        assert_eq!(find("/debug/pprof/goroutine/", &[]), Err(404));
+    }
+}

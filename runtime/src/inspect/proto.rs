@@ -1,0 +1,250 @@
+//! Equal stacks, counted, for `go tool pprof` (debug=0): a `profile.proto`, compressed.
+//!
+//! Of that format a profile of tasks needs five messages, with numbers, strings and messages
+//! as fields; [`Message`] writes those. Locations have no mapping: the names are in the file,
+//! and no program is needed to read it.
+
+use super::profile::{self, Sample};
+use super::{Snapshot, source, symbols};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::time::SystemTime;
+
+impl Snapshot {
+    /// How many tasks are in the middle of the same, in the form that `go tool pprof` reads:
+    /// a compressed `profile.proto`, as Go's `/debug/pprof/goroutine` gives it. Names and
+    /// labels of tasks are labels in it. [`with_frames`](Snapshot::with_frames) gives the
+    /// stacks; of a task without there is its function, at the place where it waits. Needs the
+    /// feature `debug`.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    ///
+    /// ```
+    /// let mut file = Vec::new();
+    /// gopark::inspect::Snapshot::all().with_frames().profile(&mut file)?;
+    /// assert!(file.starts_with(&[0x1f, 0x8b]));
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn profile(&self, out: impl Write) -> io::Result<()> {
+        let mut profile = Profile::new("goroutine");
+        profile::samples(&self.tasks).iter().for_each(|sample| profile.add(sample));
+        profile.finish(out)
+    }
+}
+
+/// Fields of `Profile`, in the order of their use here.
+mod field {
+    pub(super) const SAMPLE_TYPE: u64 = 1;
+    pub(super) const SAMPLE: u64 = 2;
+    pub(super) const LOCATION: u64 = 4;
+    pub(super) const FUNCTION: u64 = 5;
+    pub(super) const STRINGS: u64 = 6;
+    pub(super) const TIME: u64 = 9;
+    pub(super) const PERIOD_TYPE: u64 = 11;
+    pub(super) const PERIOD: u64 = 12;
+}
+
+/// A profile that is being written.
+pub(crate) struct Profile {
+    out: Message,
+    strings: Numbers<String>,
+    functions: Numbers<(u64, u64)>,
+    /// An address, and the functions and lines there, the innermost first.
+    locations: Numbers<(u64, Vec<(u64, u64)>)>,
+}
+
+impl Profile {
+    /// Of counts of these.
+    pub(crate) fn new(what: &str) -> Profile {
+        let mut strings = Numbers::new();
+        // The first must be empty.
+        strings.number(String::new());
+        let mut profile = Profile {
+            out: Message::default(),
+            strings,
+            functions: Numbers::new(),
+            locations: Numbers::new(),
+        };
+        let mut kind = Message::default();
+        kind.number(1, profile.string(what));
+        kind.number(2, profile.string("count"));
+        profile.out.message(field::SAMPLE_TYPE, &kind);
+        profile.out.message(field::PERIOD_TYPE, &kind);
+        profile.out.number(field::PERIOD, 1);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        profile.out.number(field::TIME, now.map_or(0, |now| now.as_nanos() as u64));
+        profile
+    }
+
+    fn string(&mut self, text: &str) -> u64 {
+        // They are counted from 0, the others from 1.
+        self.strings.number(text.to_owned()) - 1
+    }
+
+    fn line(&mut self, function: &str, file: &str, line: u32) -> (u64, u64) {
+        let names = (self.string(function), self.string(&source::find_path(file)));
+        (self.functions.number(names), u64::from(line))
+    }
+
+    fn add(&mut self, sample: &Sample<'_>) {
+        let stack = self.stack(sample);
+        self.add_count(&stack, sample.count as u64, sample.labels());
+    }
+
+    /// So many, at the locations, the innermost first.
+    pub(crate) fn add_count<'a>(
+        &mut self,
+        stack: &[u64],
+        count: u64,
+        labels: impl Iterator<Item = (&'a str, &'a str)>,
+    ) {
+        let mut message = Message::default();
+        message.numbers(1, stack);
+        message.numbers(2, &[count]);
+        for (key, value) in labels {
+            let mut label = Message::default();
+            label.number(1, self.string(key));
+            label.number(2, self.string(value));
+            message.message(3, &label);
+        }
+        self.out.message(field::SAMPLE, &message);
+    }
+
+    /// The locations of what is shown of a stack.
+    fn stack(&mut self, sample: &Sample<'_>) -> Vec<u64> {
+        let mut stack = Vec::new();
+        if let Some(trace) = sample.trace {
+            let mut rest = trace.all();
+            for &address in trace.addresses() {
+                // One address has several frames if functions were inlined there.
+                let count = symbols::look_up(address).len().min(rest.len());
+                let (here, outer) = rest.split_at(count);
+                rest = outer;
+                let mut lines = Vec::new();
+                for frame in here.iter().filter(|frame| !frame.runtime) {
+                    let file = frame.file.as_deref().unwrap_or_default();
+                    lines.push(self.line(&frame.function, file, frame.line.unwrap_or(0)));
+                }
+                if !lines.is_empty() {
+                    // Where it goes on.
+                    stack.push(self.locations.number((address as u64 + 1, lines)));
+                }
+            }
+        }
+        if stack.is_empty() {
+            let at = profile::site(sample.like);
+            let line = self.line(sample.like.entry, at.file(), at.line());
+            stack.push(self.locations.number((0, vec![line])));
+        }
+        stack
+    }
+
+    pub(crate) fn finish(self, out: impl Write) -> io::Result<()> {
+        let Profile { out: mut message, strings, functions, locations } = self;
+        for (id, (address, lines)) in locations.all() {
+            let mut location = Message::default();
+            location.number(1, id);
+            location.number(3, address);
+            for (function, number) in lines {
+                let mut line = Message::default();
+                line.number(1, function);
+                line.number(2, number);
+                location.message(4, &line);
+            }
+            message.message(field::LOCATION, &location);
+        }
+        for (id, (name, file)) in functions.all() {
+            let mut function = Message::default();
+            function.number(1, id);
+            function.number(2, name);
+            function.number(3, name);
+            function.number(4, file);
+            message.message(field::FUNCTION, &function);
+        }
+        for (_, text) in strings.all() {
+            message.bytes(field::STRINGS, text.as_bytes());
+        }
+        let mut out = GzEncoder::new(out, Compression::fast());
+        out.write_all(&message.0)?;
+        out.finish().map(drop)
+    }
+}
+
+/// Equal ones get one number, from 1 on.
+struct Numbers<T>(HashMap<T, u64>);
+
+impl<T: Eq + std::hash::Hash> Numbers<T> {
+    fn new() -> Numbers<T> {
+        Numbers(HashMap::new())
+    }
+
+    fn number(&mut self, of: T) -> u64 {
+        let next = self.0.len() as u64 + 1;
+        *self.0.entry(of).or_insert(next)
+    }
+
+    /// In the order of their numbers.
+    fn all(self) -> impl Iterator<Item = (u64, T)> {
+        let mut all: Vec<(u64, T)> = self.0.into_iter().map(|(of, number)| (number, of)).collect();
+        all.sort_by_key(|(number, _)| *number);
+        all.into_iter()
+    }
+}
+
+/// A message of protocol buffers: fields, each behind its number and form.
+#[derive(Default)]
+struct Message(Vec<u8>);
+
+impl Message {
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+
+    /// Zero is what a missing field means.
+    fn number(&mut self, field: u64, value: u64) {
+        if value != 0 {
+            self.varint(field << 3);
+            self.varint(value);
+        }
+    }
+
+    fn bytes(&mut self, field: u64, bytes: &[u8]) {
+        self.varint(field << 3 | 2);
+        self.varint(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn message(&mut self, field: u64, message: &Message) {
+        self.bytes(field, &message.0);
+    }
+
+    /// Packed.
+    fn numbers(&mut self, field: u64, values: &[u64]) {
+        let mut packed = Message::default();
+        values.iter().for_each(|&value| packed.varint(value));
+        self.message(field, &packed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The examples of the format's own documentation, and one that is packed.
+    #[test]
+    fn fields_are_written_as_the_format_wants_them() {
+        let mut message = Message::default();
+        message.number(1, 150);
+        message.bytes(2, b"testing");
+        message.number(3, 0);
+        message.numbers(6, &[3, 270, 86942]);
+        assert_eq!(message.0, b"\x08\x96\x01\x12\x07testing\x32\x06\x03\x8e\x02\x9e\xa7\x05");
+    }
+}

@@ -1,0 +1,40 @@
+//! A running program, looked at from outside: with Go's tools, and over HTTP.
+//!
+//! | module | promise |
+//! |---|---|
+//! | `go` | Go's `pprof` reads our profiles; skipped where Go cannot be had |
+//! | `pages` | what the endpoint shows, and that it does not show itself |
+//! | `refusals` | what it does not answer, and to whom |
+//! | `crowd` | malformed, slow and silent clients hold nobody up |
+
+#[path = "../it/child.rs"]
+mod child;
+mod client;
+mod crowd;
+mod go;
+#[path = "../golden/grammar.rs"]
+mod grammar;
+#[path = "../no_alloc.rs"]
+mod no_alloc;
+mod pages;
+mod refusals;
+#[path = "../../bench/src/go.rs"]
+mod toolchain;
+
+#[global_allocator]
+static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;
+
+use gopark::inspect::{Snapshot, TaskInfo};
+
+/// Waits until so many tasks that run this function are parked.
+fn parked(function: &str, count: usize) -> Vec<TaskInfo> {
+    loop {
+        let mut tasks = Snapshot::all().with_frames().tasks;
+        let is_in = |task: &TaskInfo| task.frames().any(|it| it.function.ends_with(function));
+        tasks.retain(|task| task.wait.is_some() && is_in(task));
+        if tasks.len() == count {
+            return tasks;
+        }
+        std::thread::yield_now();
+    }
+}
