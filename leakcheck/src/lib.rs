@@ -129,6 +129,8 @@
 //!
 //! # From goleak
 //!
+//! With examples: [`guide::from_goleak`]. And when a test leaks: [`guide::what_now`].
+//!
 //! | goleak | here |
 //! |---|---|
 //! | `VerifyNone(t)` | [`#[verify_none]`](macro@verify_none), [`verify_none(Options)`](fn@verify_none) |
@@ -157,6 +159,7 @@ mod case;
 #[cfg(runtime)]
 mod cycle;
 mod filter;
+pub mod guide;
 #[cfg(feature = "harness")]
 mod harness;
 #[doc = include_str!("../docs/json.md")]

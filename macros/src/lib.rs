@@ -138,6 +138,16 @@ pub fn select(input: TokenStream) -> TokenStream {
 /// decided by the environment, the crate's `leakcheck::defaults!`, or is the default
 /// above, in this order.
 ///
+/// # Beside other attributes
+///
+/// | with | where |
+/// |---|---|
+/// | `#[test]`, `#[should_panic]`, `#[ignore]`, `#[test_log::test]` | above or below |
+/// | `#[tokio::test]`, `#[test_log::test(tokio::test)]` | above; below, it does not compile |
+/// | `#[rstest]` | below, on each test that it makes; above only if the function has no parameters, else it does not compile |
+/// | `#[rstest]` and `#[tokio::test]` | between the two, in this order |
+/// | a test inside of `proptest! { … }` | above or below its `#[test]`; one check for all cases |
+///
 /// # What happens to the test
 ///
 /// - A leak prints the report and panics. The body's own panic, or the `Err`
