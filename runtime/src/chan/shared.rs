@@ -7,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! - **K1** A handle that is counted keeps its kind, and a kind that is left keeps
+//! - **Z1** A handle that is counted keeps its kind, and a kind that is left keeps
 //!   the channel. A handle that has taken itself out of the count, and was not the
 //!   last of its kind, touches the channel no more.
 
@@ -103,7 +103,7 @@ impl<T, const SENDS: bool> Deref for Shared<T, SENDS> {
 
     #[inline]
     fn deref(&self) -> &Chan<T> {
-        // SAFETY: K1.
+        // SAFETY: Z1.
         unsafe { self.0.as_ref() }
     }
 }
@@ -131,13 +131,86 @@ struct Kind<T>(NonNull<Chan<T>>);
 
 impl<T> Drop for Kind<T> {
     fn drop(&mut self) {
-        // SAFETY: K1; the kind is still there.
+        // SAFETY: Z1; the kind is still there.
         let kinds = unsafe { &self.0.as_ref().kinds.0 };
         // ORDERING: AcqRel; pairs with itself on behalf of the other kind: what its
         // handles did with the channel comes before it is freed.
         if kinds.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // SAFETY: a box's; no kind is left, so no handle is (K1).
+            // SAFETY: a box's; no kind is left, so no handle is (Z1).
             drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        }
+    }
+}
+
+/// For the tests below: how many channels this thread has freed.
+#[cfg(test)]
+impl Drop for Kinds {
+    fn drop(&mut self) {
+        FREED.set(FREED.get() + 1);
+    }
+}
+
+#[cfg(test)]
+std::thread_local! {
+    static FREED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::chan;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+
+    #[test]
+    fn a_channel_is_freed_once_with_its_last_handle() {
+        // Each order of two senders and two receivers; even numbers send.
+        for order in [[0, 2, 1, 3], [1, 3, 0, 2], [0, 1, 2, 3], [1, 0, 3, 2], [3, 0, 2, 1]] {
+            let (tx, rx) = chan::bounded::<Box<u8>>(1);
+            tx.send(Box::new(1)).unwrap();
+            let (tx2, rx2) = (tx.clone(), rx.clone());
+            let (mut senders, mut receivers) = ([Some(tx), Some(tx2)], [Some(rx), Some(rx2)]);
+            let before = FREED.get();
+            for (n, handle) in order.into_iter().enumerate() {
+                assert_eq!(FREED.get(), before, "{order:?} before {n}");
+                match handle % 2 {
+                    0 => drop(senders[handle / 2].take()),
+                    _ => drop(receivers[handle / 2].take()),
+                }
+            }
+            assert_eq!(FREED.get(), before + 1, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_panics_keeps_no_channel() {
+        struct Bad;
+        impl Drop for Bad {
+            fn drop(&mut self) {
+                panic!("as it should");
+            }
+        }
+        let (tx, rx) = chan::bounded(1);
+        assert!(tx.send(Bad).is_ok());
+        drop(tx);
+        let before = FREED.get();
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(rx))).is_err());
+        assert_eq!(FREED.get(), before + 1);
+    }
+
+    #[test]
+    fn the_last_of_each_kind_may_go_at_the_same_time() {
+        for _ in 0..200 {
+            let (tx, rx) = chan::bounded::<Box<u8>>(1);
+            let sends = thread::spawn(|| {
+                drop(tx);
+                FREED.get()
+            });
+            let receives = thread::spawn(|| {
+                drop(rx);
+                FREED.get()
+            });
+            assert_eq!(sends.join().unwrap() + receives.join().unwrap(), 1);
         }
     }
 }
