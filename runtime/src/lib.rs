@@ -40,7 +40,8 @@
 //! | preemption of long loops | [by a signal](#preemption), too; [`safepoint`], [`#[cooperative]`](macro@cooperative) |
 //! | `runtime.LockOSThread` | [`lock_os_thread`]; [`Builder::own_thread`] for a thread without siblings |
 //! | `entersyscall` | [`blocking`], and [`offload`] for what blocks long; a call that says nothing is found |
-//! | `runtime.Stack`, `/debug/pprof/goroutine?debug=2` | [`inspect`] |
+//! | `runtime.Stack`, `runtime/pprof` | [`inspect`] |
+//! | `net/http/pprof` | `debug::serve`, with the feature `debug` |
 //! | – | [`future`]: [`block_on`], [`spawn_future`], channels and handles in async code |
 //! | – | [`JoinHandle`]: the result, or the panic, of a task |
 //! | – | [`scope`](scope()): tasks that borrow from the one that starts them |

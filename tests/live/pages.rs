@@ -88,9 +88,9 @@ fn numbers_for_prometheus() {
         let metrics = page(endpoint.local_addr(), "/metrics", kind);
         let text = metrics.text();
         for line in [
-            "gopark_tasks{state=\"waiting\"} 4",
+            "gopark_tasks_by_state{state=\"waiting\"} 4",
             "gopark_waiting_tasks{reason=\"chan receive\"} 4",
-            "gopark_maxprocs 3",
+            "gopark_processors 3",
         ] {
             assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }
@@ -99,7 +99,8 @@ fn numbers_for_prometheus() {
             let (name, number) = line.rsplit_once(' ').unwrap();
             assert!(name.starts_with("gopark_") && number.parse::<f64>().is_ok(), "{line}");
             let family = name.split('{').next().unwrap();
-            assert!(text.contains(&format!("# TYPE {family} gauge\n")), "{line}");
+            let kind = if family.ends_with("_total") { "counter" } else { "gauge" };
+            assert!(text.contains(&format!("# TYPE {family} {kind}\n")), "{line}");
         }
         drop(tx);
     });

@@ -1,7 +1,6 @@
 //! Numbers in the form that Prometheus reads.
 
-use crate::inspect::{groups, threads};
-use crate::maxprocs;
+use crate::inspect::{Metrics, groups};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -19,8 +18,8 @@ pub(super) fn text() -> String {
             *known = known.max(age);
         }
     }
-    let mut text = String::new();
-    family(&mut text, "gopark_tasks", "Tasks by what they do.", "state", &states);
+    let mut text = Metrics::now().to_prometheus();
+    family(&mut text, "gopark_tasks_by_state", "Tasks by what they do.", "state", &states);
     family(
         &mut text,
         "gopark_waiting_tasks",
@@ -35,8 +34,6 @@ pub(super) fn text() -> String {
         "reason",
         &oldest,
     );
-    one(&mut text, "gopark_maxprocs", "How many tasks can run at the same time.", maxprocs());
-    one(&mut text, "gopark_threads", "Threads of the process.", threads());
     text
 }
 
@@ -53,8 +50,4 @@ fn family<V: std::fmt::Display>(
         // States and reasons have no quotes and no backslashes.
         let _ = writeln!(out, "{name}{{{label}=\"{value}\"}} {number}");
     }
-}
-
-fn one(out: &mut String, name: &str, help: &str, value: usize) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
 }
