@@ -249,6 +249,9 @@ mod models;
 #[path = "sync/mutex_word.rs"]
 pub(crate) mod mutex_word;
 #[cfg(any(runtime, loom))]
+#[path = "sched/question.rs"]
+pub(crate) mod question;
+#[cfg(any(runtime, loom))]
 #[path = "sched/ring.rs"]
 pub(crate) mod ring;
 #[cfg(any(runtime, loom))]

@@ -8,7 +8,7 @@
 //! | file | protocol | the real code in it | rebuilt here, step by step |
 //! |---|---|---|---|
 //! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
-//! | `parking` | park against claim, hold, condemn | `state` | `settle`, `settle_held`, `park_thread` |
+//! | `parking` | park and suspension against claim, hold, condemn | `state` | `settle`, `settle_held`, `park_thread`, `look::held` |
 //! | `selecting` | two partners and a timer against one select | `state` | `chan::select`, `Queue::try_first` |
 //! | `workers` | who sleeps and who searches; inboxes; hand-over; suspension; spares | `idle`, `barrier` | `find.rs`, `signal.rs`, `spare.rs` |
 //! | `calling` | a lent processor: take back, retake, wait; sysmon's sleep | `call`, `barrier` | `blocking.rs` |
@@ -22,6 +22,8 @@
 //! | `ringing` | a future that is polled again or dropped, against its partner | | `Bell`, `chan/future.rs` |
 //! | `seating` | who sits in the poller | `barrier` | `netpoll/seat.rs` |
 //! | `timing` | who sleeps until the earliest timer; stop and reset; room in a heap | `cover`, `barrier` | `watch.rs`, `Node`, `Timers::promise` |
+//! | `asking` | one asks where others stand, who stand still meanwhile | `question` | `look.rs` |
+//! | `reusing` | a scope that nothing is in any more | | `ScopeInner::is_vacant` |
 //! | `observing` | fields read between two equal stamps | `state` | `Record::{fill, describe_wait, observe}` |
 //!
 //! Next to each model that holds stand variants with one mistake in them, which
@@ -44,6 +46,7 @@ use loom::sync::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+mod asking;
 mod calling;
 mod condvar;
 mod joining;
@@ -51,6 +54,7 @@ mod mutex;
 mod observing;
 mod parking;
 mod queue;
+mod reusing;
 mod ringing;
 mod rwlock;
 mod seating;
@@ -126,5 +130,10 @@ impl Futex {
     fn wake(&self) {
         let _bucket = self.bucket.lock().unwrap();
         self.sleepers.notify_one();
+    }
+
+    fn wake_all(&self) {
+        let _bucket = self.bucket.lock().unwrap();
+        self.sleepers.notify_all();
     }
 }

@@ -119,8 +119,10 @@ impl Walker {
         changed
     }
 
-    /// Walks from the innermost part outwards. `read` is asked for words of the part that
-    /// is walked only. Allocates nothing.
+    /// Walks from the part that the stack pointer is in outwards. The innermost of the
+    /// chain need not be that one: a segment is in the chain before its task is on it, and
+    /// for a moment afterwards; and a signal's handler is on a stack of its own. `read` is
+    /// asked for words of the part that is walked only. Allocates nothing.
     pub(super) fn walk(
         &mut self,
         start: &Registers,
@@ -131,13 +133,13 @@ impl Walker {
         found.clear();
         let mut registers = inner(start);
         let mut address = FrameAddress::from_instruction_pointer(start.pc as u64);
-        for part in parts {
-            let (low, end) = part.bounds;
-            let mut word = |at: u64| {
-                let at = at as usize;
-                let inside = at >= low && at <= end.saturating_sub(size_of::<usize>());
-                (inside && at.is_multiple_of(size_of::<usize>())).then(|| read(at) as u64).ok_or(())
-            };
+        let mut parts = parts.skip_while(|part| !part.has(start.sp)).peekable();
+        if parts.peek().is_none() {
+            found.push(address.address_for_lookup() as usize);
+            return;
+        }
+        while let Some(part) = parts.next() {
+            let mut word = |at: u64| part.word(at as usize).map(|at| read(at) as u64).ok_or(());
             loop {
                 found.push(address.address_for_lookup() as usize);
                 if found.count == MOST {
@@ -155,15 +157,27 @@ impl Walker {
                     Ok(Some(None)) | Err(_) => break,
                 }
             }
-            let Some(left) = part.left else { return };
-            // Read through the part further out, where they lie; but not by `word`, which
-            // is this part's.
-            let (fp, pc) = (read(left), read(left + size_of::<usize>()));
-            let sp = left + 2 * size_of::<usize>();
+            let (Some(left), Some(outer)) = (part.left, parts.peek()) else { return };
+            let at = |n: usize| outer.word(left.wrapping_add(n * size_of::<usize>()));
+            let (Some(fp), Some(pc)) = (at(0), at(1)) else { return };
+            let (fp, pc, sp) = (read(fp), read(pc), left + 2 * size_of::<usize>());
             registers = inner(&Registers { pc, sp, fp, lr: 0 });
             let Some(next) = FrameAddress::from_return_address(pc as u64) else { return };
             address = next;
         }
+    }
+}
+
+impl Part {
+    fn has(&self, sp: usize) -> bool {
+        (self.bounds.0..=self.bounds.1).contains(&sp)
+    }
+
+    /// The address, if a word of this part is there.
+    fn word(&self, at: usize) -> Option<usize> {
+        let (low, end) = self.bounds;
+        let inside = at >= low && at <= end.saturating_sub(size_of::<usize>());
+        (inside && at.is_multiple_of(size_of::<usize>())).then_some(at)
     }
 }
 
@@ -265,6 +279,33 @@ mod tests {
                 [(0x1000, &segment, Some(around + 8)), (around, &outer, None)];
             let found = walk(at(0x400, 0x1000, 0x1008), &pieces);
             assert_eq!(addresses(&found), [0x400, 0x500, 0x600, 0x700], "{around:x}");
+        }
+    }
+
+    /// A task can be asked between the moment at which a segment is in its chain and the
+    /// one at which it is on it, and after it has left it.
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_segment_that_nobody_is_on_is_passed_over() {
+        let segment = [7, 0x1018, 0x501, 0x8008, 0x601];
+        let outer = [1, 0x8018, 0x701, 0x8028, 0x801, 0, 0, 0, 0];
+        for left in [0, 0x8008, usize::MAX - 15] {
+            let pieces: [(_, &[usize], _); 2] =
+                [(0x1000, &segment, Some(left)), (0x8000, &outer, None)];
+            let found = walk(at(0x400, 0x8000, 0x8008), &pieces);
+            assert_eq!(addresses(&found), [0x400, 0x700, 0x800], "{left:x}");
+        }
+        // Whoever is on neither, but in a signal's handler, say.
+        let pieces: [(_, &[usize], _); 2] = [(0x1000, &segment, Some(0)), (0x8000, &outer, None)];
+        let found = walk(at(0x400, 0x4000, 0x4008), &pieces);
+        assert_eq!(addresses(&found), [0x400]);
+        // A seam that leads to nowhere.
+        let segment = [7, 0, 0x501, 8];
+        for left in [0, 0x7FF8, 0x8048, usize::MAX - 7] {
+            let pieces: [(_, &[usize], _); 2] =
+                [(0x1000, &segment, Some(left)), (0x8000, &outer, None)];
+            let found = walk(at(0x400, 0x1000, 0x1008), &pieces);
+            assert!(addresses(&found).starts_with(&[0x400]), "{left:x}");
         }
     }
 

@@ -373,3 +373,92 @@ fn an_adopted_thread_wakes() {
 fn broken_an_observer_does_not_wake_a_thread() {
     an_adopted_thread(false);
 }
+
+/// `look::held`, by somebody who wants to see the frames of a task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HoldFlaw {
+    /// It is read without being held.
+    Peeks,
+    /// What was claimed meanwhile is not enqueued.
+    ForgetsToEnqueue,
+    /// It is let go before it is read.
+    ReleasesEarly,
+}
+
+impl Task {
+    fn hold(&self, flaw: Option<HoldFlaw>) {
+        if flaw == Some(HoldFlaw::Peeks) {
+            if matches!(self.state.read().status(), Status::Waiting | Status::Preempted) {
+                assert_eq!(self.context.get(), 7, "read while it went on");
+            }
+            return;
+        }
+        if self.state.hold(|_| true).is_none() {
+            return;
+        }
+        let early = (flaw == Some(HoldFlaw::ReleasesEarly)).then(|| self.state.release());
+        assert_eq!(self.context.get(), 7, "read while it went on");
+        let released = early.unwrap_or_else(|| self.state.release());
+        if released == Release::Enqueue && flaw != Some(HoldFlaw::ForgetsToEnqueue) {
+            self.run();
+        }
+    }
+}
+
+/// A parked task is claimed, trimmed, and held by another reader.
+fn held_in_its_park(flaw: Option<HoldFlaw>) {
+    explore(Some(2), move || {
+        let task = Task::running();
+        let one = spawn(&task, move |task| task.hold(flaw));
+        let two = spawn(&task, Task::look);
+        task.park();
+        assert!(task.ready(Cause::Ready, None));
+        one.join().unwrap();
+        two.join().unwrap();
+        task.must_have_run(1);
+    });
+}
+
+/// A suspended thread goes on when it likes, and changes what is read.
+fn held_while_suspended(flaw: Option<HoldFlaw>) {
+    explore(Some(2), move || {
+        let task = Task::running();
+        let one = spawn(&task, move |task| task.hold(flaw));
+        let two = spawn(&task, move |task| task.hold(flaw));
+        task.save();
+        task.state.suspend();
+        task.state.resume();
+        task.context.set(8);
+        one.join().unwrap();
+        two.join().unwrap();
+        assert_eq!(task.state.read().status(), Status::Running);
+    });
+}
+
+#[test]
+fn a_parked_task_is_held_and_read() {
+    held_in_its_park(None);
+}
+
+#[test]
+fn a_suspended_task_is_held_and_read() {
+    held_while_suspended(None);
+}
+
+#[test]
+#[should_panic]
+fn broken_a_suspended_task_is_read_without_being_held() {
+    held_while_suspended(Some(HoldFlaw::Peeks));
+}
+
+#[test]
+#[should_panic]
+fn broken_a_suspended_task_is_let_go_before_it_is_read() {
+    held_while_suspended(Some(HoldFlaw::ReleasesEarly));
+}
+
+#[test]
+#[should_panic(expected = "runs of the task")]
+fn broken_who_was_held_is_not_enqueued() {
+    held_in_its_park(Some(HoldFlaw::ForgetsToEnqueue));
+}

@@ -18,7 +18,8 @@
 //! section; he reads; **(a4)** he says that it is over. The asker waits for a2 for a limited
 //! time, and then withdraws the question; the handler waits for a3 for a limited time, and
 //! then says itself that it is over. Both are compare-exchanges, so both know which came
-//! first. Between a3 and a4 nobody waits for anything (N1), so both ends come.
+//! first. Between a3 and a4 nobody waits for anything (N1), so both ends come. The word
+//! that says all that is in `question.rs`.
 //!
 //! Two tasks may ask each other: who waits for his turn, or for an answer, is outside
 //! of a section, and so answers himself.
@@ -30,13 +31,14 @@
 use super::worker::Worker;
 use super::{find, signal};
 use crate::arch::{self, Registers};
+use crate::question::{Answer, Question, Stand};
 use crate::stack::{self, Pieces};
 use crate::sys::section::{self, Section};
 use crate::sys::{clock, futex};
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::state::{Reading, Release, Status};
 use core::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -131,21 +133,7 @@ pub(crate) fn here() -> (Registers, Pieces) {
     (arch::here(), stack.unwrap_or_else(stack::pieces_of_thread))
 }
 
-struct Question {
-    who: AtomicPtr<Worker>,
-    state: AtomicU32,
-}
-
-/// The question is on its way.
-const ASKED: u32 = 0;
-/// The thread stands still.
-const STANDS: u32 = 1;
-/// The asker reads its stack.
-const READ: u32 = 2;
-const OVER: u32 = 3;
-
-static QUESTION: Question =
-    Question { who: AtomicPtr::new(ptr::null_mut()), state: AtomicU32::new(OVER) };
+static QUESTION: Question<Worker> = Question::new();
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -168,74 +156,54 @@ pub(crate) fn asked<R>(
     }
     section::check_outside();
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let (asked, none) = (ptr::from_ref(w).cast_mut(), ptr::null_mut());
-    QUESTION.state.store(ASKED, Ordering::Relaxed);
-    // ORDERING: Release; pairs with the Acquire in answer(): it sees `ASKED`.
-    QUESTION.who.store(asked, Ordering::Release);
+    QUESTION.ask(w);
     let mut late = false;
     loop {
-        // ORDERING: Acquire; pairs with the Release in answer(): the registers are there.
-        match QUESTION.state.load(Ordering::Acquire) {
-            ASKED => {}
-            STANDS => break,
-            _ => return None,
-        }
-        let exchange = |who: &AtomicPtr<Worker>| {
-            who.compare_exchange(asked, none, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let seen = match QUESTION.answer() {
+            Answer::NotYet(seen) => seen,
+            Answer::Stands => break,
+            Answer::Withdrawn => return None,
         };
         late = late || clock::now() >= end;
-        if late && exchange(&QUESTION.who) {
+        if late && QUESTION.withdraw(w) {
             return None;
         }
         if !late {
             signal::poke(w);
         }
         // When it is late it is just being answered.
-        futex::wait(&QUESTION.state, ASKED, Some(AGAIN));
+        futex::wait(QUESTION.futex(), seen, Some(AGAIN));
     }
     let _section = Section::new();
-    // ORDERING: Acquire; as above.
-    let stands = &QUESTION.state;
-    if stands.compare_exchange(STANDS, READ, Ordering::Acquire, Ordering::Relaxed).is_err() {
+    if !QUESTION.begin_reading() {
         return None;
     }
     let running = w.running_elsewhere().filter(|running| running.id() == task);
     let stack = running.and_then(stack::pieces_of);
     let found = stack.map(|stack| f(&w.interrupted.get(), stack));
-    // ORDERING: Release; pairs with the Acquire in answer(): nothing is read any more.
-    stands.store(OVER, Ordering::Release);
-    futex::wake(stands, 1);
+    QUESTION.end_reading();
+    futex::wake(QUESTION.futex(), i32::MAX);
     found
 }
 
 /// In the handler, outside of a section: is this thread asked? Then it stands still until
 /// the asker has read its stack.
 pub(super) fn answer(w: &Worker) {
-    let (asked, none) = (ptr::from_ref(w).cast_mut(), ptr::null_mut());
-    if !ptr::addr_eq(QUESTION.who.load(Ordering::Relaxed), asked)
-        // ORDERING: Acquire; pairs with the Release in asked().
-        || QUESTION.who.compare_exchange(asked, none, Ordering::Acquire, Ordering::Relaxed).is_err()
-    {
-        return;
-    }
-    let state = &QUESTION.state;
-    // ORDERING: Release; pairs with the Acquire in asked(): where we are is written.
-    state.store(STANDS, Ordering::Release);
-    futex::wake(state, 1);
+    let Some(question) = QUESTION.take(w) else { return };
+    QUESTION.stand(question);
+    futex::wake(QUESTION.futex(), i32::MAX);
     let end = clock::after(PATIENCE);
     loop {
-        // ORDERING: Acquire; pairs with the Release in asked().
-        let seen = state.load(Ordering::Acquire);
-        if seen != STANDS && seen != READ {
-            return;
-        }
         let left = Duration::from_nanos(end.saturating_sub(clock::now()));
-        // ORDERING: Relaxed; nobody has read anything.
-        let withdraw =
-            || state.compare_exchange(STANDS, OVER, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if left.is_zero() && withdraw() {
-            return;
+        match QUESTION.stands(question) {
+            Stand::Over => return,
+            Stand::Unread(_) if left.is_zero() => {
+                if QUESTION.go_on(question) {
+                    return;
+                }
+            }
+            Stand::Unread(seen) => futex::wait(QUESTION.futex(), seen, Some(left)),
+            Stand::Read(seen) => futex::wait(QUESTION.futex(), seen, None),
         }
-        futex::wait(state, seen, (seen == STANDS && !left.is_zero()).then_some(left));
     }
 }

@@ -60,7 +60,10 @@
 //!   is no task, `THREAD_CHAIN` does. A record lies in the frame of a `call` that
 //!   does not return before its segment is empty.
 //! - **G2** The chain is read by the task itself, by the fault handler on its
-//!   thread, or by who holds the task while it does not run.
+//!   thread, or by who holds the task while it does not run, wherever a signal has
+//!   stopped it: so a record is whole before it is in the chain. But it is there before
+//!   its segment is entered, when `left` is null, and a moment after it was left: whoever
+//!   reads looks which piece the stack pointer is in.
 
 use super::class::{Class, SIZES};
 use super::{Stack, exact, pool, usage};
@@ -75,6 +78,7 @@ use core::cell::Cell;
 use core::ptr;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{Ordering, compiler_fence};
 
 /// A segment in use. Lies in the frame that called [`grow`], on the stack that
 /// is around it.
@@ -412,6 +416,10 @@ unsafe fn call(bytes: usize, f: extern "C" fn(*mut ()), data: *mut ()) {
     let mut segment = Segment { stack, outer, left: ptr::null_mut(), depth: outside + 1 };
     let record = &raw mut segment;
     count(task, outside + 1);
+    // ORDERING: Release, for the compiler; a signal that arrives from here on shows the
+    // record to whoever asks for the task's frames (G2). What it waits for in the handler
+    // brings the rest.
+    compiler_fence(Ordering::Release);
     // SAFETY: the head is in the task's own stack, or in a thread-local of a
     // thread that is no task and so cannot leave (G1). A3: the slot was borrowed
     // just now, its top is page-aligned, and `f` fits `data` by contract. The

@@ -157,10 +157,12 @@ impl Caller {
         }
         // Held to the end: the pardon comes before, or after and takes all back.
         let mut accused = accused();
+        // Read first: if the life is the same afterwards, this was a state of that life, and
+        // a claim by its ticket cannot hit whoever has the record next.
+        let reading = self.record.state.read();
         if self.is_gone() || !accused.iter_mut().any(|it| self.is(it).is_some()) {
             return false;
         }
-        let reading = self.record.state.read();
         let keeps = self.record.has(flag::UNINTERRUPTIBLE | flag::ABANDONED);
         let claim = match reading.parked() && !keeps {
             true => park::claim(self.record, Cause::Reaper, Some(reading.ticket())),

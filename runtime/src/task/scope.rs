@@ -87,6 +87,8 @@ pub(crate) struct ScopeInner {
     timers: AtomicUsize,
     /// OS threads that were born in it and are alive (`threads.rs`, Y1).
     threads: AtomicUsize,
+    /// OS threads ever born in it.
+    threads_born: AtomicU64,
     /// Other scopes that used a primitive which this one used too.
     partners: Mutex<Vec<ScopeId>>,
 }
@@ -143,6 +145,7 @@ impl ScopeInner {
             panics: Mutex::new(Vec::new()),
             timers: AtomicUsize::new(0),
             threads: AtomicUsize::new(0),
+            threads_born: AtomicU64::new(0),
             partners: Mutex::new(Vec::new()),
         }));
         guard(&ALL).push(scope);
@@ -174,16 +177,7 @@ impl ScopeInner {
         // Leaked tasks keep their scopes, so look at a few, each time others.
         for _ in 0..retired.len().min(8) {
             let scope = retired.pop_front()?;
-            // A handle can come back to a retired scope only through a task that
-            // lives in it, or a thread that has entered it and so has a handle.
-            // ORDERING: Acquire; pairs with the last handle's Release.
-            // A timer starts a task in it, perhaps, before it counts as fired.
-            // ORDERING: Acquire; pairs with the Release in timer_unset(), and that in
-            // thread_ended(): the thread's record does not point here any more.
-            if scope.timers.load(Ordering::Acquire) == 0
-                && scope.threads() == 0
-                && scope.live() == 0
-                && scope.handles.load(Ordering::Acquire) == 0
+            if scope.is_vacant()
                 // Who looks at the end of the program will ask for them.
                 && !(super::adopt::names_tests() && scope.has_panics())
             {
@@ -193,6 +187,28 @@ impl ScopeInner {
             retired.push_back(scope);
         }
         None
+    }
+
+    /// Nothing is in a retired scope, and nothing can come back to it (C2).
+    ///
+    /// One can make the other: a task a thread and a timer, a thread a task, a timer a
+    /// task; and each of them a handle, which lets others in. So it is not enough that
+    /// each was missing once: a task that was alive when the threads were counted can
+    /// have made one, and ended, before tasks are. But if no task and no thread was born
+    /// meanwhile, then there was none from the moment on at which they were counted; and
+    /// without them there is no new handle, and without handles no new timer.
+    /// (`models/reusing.rs`)
+    fn is_vacant(&self) -> bool {
+        // ORDERING: Acquire; pairs with the Release of whoever was counted out below: what
+        // it has made is in the second reading.
+        let born = || (self.born(), self.threads_born.load(Ordering::Acquire));
+        let before = born();
+        self.live() == 0
+            && self.threads() == 0
+            // ORDERING: Acquire; pairs with the last handle's Release.
+            && self.handles.load(Ordering::Acquire) == 0
+            && self.timers() == 0
+            && born() == before
     }
 
     #[inline]
@@ -217,7 +233,7 @@ impl ScopeInner {
 
     /// It was stopped, or what it did is done.
     pub(crate) fn timer_unset(&self) {
-        // ORDERING: Release; pairs with the Acquire in timers() and reuse(): the
+        // ORDERING: Release; pairs with the Acquire in timers(): the
         // task that it woke or started is to be seen.
         self.timers.fetch_sub(1, Ordering::Release);
     }
@@ -230,6 +246,7 @@ impl ScopeInner {
 
     /// A thread is about to be made that belongs to the scope, as the caller does.
     pub(crate) fn thread_born(&self) {
+        self.threads_born.fetch_add(1, Ordering::Relaxed);
         self.threads.fetch_add(1, Ordering::Relaxed);
     }
 
