@@ -37,6 +37,10 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 #[test]
 fn each_page_shows_the_tasks() {
+    alone(here!(), &[], shows_the_tasks);
+}
+
+fn shows_the_tasks() {
     let endpoint = debug::serve("127.0.0.1:0").unwrap();
     let address = endpoint.local_addr();
     let tx = waiting(5);
@@ -117,6 +121,10 @@ fn a_head_request_gets_no_body() {
 
 #[test]
 fn leaks_are_the_places_where_more_and_more_wait() {
+    alone(here!(), &[], counts_places);
+}
+
+fn counts_places() {
     let endpoint = debug::serve("127.0.0.1:0").unwrap();
     let look = |minutes: u32| {
         let answer = page(endpoint.local_addr(), &format!("/debug/leaks?minutes={minutes}"), TEXT);
