@@ -3,9 +3,10 @@
 use gopark::TaskId;
 use gopark::chan::{self, Receiver, Sender};
 use gopark::inspect::{Snapshot, TaskInfo, WaitReason};
+use gopark_tests::Patience;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -34,13 +35,9 @@ fn is_one_cooperative() -> bool {
 /// Lets others run until the condition holds.
 #[track_caller]
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + LIMIT;
+    let mut patience = Patience::new(LIMIT);
     while !holds() {
-        assert!(
-            Instant::now() < end,
-            "waited in vain until {what}; there are\n{}",
-            Snapshot::all()
-        );
+        assert!(!patience.is_over(), "waited in vain until {what}; there are\n{}", Snapshot::all());
         gopark::yield_now();
     }
 }
@@ -59,13 +56,9 @@ pub(crate) fn until_some<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
 /// Keeps the processor until the condition holds.
 #[track_caller]
 pub(crate) fn spin_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + LIMIT;
+    let mut patience = Patience::new(LIMIT);
     while !holds() {
-        assert!(
-            Instant::now() < end,
-            "waited in vain until {what}; there are\n{}",
-            Snapshot::all()
-        );
+        assert!(!patience.is_over(), "waited in vain until {what}; there are\n{}", Snapshot::all());
         std::hint::spin_loop();
     }
 }
@@ -159,6 +152,30 @@ impl Drop for Mark {
 #[track_caller]
 pub(crate) fn for_ever() {
     let _ = chan::never::<()>().recv();
+}
+
+/// A moment on the clock that dates parks: the time as of the last timer interrupt. That
+/// is some milliseconds old, more where the processors are virtual and stand still.
+#[derive(Clone, Copy)]
+pub(crate) struct Tick(Duration);
+
+impl Tick {
+    pub(crate) fn now() -> Tick {
+        Tick(time_on(libc::CLOCK_MONOTONIC_COARSE))
+    }
+
+    /// No less than the age of a park that began later.
+    pub(crate) fn elapsed(self) -> Duration {
+        time_on(libc::CLOCK_MONOTONIC) - self.0
+    }
+}
+
+#[expect(unsafe_code, reason = "std has one clock only")]
+fn time_on(clock: libc::clockid_t) -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a place for one timespec.
+    assert_eq!(unsafe { libc::clock_gettime(clock, &raw mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The kernel's name for the calling thread. No thread-local is involved, so it

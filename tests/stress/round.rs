@@ -7,6 +7,7 @@ use crate::world::{Job, World};
 use gopark::chan::{self, Receiver};
 use gopark::sync::{Condvar, Mutex, Semaphore, WaitGroup};
 use gopark::{Scope, go};
+use gopark_tests::Patience;
 use leakcheck::{Filter, Options, find, verify_none};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -90,11 +91,11 @@ pub(crate) fn play(seed: u64) -> Outcome {
         outcome.reaped += ended.ended as u64;
     }
     world.close();
-    let end = Instant::now() + LIMIT;
+    let mut patience = Patience::new(LIMIT);
     while !(tasks.iter().all(|task| task.is_finished())
         && threads.iter().all(|thread| thread.is_finished()))
     {
-        if Instant::now() > end {
+        if patience.is_over() {
             fail("everything is closed, and somebody waits");
         }
         thread::sleep(Duration::from_micros(50));

@@ -6,10 +6,11 @@ use gopark::chan::{self, Receiver, Sender};
 use gopark::context::{Cancel, Context};
 use gopark::sync::{Barrier, Condvar, Mutex, OnceCell, RwLock, Semaphore, WaitGroup};
 use gopark::{Scope, chan::Case};
+use gopark_tests::Patience;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) const PERMITS: u32 = 3;
 /// What the queue behind the condition holds.
@@ -194,9 +195,9 @@ impl World {
     /// everything is as it was in the beginning. How many values were received.
     pub(crate) fn settle(&self) -> u64 {
         for scope in &*self.scopes.lock() {
-            let end = Instant::now() + LIMIT;
+            let mut patience = Patience::new(LIMIT);
             while scope.live() != 0 {
-                if Instant::now() > end {
+                if patience.is_over() {
                     fail("tasks of a scope within the scope do not end");
                 }
                 std::thread::yield_now();

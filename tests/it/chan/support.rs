@@ -2,11 +2,12 @@
 
 use gopark::JoinHandle;
 use gopark::inspect::{Snapshot, WaitReason};
+use gopark_tests::Patience;
 use std::ops::RangeInclusive;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Who runs a part of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,14 +92,14 @@ impl Here {
     #[track_caller]
     pub(crate) fn parked(&self, count: usize, reason: WaitReason) {
         let lines = self.from.line()..=Location::caller().line();
-        let end = Instant::now() + Duration::from_secs(30);
+        let mut patience = Patience::new(Duration::from_secs(30));
         loop {
             let seen = self.count(&lines, reason);
             if seen == count {
                 return;
             }
             assert!(
-                Instant::now() < end,
+                !patience.is_over(),
                 "{seen} instead of {count} are parked at {}:{lines:?} for {}",
                 self.from.file(),
                 reason.as_str(),

@@ -60,10 +60,14 @@ fn known_threads_are_not_foreign() {
     });
 }
 
+/// No worker ends because it has nothing to do: at its end it runs destructors of the
+/// program's, and is foreign.
+const ALL_STAY: (&str, &str) = ("GOPARK_DEBUG", "idleworkers=0");
+
 /// A worker is one of ours from the moment at which the kernel knows it.
 #[test]
 fn a_worker_that_just_starts_is_not_foreign() {
-    alone(here!(), &[("GOPARK_MAXPROCS", "2")], || {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2"), ALL_STAY], || {
         mark_harness_thread();
         for _ in 0..300 {
             let gate = Gate::new();
@@ -75,7 +79,7 @@ fn a_worker_that_just_starts_is_not_foreign() {
             let own = Builder::new().own_thread().go(body).unwrap();
             assert_eq!(foreign_threads(), [], "a thread of the runtime");
             gate.open();
-            // At its end it runs destructors of the program's and is foreign.
+            // It was made for one task, and ends with it.
             let thread = format!("/proc/self/task/{}", own.join().unwrap());
             until("it has ended", || !Path::new(&thread).exists());
         }
@@ -93,7 +97,7 @@ fn the_threads_of_a_sleeping_program_are_not_foreign() {
         return;
     }
     for _ in 0..20 {
-        Child::new(here!()).run().passed(here!());
+        Child::new(here!()).env(ALL_STAY.0, ALL_STAY.1).run().passed(here!());
     }
 }
 

@@ -1,7 +1,7 @@
 //! All tasks in a few lines.
 
 use crate::child::{alone, here};
-use crate::support::{Gate, ONE_COOPERATIVE, parked, until_some};
+use crate::support::{Gate, ONE_COOPERATIVE, Tick, parked, until_some};
 use gopark::inspect::{Group, Status, WaitReason, groups};
 use gopark::sync::Mutex;
 use gopark::{JoinHandle, go};
@@ -26,7 +26,7 @@ fn is_at(place: &std::panic::Location<'_>, line: u32) {
 fn parked_tasks_are_counted_by_where_they_wait_and_were_made() {
     alone(here!(), &[], || {
         let (gate, lock) = (Gate::new(), Arc::new(Mutex::new(())));
-        let (guard, begin) = (lock.lock(), Instant::now());
+        let (guard, begin) = (lock.lock(), Tick::now());
         let start = |first: bool| {
             let gate = gate.clone();
             go(move || {
@@ -53,14 +53,13 @@ fn parked_tasks_are_counted_by_where_they_wait_and_were_made() {
         gopark::sleep(Duration::from_millis(50));
         let waited = parked_by.elapsed();
         let found = groups();
-        let slack = Duration::from_millis(20);
         let counts: Vec<_> = found.iter().map(|group| group.count).collect();
         assert_eq!(counts, [5, 3, 2], "{found:?}");
         for group in &found {
             assert_eq!(group.status, Status::Waiting);
             let oldest = group.oldest.expect("they wait");
-            assert!(oldest <= begin.elapsed() + slack, "{oldest:?}");
-            assert!(oldest + slack >= waited, "{oldest:?}");
+            assert!(oldest <= begin.elapsed(), "{oldest:?}");
+            assert!(oldest >= waited, "{oldest:?}");
         }
         for (n, line) in [(0, made + 2), (1, lock_line), (2, made + 4)] {
             is_at(found[n].site.expect("they wait"), line);

@@ -18,6 +18,7 @@ use crate::support::until;
 use gopark::inspect::WaitReason;
 use gopark::sync::{Condvar, LockExt, Mutex, MutexGuard, TimeoutError};
 use gopark::{Builder, JoinError, Scope};
+use gopark_tests::Patience;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,9 +56,9 @@ fn one_signal_wakes_the_one_who_waits_longest() {
         for n in 0..5 {
             shared.changed.notify_one();
             here.parked(4 - n, WaitReason::CondWait);
-            let end = Instant::now() + Duration::from_secs(30);
+            let mut patience = Patience::new(Duration::from_secs(30));
             while shared.value.lock().len() == n {
-                assert!(Instant::now() < end, "the signal is lost");
+                assert!(!patience.is_over(), "the signal is lost");
                 std::thread::yield_now();
             }
         }
