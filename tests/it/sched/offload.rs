@@ -8,6 +8,7 @@ use gopark::{JoinHandle, Scope, blocking, chan, offload};
 use std::collections::HashSet;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 /// A task whose call blocks until it is told to go on.
 struct Away {
@@ -160,8 +161,13 @@ fn its_threads_are_not_foreign() {
         let aways: Vec<_> = (0..20).map(|_| Away::new()).collect();
         until("they run", || helpers() == 20);
         assert_eq!(foreign(), before);
+        let begin = Instant::now();
         aways.into_iter().for_each(Away::end);
-        assert_eq!(foreign(), before);
+        let seen = foreign();
+        // One that ends is an ordinary thread at last. They stay for two seconds.
+        if begin.elapsed() < Duration::from_secs(2) {
+            assert_eq!(seen, before);
+        }
     });
 }
 

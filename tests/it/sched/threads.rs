@@ -9,7 +9,7 @@ use gopark::{Builder, JoinHandle};
 use std::collections::HashSet;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Idle workers end soon.
 const SOON: (&str, &str) = ("GOPARK_DEBUG", "idleworkers=20");
@@ -63,11 +63,19 @@ fn by_default_they_stay_for_a_while_and_can_stay_for_ever() {
             child.run().passed(here!());
             continue;
         }
+        if std::env::var("GOPARK_DEBUG").as_deref() != Ok(setting) {
+            continue;
+        }
+        let begin = Instant::now();
         burst(30);
         let before = workers();
-        assert!(before.len() >= 30);
         std::thread::sleep(Duration::from_millis(300));
-        assert!(workers().is_superset(&before), "some have ended already");
+        let after = workers();
+        // They stay for five seconds, which pass at once where the machine stands still.
+        if !setting.is_empty() || begin.elapsed() < Duration::from_secs(5) {
+            assert!(before.len() >= 30);
+            assert!(after.is_superset(&before), "some have ended already");
+        }
     }
 }
 
