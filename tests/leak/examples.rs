@@ -376,7 +376,6 @@ fn patterns_of(name: &str, says: &str) -> Vec<Block> {
     shown
 }
 
-#[test]
 fn schedtrace_of_a_healthy_program() {
     for block in patterns_of("healthy", "every processor is busy, its queue is short") {
         assert_eq!((block.idle_processors, block.run_queue), (0, 0), "{block:?}");
@@ -384,7 +383,6 @@ fn schedtrace_of_a_healthy_program() {
     }
 }
 
-#[test]
 fn schedtrace_of_a_starved_program() {
     for block in patterns_of("starved", "every processor is busy, all queues are long") {
         assert_eq!((block.idle_processors, block.spinning), (0, 0), "{block:?}");
@@ -393,7 +391,6 @@ fn schedtrace_of_a_starved_program() {
     }
 }
 
-#[test]
 fn schedtrace_of_a_blocked_program() {
     for block in patterns_of("blocked", "processors are idle, queues are empty") {
         assert_eq!((block.idle_processors, block.spinning), (7, 0), "{block:?}");
@@ -403,6 +400,13 @@ fn schedtrace_of_a_blocked_program() {
         queues.sort_unstable();
         assert_eq!(queues, [0, 0, 0, 0, 0, 0, 0, 1], "{block:?}");
     }
+}
+
+#[test]
+fn schedtrace() {
+    schedtrace_of_a_healthy_program();
+    schedtrace_of_a_starved_program();
+    schedtrace_of_a_blocked_program();
 }
 
 #[test]
