@@ -149,14 +149,12 @@ fn report(output: &str) -> String {
     shown.trim_end().to_owned()
 }
 
-/// A document without its times, and without the dumps in its reports: an optimised
-/// build has other frames.
+/// A document without its times, and without its reports: who gets which number
+/// differs from run to run, and the frames of an optimised build are others.
 fn timeless(text: &str) -> String {
     let mut kept = String::new();
-    let mut in_dump = false;
-    for line in text.lines() {
-        in_dump = line != "```" && (in_dump || line.starts_with("goroutine "));
-        if in_dump || line.starts_with("Median") {
+    for line in text.lines().take_while(|line| *line != "## Reports") {
+        if line.starts_with("Median") {
             continue;
         }
         let cells = line.strip_suffix(" |").and_then(|it| it.rsplit_once(" | "));
