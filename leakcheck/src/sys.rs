@@ -49,12 +49,6 @@ use gopark::threads::{Birth, Origin};
 /// more frames for the same. Each costs 0.1 us.
 const DEPTH: usize = if cfg!(debug_assertions) { 32 } else { 11 };
 
-/// How many are looked at for the marks of a `Once`: a pool's threads can be made deep
-/// inside of it. Whoever is taken for a test's own though it is a pool's is not counted
-/// among those who might wake a task of another test, so this errs on the far side; most
-/// stacks end long before.
-const SEARCHED: usize = 512;
-
 /// A thread's function. It may be unwound through: `pthread_exit` does.
 type Main = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 type Create = unsafe extern "C" fn(
@@ -206,10 +200,7 @@ unsafe extern "C" fn create(
     let Some(real) = real else { return libc::ENOSYS };
     let all = ALL.load(Ordering::Relaxed);
     let told = on && !UNTOLD.get();
-    // An allocator that makes a thread of its own in the middle of that is not told of, and
-    // takes no lock twice.
-    let announce = || untold(|| Birth::announce(all, origin));
-    let Some(birth) = told.then(announce).flatten() else {
+    let Some(birth) = told.then(|| Birth::announce(all, origin)).flatten() else {
         // SAFETY: by contract.
         return unsafe { real(thread, attributes, main, arg) };
     };
@@ -244,33 +235,21 @@ thread_local! {
 }
 
 fn origin() -> Origin {
+    let frames = frames();
     let marks = if LEARNING.get() { &[] } else { marks() };
-    let mut shared = false;
-    let frames = walk(if marks.is_empty() { DEPTH } else { SEARCHED }, |frame| {
-        shared = shared || marks.contains(&frame);
-        !shared
-    });
+    let shared = frames.iter().any(|frame| marks.contains(frame));
     Origin { frames, shared }
 }
 
 /// Return addresses of the callers, the innermost first.
 fn frames() -> Arc<[usize]> {
-    walk(DEPTH, |_| true)
-}
-
-/// The first ones of the callers; `more` is asked for each of `most`, and further than
-/// what is kept only as long as it says so.
-fn walk(most: usize, mut more: impl FnMut(usize) -> bool) -> Arc<[usize]> {
     let (mut frames, mut count) = ([0; DEPTH], 0);
     backtrace::trace(|frame| {
-        let address = frame.ip().addr();
-        if let Some(place) = frames.get_mut(count) {
-            *place = address;
-        }
+        frames[count] = frame.ip().addr();
         count += 1;
-        (more(address) || count < DEPTH) && count < most
+        count < DEPTH
     });
-    Arc::from(&frames[..count.min(DEPTH)])
+    Arc::from(&frames[..count])
 }
 
 /// Addresses that are on the stack of whoever is inside of a `Once`, and else never.
@@ -330,21 +309,6 @@ mod tests {
         Once::new().call_once(|| inside = is_inside());
         assert!(inside);
         assert!(!is_inside(), "not any more");
-    }
-
-    /// What a program does before it makes a pool's threads can be deep.
-    #[test]
-    fn who_is_deep_inside_of_a_once_is_known() {
-        #[inline(never)]
-        fn deep(n: usize) -> bool {
-            if n == 0 { origin().shared } else { std::hint::black_box(deep(n - 1)) }
-        }
-        assert!(!deep(100), "not inside of any");
-        for depth in [0, 50, 200] {
-            let lock = OnceLock::new();
-            assert!(lock.get_or_init(|| deep(depth)), "{depth}");
-        }
-        assert!(origin().frames.len() <= DEPTH);
     }
 
     #[test]
