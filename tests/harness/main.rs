@@ -42,12 +42,3 @@ fn run(names: &[&str]) -> Run {
     run.must_have_run(names.len());
     run
 }
-
-impl Run {
-    /// Asserts the exit code.
-    #[track_caller]
-    fn ends_with(&self, code: i32) -> &Run {
-        assert_eq!(self.code, Some(code), "\n{}", self.text);
-        self
-    }
-}

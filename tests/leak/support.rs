@@ -62,6 +62,13 @@ impl Run {
         assert!(self.text.contains(&says), "not {says}:\n{}", self.text);
     }
 
+    /// Asserts the exit code.
+    #[track_caller]
+    pub(crate) fn ends_with(&self, code: i32) -> &Run {
+        assert_eq!(self.code, Some(code), "\n{}", self.text);
+        self
+    }
+
     /// Asserts that the text contains all of these.
     #[track_caller]
     pub(crate) fn shows(&self, parts: &[&str]) -> &Run {

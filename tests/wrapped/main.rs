@@ -68,13 +68,6 @@ fn run_with(fixtures: &[&str], settings: &str, args: &[&str]) -> Run {
 }
 
 impl Run {
-    /// Asserts the exit code.
-    #[track_caller]
-    fn ends_with(&self, code: i32) -> &Run {
-        assert_eq!(self.code, Some(code), "\n{}", self.text);
-        self
-    }
-
     /// Asserts that the program said nothing about leaks.
     #[track_caller]
     fn is_silent(&self) -> &Run {
