@@ -122,11 +122,16 @@ impl Drop for Project {
     }
 }
 
-const THREAD: [&str; 4] = [
+// Their release builds have no debug information, as nobody has asked for it.
+const THREAD: &[&str] = &[
     "leakcheck: 1 thread leaked by test leaves_a_thread\n",
-    "[1] 1 thread blocked in `futex`\n",
+    "[1] 1 thread ",
+    #[cfg(debug_assertions)]
     "thread::spawn(move || queue.into_iter().sum::<u32>());\n",
+    #[cfg(debug_assertions)]
     "made here, by shop::leaves_a_thread\n",
+    #[cfg(not(debug_assertions))]
+    "= stack:  not known, as the functions are inlined and the program has no line tables ",
 ];
 const TASK: [&str; 4] = [
     "leakcheck: 1 task leaked by test leaves_a_task\n",
@@ -141,7 +146,7 @@ fn two_lines_are_enough() {
 
     let run = project.cargo(&["test", "--no-fail-fast"]);
     assert_eq!(run.code, Some(101), "cargo's for tests that failed:\n{}", run.text);
-    run.shows(&["test result: ok. 3 passed"]).shows(&THREAD).shows(&TASK);
+    run.shows(&["test result: ok. 3 passed"]).shows(THREAD).shows(&TASK);
     run.shows(&[
         "leakcheck: all tests passed, but these left something behind:\n    \
          leaves_a_task\n    leaves_a_thread\n",
@@ -159,7 +164,7 @@ fn two_lines_are_enough() {
     }
     let run = project.cargo(&["nextest", "run", "--no-fail-fast"]);
     assert_eq!(run.code, Some(100), "nextest's for tests that failed:\n{}", run.text);
-    run.shows(&["1 passed, 2 failed"]).shows(&THREAD).shows(&TASK).hides(&["by test is_clean"]);
+    run.shows(&["1 passed, 2 failed"]).shows(THREAD).shows(&TASK).hides(&["by test is_clean"]);
     for (name, result) in
         [("leaves_a_thread", "FAIL"), ("leaves_a_task", "FAIL"), ("is_clean", "PASS")]
     {

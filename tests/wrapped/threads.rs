@@ -27,6 +27,15 @@ fn one_is_a_leak_of_the_test_that_made_it() {
 }
 
 #[test]
+fn one_that_has_not_begun_to_run_is_alive() {
+    let run = run_one("leaves_one_that_has_not_begun", "");
+    run.ends_with(1).shows(&[
+        "1 thread leaked by test fixtures::threads::leaves_one_that_has_not_begun\n",
+        "[1] 1 thread about to begin\n",
+    ]);
+}
+
+#[test]
 fn each_test_has_its_own() {
     let names = ["leaves_one", "leaves_one_by_a_task", "joins_its_own", "leaves_a_task_too"];
     let names = names.map(fixture);

@@ -25,6 +25,10 @@ const SHOWN: usize = 6;
 /// Whose a thread is that was made inside of a `Once`.
 const SHARED: &str = "the whole program";
 
+/// What is said in the place of a stack that names nobody.
+const UNKNOWN: &str = "not known, as the functions are inlined and the program has no line tables \
+                       (`debug = \"line-tables-only\"` in its profile brings them)";
+
 /// Threads.
 #[derive(Debug)]
 pub(crate) struct Threads;
@@ -74,15 +78,21 @@ impl Seen for Told {
                 self.pools.push(pool);
                 continue;
             }
-            // It may end just now.
-            let Some(doing) = Doing::of(thread.id) else { continue };
-            let item = described(made.kind, thread.id, &doing);
+            let item = match thread.id {
+                None => Item::new(made.kind, "not yet known", State::MayEnd).does("about to begin"),
+                Some(id) => match Doing::of(id) {
+                    Some(doing) => described(made.kind, id, &doing),
+                    // It may end just now.
+                    None => continue,
+                },
+            };
             let item = made.places.iter().fold(item, |item, place| item.place(place.clone()));
             let item = item.function(made.function.clone());
-            let item = match made.chain.is_empty() {
-                true => item,
-                false => item.note("stack", made.chain.join("\n")),
+            let stack = match made.chain.is_empty() {
+                true => UNKNOWN.to_owned(),
+                false => made.chain.join("\n"),
             };
+            let item = item.note("stack", stack);
             items.push(item.why(made.why));
         }
         items
@@ -245,7 +255,10 @@ impl Made {
                 all.push((format!("{name:#}"), place));
             });
         }
-        let mut chain = &all[..];
+        // What called the test, or the thread, is no maker. Optimised, the test itself may
+        // have no frame of its own: then nobody is known.
+        let begins = all.iter().position(|(name, _)| name.contains(BEGIN));
+        let mut chain = &all[..begins.unwrap_or(all.len())];
         skip(&mut chain, is_std);
         made.pool = chain.first().and_then(|(name, _)| pool_by_function(name));
         if made.pool.is_some() {
@@ -306,10 +319,12 @@ fn is_std(function: &str) -> bool {
         || path.starts_with("gopark::task::threads")
 }
 
-/// Functions that call a test, or a thread's own.
+/// What std and libtest call a thread's or a test's function by.
+const BEGIN: &str = "__rust_begin_short_backtrace";
+
+/// Functions that call a test.
 fn is_harness(function: &str) -> bool {
-    function.contains("__rust_begin_short_backtrace")
-        || function.starts_with("leakcheck::case")
+    function.starts_with("leakcheck::case")
         || function.starts_with("core::ops::function::FnOnce::call_once")
         || function.starts_with("test::")
 }

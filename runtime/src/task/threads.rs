@@ -181,8 +181,8 @@ pub(crate) fn ids_of(counts: impl Fn(&'static ScopeInner) -> bool) -> Vec<u32> {
 pub struct Thread {
     /// Counts the threads whose birth was told.
     pub number: usize,
-    /// Its kernel id.
-    pub id: u32,
+    /// Its kernel id; `None` until it has begun to run.
+    pub id: Option<u32>,
     /// Since it was made.
     pub age: Duration,
     /// Where it was made: return addresses, the innermost first.
@@ -191,8 +191,8 @@ pub struct Thread {
     pub shared: bool,
 }
 
-/// The threads that were born in the scope and are alive, by number. One that has
-/// not run yet is left out.
+/// The threads that were born in the scope and are alive, by number, those included
+/// that do not run yet.
 pub fn of(scope: &Scope) -> Vec<Thread> {
     let wanted = scope.inner();
     let is_there = |of: Option<&ScopeInner>| match of {
@@ -204,12 +204,11 @@ pub fn of(scope: &Scope) -> Vec<Thread> {
     those
         .map(|(number, entry)| Thread {
             number: *number,
-            id: entry.tid.load(Ordering::Relaxed),
+            id: Some(entry.tid.load(Ordering::Relaxed)).filter(|tid| *tid != 0),
             age: entry.born.elapsed(),
             frames: Arc::clone(&entry.frames),
             shared: entry.shared,
         })
-        .filter(|thread| thread.id != 0)
         .collect()
 }
 
