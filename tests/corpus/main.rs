@@ -32,7 +32,7 @@ mod programs;
 mod table;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use play::{CONFIGURATIONS, Played};
+use play::{CONFIGURATIONS, Played, Settle};
 use programs::{PROGRAMS, Program, Run};
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -82,7 +82,7 @@ fn check(program: &'static Program) -> Result<(), Failed> {
     for configuration in CONFIGURATIONS {
         if let Run::Both(_) = program.run {
             row.found.1 += 1;
-            let played = play::play(program, false, configuration)?;
+            let played = play::play(program, false, configuration, Settle::Default)?;
             match played.differs(&expected) {
                 None => row.found.0 += 1,
                 Some(how) => wrong.push(format!("buggy, {configuration}: {how}")),
@@ -90,7 +90,8 @@ fn check(program: &'static Program) -> Result<(), Failed> {
             row.took.extend(played.took);
             row.proven &= played.proven;
         }
-        let Played { code, output, found, .. } = play::play(program, true, configuration)?;
+        let Played { code, output, found, .. } =
+            play::play(program, true, configuration, Settle::Default)?;
         row.alarms.1 += 1;
         if code != Some(0) || !found.is_empty() {
             row.alarms.0 += 1;

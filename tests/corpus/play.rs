@@ -31,6 +31,14 @@ pub(crate) const CONFIGURATIONS: [Configuration; 6] = {
     [with(1, false), with(2, false), with(4, false), with(1, true), with(2, true), with(4, true)]
 };
 
+/// How long all must have stood still before a verdict.
+#[derive(Clone, Copy)]
+pub(crate) enum Settle {
+    Default,
+    /// What remains is what a check itself takes.
+    Zero,
+}
+
 impl fmt::Display for Configuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mode = if self.migrating { "migrating" } else { "bound" };
@@ -65,6 +73,7 @@ pub(crate) fn play(
     program: &Program,
     fixed: bool,
     configuration: Configuration,
+    settle: Settle,
 ) -> Result<Played, String> {
     static RUNS: AtomicU32 = AtomicU32::new(0);
     let run = RUNS.fetch_add(1, Ordering::Relaxed);
@@ -76,6 +85,10 @@ pub(crate) fn play(
     for inherited in ["LEAKCHECK_DEADLINE_MS", "GOPARK_DEBUG", "GOPARK_STACK", "GOPARK_SLICE"] {
         command.env_remove(inherited);
     }
+    match settle {
+        Settle::Default => command.env_remove("LEAKCHECK_SETTLE_MS"),
+        Settle::Zero => command.env("LEAKCHECK_SETTLE_MS", "0"),
+    };
     command
         .env(PROGRAM, program.path())
         .env("LEAKCHECK_JSON", &report)

@@ -2,7 +2,7 @@
 
 use crate::Row;
 use crate::expected::{self, Leaks};
-use crate::play::{self, CONFIGURATIONS};
+use crate::play::{self, CONFIGURATIONS, Settle};
 use crate::programs::Class;
 use std::fmt::{self, Write};
 use std::path::Path;
@@ -41,9 +41,11 @@ pub(crate) fn publish(rows: &[Row]) -> Result<(), String> {
 fn document(rows: &[&Row]) -> Result<String, String> {
     let mut text = String::new();
     write(&mut text, rows).map_err(|error| error.to_string())?;
+    text.push_str(&cost(rows)?);
+    text.push_str(REPORTS);
     for (path, title) in SHOWN {
         let row = rows.iter().find(|row| row.program.path() == path).ok_or(path)?;
-        let played = play::play(row.program, false, CONFIGURATIONS[1])?;
+        let played = play::play(row.program, false, CONFIGURATIONS[1], Settle::Default)?;
         let about = about(row.program.source);
         let report = report(&played.output);
         write!(text, "\n### {title}: {path}\n\n{about}\n\n```text\n{report}\n```\n")
@@ -109,8 +111,22 @@ fn totals(text: &mut String, rows: &[&Row]) -> fmt::Result {
     if let Some(time) = median(&proven) {
         writeln!(text, "Median time to a proven verdict: {}.", milliseconds(time))?;
     }
-    text.push_str(REPORTS);
     Ok(())
+}
+
+/// What the checks themselves take: once more with nothing to wait for, one at a time.
+fn cost(rows: &[&Row]) -> Result<String, String> {
+    let buggy: Vec<_> = rows.iter().filter(|row| row.found.1 > 0 && row.proven).collect();
+    let mut sum = Duration::ZERO;
+    for row in &buggy {
+        let played = play::play(row.program, false, CONFIGURATIONS[1], Settle::Zero)?;
+        if let Some(how) = played.differs(&expected::marks(row.program.source)?) {
+            return Err(format!("{} with `settle` 0: {how}", row.program.path()));
+        }
+        sum += played.took.unwrap_or_default();
+    }
+    let (count, sum) = (buggy.len(), milliseconds(sum));
+    Ok(format!("Time to all {count} proven verdicts together with `settle` 0: {sum}.\n"))
 }
 
 /// What a mark says, for a reader.
@@ -154,7 +170,7 @@ fn report(output: &str) -> String {
 fn timeless(text: &str) -> String {
     let mut kept = String::new();
     for line in text.lines().take_while(|line| *line != "## Reports") {
-        if line.starts_with("Median") {
+        if line.starts_with("Median") || line.starts_with("Time to") {
             continue;
         }
         let cells = line.strip_suffix(" |").and_then(|it| it.rsplit_once(" | "));
