@@ -47,7 +47,7 @@ use gopark::threads::{Birth, Origin};
 /// Return addresses that are kept. Enough to reach from here through std to the
 /// function that makes the thread, and through a `Once` around it; a debug build has
 /// more frames for the same. Each costs 0.1 us.
-const DEPTH: usize = if cfg!(debug_assertions) { 32 } else { 11 };
+const DEPTH: usize = if cfg!(debug_assertions) { 32 } else { 16 };
 
 /// A thread's function. It may be unwound through: `pthread_exit` does.
 type Main = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
