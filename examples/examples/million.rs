@@ -56,8 +56,7 @@ fn count() -> Result<u64, String> {
 fn measure(count: u64, before: &Memory) -> Figures {
     let (wake, waiting) = chan::rendezvous::<()>();
     let (end, ending) = chan::rendezvous::<()>();
-    let parked = WaitGroup::new();
-    let shared = Arc::new((waiting, ending, parked.clone()));
+    let parked = Arc::new(WaitGroup::new());
     let mut figures = Figures { count, rows: Vec::new(), groups: Vec::new(), missed: false };
 
     say(&format!("starting {} tasks", grouped(count)));
@@ -65,9 +64,8 @@ fn measure(count: u64, before: &Memory) -> Figures {
     let start = Instant::now();
     let tasks: Vec<JoinHandle<()>> = (0..count)
         .map(|_| {
-            let shared = shared.clone();
+            let (waiting, ending, parked) = (waiting.clone(), ending.clone(), parked.clone());
             let task = Builder::new().stack_limit(LIMIT).go(move || {
-                let (waiting, ending, parked) = &*shared;
                 parked.done();
                 let _closed = waiting.recv();
                 parked.done();

@@ -407,7 +407,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(super) fn try_send(&self, mark: &Mark, value: T) -> Result<(), TrySendError<T>> {
         let me = task::pass();
-        mark.used_by(me);
+        self.seats.used_by(mark, me);
         match self.offer(me, value) {
             Offer::Sent => Ok(()),
             Offer::Closed(value) => Err(TrySendError::Closed(value)),
@@ -421,7 +421,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(super) fn try_recv(&self, mark: &Mark) -> Result<T, TryRecvError> {
         let me = task::pass();
-        mark.used_by(me);
+        self.seats.used_by(mark, me);
         match self.take(me) {
             Take::Got(value) => Ok(value),
             Take::Closed => Err(TryRecvError::Closed),
@@ -433,7 +433,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(super) fn send(&self, mark: &Mark, value: T, how: Park) -> Result<(), SendTimeoutError<T>> {
         let me = task::arrive();
-        mark.used_by(me);
+        self.seats.used_by(mark, me);
         match self.offer(me, value) {
             Offer::Sent => Ok(()),
             Offer::Closed(value) => Err(SendTimeoutError::Closed(value)),
@@ -445,7 +445,7 @@ impl<T> Chan<T> {
     #[inline]
     pub(super) fn recv(&self, mark: &Mark, how: Park) -> Result<T, RecvTimeoutError> {
         let me = task::arrive();
-        mark.used_by(me);
+        self.seats.used_by(mark, me);
         match self.take(me) {
             Take::Got(value) => Ok(value),
             Take::Closed => Err(RecvTimeoutError::Closed),
@@ -536,7 +536,7 @@ impl<T> Chan<T> {
     /// under its lock (C2).
     #[inline]
     pub(super) fn touch(&self, me: TaskRef, mark: &Mark) {
-        mark.used_by(me);
+        self.seats.used_by(mark, me);
         self.affinity.touch_by(me.record());
     }
 

@@ -345,8 +345,8 @@ impl<T> Clone for Receiver<T> {
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         // The channel goes after this, if nobody else has it.
-        if self.chan.is_some() {
-            self.mark.leave();
+        if let Some(chan) = &self.chan {
+            chan.seats.leave(&self.mark);
         }
     }
 }

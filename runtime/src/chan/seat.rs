@@ -8,13 +8,18 @@
 //! makes one more. Seats are never taken away before the channel goes: there are as
 //! many as the program has places that clone its handles.
 //!
-//! A handle has the address of its seat and the number of the task that used it last.
-//! An operation compares that number with its own task's, and that is all it costs,
+//! A handle has the number of its seat and that of the task that used it last, in one
+//! word, so that it is two words long: closures with two handles fit into a task's
+//! record. An operation compares the task with its own, and that is all it costs,
 //! as most handles are used by one task. A new user writes itself into the seat.
 //!
-//! What was tried and thrown away: a store into the seat by each operation. With
-//! four senders of one seat on two processors the line of the seat went to and fro
-//! like that of the channel's lock.
+//! What was tried or thought of and thrown away:
+//! - a store into the seat by each operation. With four senders of one seat on two
+//!   processors the line of the seat went to and fro like that of the channel's lock;
+//! - a handle that is the address of its seat, and the last user in the seat: the same
+//!   stores, and every operation looks up its channel there first;
+//! - a handle of one word, with seat and user in bits of the channel's address that are
+//!   not used: a leak sanitizer would not find the channel any more.
 //!
 //! | field of a seat | who writes | what it is worth |
 //! |---|---|---|
@@ -23,14 +28,14 @@
 //!
 //! # Invariants
 //!
-//! - **M1** A seat lives as long as its channel, and a [`Mark`] is in a handle that
-//!   keeps the channel.
+//! - **M1** A seat lives as long as its channel, and is used by handles that keep the
+//!   channel.
 
 use super::raw::Side;
 use crate::task::TaskRef;
 use crate::task::subject::{SEATS, SeatSketch};
 use std::panic::Location;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// How many users a seat remembers.
@@ -42,6 +47,7 @@ pub(super) struct Seat {
     next: *const Seat,
     users: [AtomicU64; USERS],
     count: AtomicU32,
+    number: u16,
     side: Side,
 }
 
@@ -57,6 +63,7 @@ impl Seat {
             next: ptr::null(),
             users: [const { AtomicU64::new(0) }; USERS],
             count: AtomicU32::new(1),
+            number: side as u16,
             side,
         }
     }
@@ -72,6 +79,11 @@ impl Seat {
 
     fn user(&self, task: u64) -> &AtomicU64 {
         &self.users[(task % USERS as u64) as usize]
+    }
+
+    fn enter(&self) -> Mark {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        Mark::new(self.number)
     }
 }
 
@@ -96,39 +108,81 @@ impl Seats {
 
     /// The mark of the handle that the channel begins with.
     pub(super) fn mark(&self, side: Side) -> Mark {
-        Mark { seat: NonNull::from(&self.first[side as usize]), last: AtomicU64::new(0) }
+        Mark::new(side as u16)
     }
 
-    /// The mark of one more handle, which keeps the channel (M1).
+    /// The mark of one more handle.
     pub(super) fn another(&self, side: Side, site: &'static Location<'static>) -> Mark {
-        let known = self.all().find(|seat| seat.side == side && ptr::eq(seat.site, site));
-        let seat = match known {
-            Some(seat) => {
-                seat.count.fetch_add(1, Ordering::Relaxed);
-                NonNull::from(seat)
-            }
+        match self.all().find(|seat| seat.side == side && ptr::eq(seat.site, site)) {
+            Some(seat) => seat.enter(),
             None => self.add(Seat::new(side, site)),
-        };
-        Mark { seat, last: AtomicU64::new(0) }
+        }
     }
 
     #[cold]
-    fn add(&self, seat: Seat) -> NonNull<Seat> {
+    fn add(&self, seat: Seat) -> Mark {
+        let side = seat.side;
         let seat = Box::into_raw(Box::new(seat));
-        let mut first = self.more.load(Ordering::Relaxed);
+        // ORDERING: Acquire, here and when it fails; pairs with the Release below: the
+        // number is that of a seat that has been made.
+        let mut first = self.more.load(Ordering::Acquire);
         loop {
+            // SAFETY: null, or a seat (M1).
+            let number = unsafe { first.as_ref() }.map_or(1, |seat| seat.number);
+            let Some(number) = number.checked_add(1) else {
+                // SAFETY: not shared; ours.
+                drop(unsafe { Box::from_raw(seat) });
+                // Nobody clones at so many places: counted, if by another's name.
+                return self.first[side as usize].enter();
+            };
             // SAFETY: not shared yet.
-            unsafe { (*seat).next = first };
-            // ORDERING: Release; pairs with the Acquire in all(): the seat is one
-            // that has been made.
-            match self.more.compare_exchange_weak(first, seat, Ordering::Release, Ordering::Relaxed)
+            unsafe {
+                (*seat).next = first;
+                (*seat).number = number;
+            }
+            // ORDERING: Release; pairs with the Acquire in all() and above: the seat
+            // is one that has been made.
+            match self.more.compare_exchange_weak(first, seat, Ordering::Release, Ordering::Acquire)
             {
-                // SAFETY: a box's.
-                Ok(_) => return unsafe { NonNull::new_unchecked(seat) },
+                Ok(_) => return Mark::new(number),
                 // Two that come at a time from one place make two seats.
                 Err(now) => first = now,
             }
         }
+    }
+
+    fn of(&self, mark: &Mark) -> &Seat {
+        let number = (mark.0.load(Ordering::Relaxed) & SEAT) as u16;
+        self.all().find(|seat| seat.number == number).expect("a mark is one of its channel's")
+    }
+
+    /// `me` uses the handle with that mark.
+    #[inline]
+    pub(super) fn used_by(&self, mark: &Mark, me: TaskRef) {
+        let me = me.record().id_number();
+        if mark.0.load(Ordering::Relaxed) >> SEAT_BITS != me {
+            self.note(mark, me);
+        }
+    }
+
+    #[cold]
+    fn note(&self, mark: &Mark, me: u64) {
+        let seat = self.of(mark);
+        mark.0.store(me << SEAT_BITS | u64::from(seat.number), Ordering::Relaxed);
+        seat.user(me).store(me, Ordering::Relaxed);
+    }
+
+    /// The handle with that mark goes.
+    #[inline]
+    pub(super) fn leave(&self, mark: &Mark) {
+        let seat = self.of(mark);
+        let last = mark.0.load(Ordering::Relaxed) >> SEAT_BITS;
+        // Another handle of this place may be the same task's; then that is lost
+        // until it is used by another one.
+        if last != 0 && seat.user(last).load(Ordering::Relaxed) == last {
+            seat.user(last).store(0, Ordering::Relaxed);
+        }
+        seat.count.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The seats on which somebody sits, as many as there is room for.
@@ -168,51 +222,78 @@ impl Drop for Seats {
     }
 }
 
-/// A handle's own part.
-pub(super) struct Mark {
-    seat: NonNull<Seat>,
-    /// The task that used it last; 0 for none.
-    last: AtomicU64,
-}
+/// A handle's own part: the number of its seat, and above it that of the task that used
+/// it last; 0 for none.
+pub(super) struct Mark(AtomicU64);
 
-// SAFETY: a seat may be used from everywhere, and is there (M1).
-unsafe impl Send for Mark {}
-// SAFETY: as above.
-unsafe impl Sync for Mark {}
+const SEAT_BITS: u32 = u16::BITS;
+const SEAT: u64 = u16::MAX as u64;
 
 impl Mark {
+    const fn new(seat: u16) -> Mark {
+        Mark(AtomicU64::new(seat as u64))
+    }
+
     /// Of a handle without a channel; to be used no further.
     pub(super) const fn none() -> Mark {
-        Mark { seat: NonNull::dangling(), last: AtomicU64::new(0) }
+        Mark::new(0)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::chan;
+
+    #[track_caller]
+    fn here() -> &'static Location<'static> {
+        Location::caller()
     }
 
-    /// `me` uses the handle, whose channel is there.
-    #[inline]
-    pub(super) fn used_by(&self, me: TaskRef) {
-        let me = me.record().id_number();
-        if self.last.load(Ordering::Relaxed) != me {
-            self.note(me);
+    fn counts(seats: &Seats) -> Vec<(u16, Side, u32)> {
+        seats.all().map(|seat| (seat.number, seat.side, seat.count())).collect()
+    }
+
+    #[test]
+    fn a_handle_is_two_words() {
+        assert_eq!(size_of::<chan::Sender<[u64; 9]>>(), 2 * size_of::<usize>());
+        assert_eq!(size_of::<chan::Receiver<[u64; 9]>>(), 2 * size_of::<usize>());
+    }
+
+    #[test]
+    fn every_place_has_a_number_and_its_handles_find_it() {
+        let (made, sends, receives) = (here(), here(), here());
+        let seats = Seats::new(made);
+        let marks = [
+            seats.mark(Side::Send),
+            seats.mark(Side::Recv),
+            seats.another(Side::Send, sends),
+            seats.another(Side::Recv, receives),
+            seats.another(Side::Recv, sends),
+            seats.another(Side::Send, sends),
+        ];
+        use Side::{Recv, Send};
+        let all = [(0, Send, 1), (1, Recv, 1), (4, Recv, 1), (3, Recv, 1), (2, Send, 2)];
+        assert_eq!(counts(&seats), all);
+        for (mark, seat) in marks.iter().zip([0, 1, 2, 3, 4, 2]) {
+            assert_eq!(seats.of(mark).number, seat);
+            let me = 1_000_000_007 + u64::from(seat);
+            seats.note(mark, me);
+            assert_eq!(seats.of(mark).number, seat);
+            assert!(seats.of(mark).users().contains(&me));
         }
+        marks.iter().for_each(|mark| seats.leave(mark));
+        assert!(seats.all().all(|seat| seat.count() == 0 && seat.users() == [0; USERS]));
     }
 
-    #[cold]
-    fn note(&self, me: u64) {
-        self.last.store(me, Ordering::Relaxed);
-        // SAFETY: M1.
-        unsafe { self.seat.as_ref() }.user(me).store(me, Ordering::Relaxed);
-    }
-
-    /// The handle goes; its channel is still there.
-    #[inline]
-    pub(super) fn leave(&self) {
-        // SAFETY: M1.
-        let seat = unsafe { self.seat.as_ref() };
-        let last = self.last.load(Ordering::Relaxed);
-        // Another handle of this place may be the same task's; then that is lost
-        // until it is used by another one.
-        if last != 0 && seat.user(last).load(Ordering::Relaxed) == last {
-            seat.user(last).store(0, Ordering::Relaxed);
-        }
-        seat.count.fetch_sub(1, Ordering::Relaxed);
+    #[test]
+    fn when_there_are_no_numbers_left_handles_count_with_the_first() {
+        let seats = Seats::new(here());
+        drop(seats.another(Side::Send, here()));
+        // SAFETY: a seat, and nobody else knows these seats.
+        unsafe { (*seats.more.load(Ordering::Relaxed)).number = u16::MAX };
+        let mark = seats.another(Side::Recv, here());
+        assert_eq!(seats.of(&mark).number, Side::Recv as u16);
+        assert_eq!(counts(&seats)[1], (1, Side::Recv, 2));
     }
 }

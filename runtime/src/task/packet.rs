@@ -272,3 +272,20 @@ pub(crate) unsafe fn take_outcome<T>(record: &'static Record) -> Outcome<T> {
         outcome.assume_init()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Place;
+    use crate::chan;
+
+    fn is_inline<F: FnOnce() -> T, T>(_: F) -> bool {
+        Place::<F, T>::INLINE
+    }
+
+    #[test]
+    fn a_closure_with_two_handles_and_a_word_stands_in_the_record() {
+        let (tx, rx) = chan::rendezvous::<usize>();
+        let word = 7;
+        assert!(is_inline(move || rx.recv().is_ok_and(|n| tx.send(n + word).is_ok())));
+    }
+}
