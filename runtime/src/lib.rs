@@ -26,6 +26,8 @@
 //!
 //! # What is there
 //!
+//! In full, with examples and with what differs: [`guide::coming_from_go`].
+//!
 //! | Go | here |
 //! |---|---|
 //! | `go f()` | [`go`], [`Builder`] for names, labels, daemons, a thread of its own |
@@ -296,6 +298,8 @@ pub mod time;
 // Uses all of the above.
 #[cfg(all(runtime, feature = "debug"))]
 pub mod debug;
+
+pub mod guide;
 
 /// What `leakcheck` tells of threads, and asks; no part of the public API.
 #[cfg(runtime)]
