@@ -42,6 +42,9 @@ pub struct Metrics {
     pub readies: u64,
     /// How often a worker took tasks from another processor's queue, so far.
     pub steals: u64,
+    /// How often a task let others go first because it [wanted](crate::yield_now) to, so
+    /// far.
+    pub yields: u64,
     /// How often a task gave way at a safepoint, because it had had its slice and others
     /// waited, so far.
     pub gave_way: u64,
@@ -52,6 +55,20 @@ pub struct Metrics {
     pub handovers: u64,
     /// [Blocking calls](crate::blocking) that a processor was lent for, so far.
     pub blocking_calls: u64,
+    /// How often the signal found a task in a system call, and gave its processor to
+    /// others, so far.
+    pub detached: u64,
+    /// How often a task came back from a call of either kind and went on at once, so far.
+    pub resumed_at_once: u64,
+    /// How often a task came back from one and had to wait for a processor, so far.
+    pub resumed_later: u64,
+    /// How often a task computed after a system call without a processor, and was
+    /// suspended for that, so far.
+    pub resumed_suspended: u64,
+    /// How often unused memory of a parked task's stack was given back, so far.
+    pub trims: u64,
+    /// Tasks that were judged to be leaked so far.
+    pub condemned: u64,
     /// Timers that have fired so far: those of sleeping and waiting tasks, too.
     pub timers_fired: u64,
     /// How often the kernel was asked which sockets are ready, so far.
@@ -90,13 +107,20 @@ impl Metrics {
             blocking_calls += p.calls.get();
             timers_fired += p.timers.fired();
         }
-        let (mut switches, mut gave_way, mut suspended) = (0, 0, 0);
+        let (mut switches, mut yields, mut gave_way, mut suspended) = (0, 0, 0, 0);
+        let (mut detached, mut resumed_at_once) = (0, 0);
+        let (mut resumed_later, mut resumed_suspended) = (0, 0);
         let mut parks = [0; WaitReason::COUNT];
         for w in SCHED.workers() {
             switches += w.starts.load(Ordering::Relaxed);
             readies += w.counts.readies.get();
+            yields += w.counts.yields.get();
             gave_way += w.counts.gave_way.get();
             suspended += w.counts.suspended.get();
+            detached += w.counts.detached.get();
+            resumed_at_once += w.counts.back_at_once.get();
+            resumed_later += w.counts.back_queued.get();
+            resumed_suspended += w.counts.back_suspended.get();
             parks.iter_mut().zip(&w.counts.parks).for_each(|(all, some)| *all += some.get());
         }
         Metrics {
@@ -106,10 +130,17 @@ impl Metrics {
             switches,
             readies,
             steals,
+            yields,
             gave_way,
             suspended,
             handovers: figures.handovers,
             blocking_calls,
+            detached,
+            resumed_at_once,
+            resumed_later,
+            resumed_suspended,
+            trims: ELSEWHERE.trims(),
+            condemned: ELSEWHERE.condemned(),
             timers_fired,
             net_polls: netpoll::polls(),
             tasks: scope::live_everywhere(),
@@ -174,6 +205,14 @@ impl Metrics {
             "Blocking calls that a processor was lent for.",
             self.blocking_calls,
         )?;
+        one(
+            "gopark_detached_total",
+            "How often a system call was found that had kept a processor.",
+            self.detached,
+        )?;
+        one("gopark_yields_total", "How often a task let others go first.", self.yields)?;
+        one("gopark_trims_total", "How often a parked task's stack was trimmed.", self.trims)?;
+        one("gopark_condemned_total", "Tasks that were judged to be leaked.", self.condemned)?;
         one("gopark_timers_fired_total", "Timers that have fired.", self.timers_fired)?;
         one(
             "gopark_net_polls_total",
@@ -207,6 +246,11 @@ impl Metrics {
         head(text, name, "How often a task had to let others go first, by how it came to that.")?;
         writeln!(text, "{name}{{by=\"safepoint\"}} {}", self.gave_way)?;
         writeln!(text, "{name}{{by=\"signal\"}} {}", self.suspended)?;
+        let name = "gopark_resumed_total";
+        head(text, name, "How often a task came back from a call, by how it went on.")?;
+        writeln!(text, "{name}{{how=\"at_once\"}} {}", self.resumed_at_once)?;
+        writeln!(text, "{name}{{how=\"later\"}} {}", self.resumed_later)?;
+        writeln!(text, "{name}{{how=\"suspended\"}} {}", self.resumed_suspended)?;
         let name = "gopark_parks_total";
         head(text, name, "How often a task has parked, by the reason.")?;
         for (n, reason) in WaitReason::ALL.iter().enumerate() {
@@ -242,10 +286,17 @@ mod tests {
             switches: 4,
             readies: 5,
             steals: 6,
+            yields: 19,
             gave_way: 7,
             suspended: 8,
             handovers: 9,
             blocking_calls: 10,
+            detached: 20,
+            resumed_at_once: 21,
+            resumed_later: 22,
+            resumed_suspended: 23,
+            trims: 24,
+            condemned: 25,
             timers_fired: 11,
             net_polls: 12,
             tasks: 13,

@@ -236,6 +236,7 @@ fn take_back() {
     let Some(Away::Lent(lent)) = w.away.take() else { unreachable!("a call that has begun ends") };
     if lent.p.call.take(lent.n) {
         w.set_processor(Some(lent.p));
+        w.counts.back_at_once.add(1);
         task.state.end_call();
     } else {
         take_another(w, task, Waits::Queued);
@@ -268,22 +269,30 @@ fn take_another(w: &'static Worker, task: &'static Record, waits: Waits) {
             Some(s.want(w))
         }
     });
-    let Some(nudge) = nudge else { return task.state.end_call() };
+    let Some(nudge) = nudge else {
+        w.counts.back_at_once.add(1);
+        return task.state.end_call();
+    };
     nudge.send();
     w.await_processor();
     match waits {
         Waits::Queued => {
+            w.counts.back_queued.add(1);
             let _ = task.state.start();
             // It had its worker for all that time: its siblings come first now.
             task.set(flag::PREEMPT);
         }
-        Waits::Suspended => task.state.resume(),
+        Waits::Suspended => {
+            w.counts.back_suspended.add(1);
+            task.state.resume();
+        }
     }
 }
 
 /// The signal has found the task in a system call: its processor goes to others.
 pub(super) fn detach(w: &'static Worker, task: &'static Record) {
     let p = w.processor();
+    w.counts.detached.add(1);
     task.describe_call(None);
     task.state.begin_call();
     w.away.set(Some(Away::Detached));

@@ -80,10 +80,19 @@ impl OfProcessor {
 pub(crate) struct OfWorker {
     /// Tasks that it has made ready.
     pub(crate) readies: Count,
+    /// Tasks that let others go first because they wanted to.
+    pub(crate) yields: Count,
     /// Tasks that gave way after a slice, at a safepoint.
     pub(crate) gave_way: Count,
     /// Tasks that were suspended, because they did not.
     pub(crate) suspended: Count,
+    /// Tasks that the signal found in a system call.
+    pub(crate) detached: Count,
+    /// Calls from which a task came back, declared ones and those that were found: to a
+    /// processor at once; behind others; suspended, as it computed after one.
+    pub(crate) back_at_once: Count,
+    pub(crate) back_queued: Count,
+    pub(crate) back_suspended: Count,
     /// By the number of the reason.
     pub(crate) parks: [Count; WaitReason::COUNT],
 }
@@ -92,8 +101,13 @@ impl OfWorker {
     pub(crate) const fn new() -> OfWorker {
         OfWorker {
             readies: Count::new(),
+            yields: Count::new(),
             gave_way: Count::new(),
             suspended: Count::new(),
+            detached: Count::new(),
+            back_at_once: Count::new(),
+            back_queued: Count::new(),
+            back_suspended: Count::new(),
             parks: [const { Count::new() }; WaitReason::COUNT],
         }
     }
@@ -103,10 +117,16 @@ impl OfWorker {
 pub(crate) struct Elsewhere {
     created: AtomicU64,
     readies: AtomicU64,
+    trims: AtomicU64,
+    condemned: AtomicU64,
 }
 
-pub(crate) static ELSEWHERE: Elsewhere =
-    Elsewhere { created: AtomicU64::new(0), readies: AtomicU64::new(0) };
+pub(crate) static ELSEWHERE: Elsewhere = Elsewhere {
+    created: AtomicU64::new(0),
+    readies: AtomicU64::new(0),
+    trims: AtomicU64::new(0),
+    condemned: AtomicU64::new(0),
+};
 
 impl Elsewhere {
     #[cold]
@@ -119,11 +139,29 @@ impl Elsewhere {
         self.readies.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A stack that is trimmed.
+    pub(crate) fn one_trim(&self) {
+        self.trims.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A task that was judged to be leaked.
+    pub(crate) fn one_condemned(&self) {
+        self.condemned.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn created(&self) -> u64 {
         self.created.load(Ordering::Relaxed)
     }
 
     pub(crate) fn readies(&self) -> u64 {
         self.readies.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn trims(&self) -> u64 {
+        self.trims.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn condemned(&self) -> u64 {
+        self.condemned.load(Ordering::Relaxed)
     }
 }

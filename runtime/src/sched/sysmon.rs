@@ -26,6 +26,7 @@
 //! if no processor has been held since before it began, until one is taken.
 
 use super::SCHED;
+use super::counts::ELSEWHERE;
 use super::errands::{self, Errand};
 use super::{blocking, deadlock, find, preempt, watchdog};
 use crate::arch;
@@ -208,6 +209,7 @@ fn trim_task(task: &'static Record, now: u64) -> bool {
         return false;
     };
     if task.state.begin_trim(seen) {
+        ELSEWHERE.one_trim();
         // From here on the task does not start.
         trim::trim(stack, to);
         if task.state.end_trim() == Release::Enqueue {

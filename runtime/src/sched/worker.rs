@@ -444,6 +444,7 @@ impl Worker {
         match self.after.replace(After::Nothing) {
             After::Nothing => sys::fatal(format_args!("task {} left without a note", task.id())),
             After::Requeue => {
+                self.counts.yields.add(1);
                 task.state.requeue();
                 if !task.worker.load(Ordering::Relaxed).is_null() {
                     self.bound.push(task);

@@ -17,6 +17,7 @@ use super::registry::{self, Found};
 use super::running;
 use super::scope::{Scope, ScopeInner};
 use super::state::Cause;
+use crate::sched::counts::ELSEWHERE;
 use crate::sched::park::{self, Unwinding};
 use crate::sys::barrier;
 use std::sync::atomic::Ordering;
@@ -245,7 +246,9 @@ fn abandon(scope: &'static ScopeInner) -> usize {
             count += 1;
             task.set_in(life, flag::ABANDONED);
             // Only a parked one becomes `leaked`; the others show what they do.
-            let _ = task.state.condemn(reading);
+            if task.state.condemn(reading) {
+                ELSEWHERE.one_condemned();
+            }
         }
     });
     count

@@ -26,6 +26,7 @@ pub(crate) mod everywhere;
 use super::record::{Record, TaskId};
 use super::{TaskRef, registry};
 use crate::inspect::Member;
+use crate::sched::counts::ELSEWHERE;
 use crate::sched::{self, worker};
 use crate::sys::{barrier, futex, section};
 use core::marker::PhantomData;
@@ -505,7 +506,9 @@ impl Scope {
         registry::each_of(self.inner, |found| {
             if leaked.get(&found.record.id()) == Some(&found.reading.stamp()) {
                 // Lost only to a wake-up, and then it is not leaked.
-                let _ = found.record.state.condemn(found.reading);
+                if found.record.state.condemn(found.reading) {
+                    ELSEWHERE.one_condemned();
+                }
             }
         });
     }

@@ -144,3 +144,48 @@ fn work_that_another_takes_is_counted() {
         assert!(Metrics::now().steals > before.steals);
     });
 }
+
+#[test]
+fn every_call_that_is_left_is_counted_by_how_the_task_went_on() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        let before = Metrics::now();
+        gopark::go(|| (0..3).for_each(|_| gopark::blocking(|| ()))).join().unwrap();
+        // One that nobody has declared: the signal finds it.
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let task = gopark::go(move || std::io::Read::read(&mut reader, &mut [0]).unwrap());
+        until("it is found in its call", || Metrics::now().detached > before.detached);
+        drop(writer);
+        task.join().unwrap();
+        let after = Metrics::now();
+        let back = since!(before, after, resumed_at_once, resumed_later, resumed_suspended);
+        let calls = since!(before, after, blocking_calls, detached);
+        assert_eq!(back.iter().sum::<u64>(), calls.iter().sum(), "{back:?} of {calls:?}");
+        assert_eq!(calls[0], 3);
+    });
+}
+
+#[test]
+fn yields_are_counted() {
+    alone(here!(), ONE_COOPERATIVE, || {
+        let before = Metrics::now();
+        gopark::go(|| (0..7).for_each(|_| gopark::yield_now())).join().unwrap();
+        assert_eq!(since!(before, Metrics::now(), yields, gave_way), [7, 0]);
+    });
+}
+
+#[test]
+fn verdicts_are_counted() {
+    alone(here!(), &[], || {
+        let scope = gopark::Scope::new("judged");
+        let entered = scope.enter();
+        let (tx, rx) = chan::rendezvous::<u8>();
+        let task = gopark::go(move || rx.recv());
+        drop(entered);
+        crate::support::parked(task.id(), WaitReason::ChanReceive);
+        let census = gopark::inspect::Census::take(&scope);
+        scope.condemn(&census.members);
+        assert_eq!(Metrics::now().condemned, 1);
+        drop(tx);
+        assert!(task.join().unwrap().is_err());
+    });
+}
