@@ -155,6 +155,8 @@ extern crate self as leakcheck;
 
 #[cfg(not(all(runtime, feature = "tokio")))]
 mod asynchronous;
+#[cfg(runtime)]
+mod callers;
 mod case;
 #[cfg(runtime)]
 mod cycle;

@@ -92,9 +92,15 @@ impl Options {
         self
     }
 
-    /// Whether the stack is kept on which each task is made, so that reports show it.
-    /// Nothing records these stacks yet: so far the setting is read, checked, and without
-    /// effect.
+    /// Whether the stack is kept on which each task is made, so that reports show it, also
+    /// those of tasks that made a leaked one and have ended. Takes some microseconds for
+    /// each task that is started, and half a kilobyte as long as it lives.
+    ///
+    /// ```
+    /// use leakcheck::Options;
+    ///
+    /// let _guard = leakcheck::verify_none(Options::new().creation_stacks(true));
+    /// ```
     pub const fn creation_stacks(mut self, on: bool) -> Options {
         self.stated.creation_stacks = Some(on);
         self
@@ -167,7 +173,6 @@ impl Options {
     }
 
     /// Whether creation stacks are kept.
-    #[allow(dead_code, reason = "for the recorder of creation stacks")]
     pub(crate) fn keeps_creation_stacks(&self) -> bool {
         self.stated.in_force(self.krate).creation_stacks.unwrap_or(false)
     }

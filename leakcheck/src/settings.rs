@@ -102,6 +102,13 @@ pub(crate) fn asks_for_unused_ignores() -> bool {
     must(switch(UNUSED_IGNORES_VAR, value.as_deref())).unwrap_or(false)
 }
 
+/// Whether the creation stacks of tasks are kept that no check has asked about: by the
+/// environment, or by the crate, as far as it is known which. Nonsense is said elsewhere.
+pub(crate) fn keeps_creation_stacks(krate: Option<&str>) -> bool {
+    let crates = || crates().map_or(Stated::nothing(), |crates| crates.of(krate));
+    environment().is_ok_and(|it| it.or(crates()).creation_stacks.unwrap_or(false))
+}
+
 #[track_caller]
 fn must<T>(read: Result<T, String>) -> T {
     read.unwrap_or_else(|message| panic!("leakcheck: {message}"))

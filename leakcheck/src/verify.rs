@@ -154,6 +154,9 @@ impl Session {
         // Who made a task is asked when that has ended.
         keep_ancestors();
         let scope = Scope::new(subject.name());
+        if options.keeps_creation_stacks() {
+            scope.keep_creation_stacks();
+        }
         // Also has threads told of, so that they belong to the scope.
         sys::wrapped();
         let sources = Opened::new(&options.sources, options.reports_threads(false), &scope);

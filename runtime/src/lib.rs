@@ -400,6 +400,11 @@ pub mod __private {
         crate::task::adopt::name_tests();
     }
 
+    /// See `task/lineage.rs`.
+    pub fn keep_creation_stacks_if(wanted: fn() -> bool) {
+        crate::task::lineage::keep_all_stacks_if(wanted);
+    }
+
     /// The calling thread ends the process, and does nothing else any more.
     pub fn mark_ending_thread() {
         crate::task::adopt::mark_ending();

@@ -16,6 +16,7 @@
 //! | `reaping` | how leaked tasks are ended, and which are given up |
 //! | `threads` | OS threads, and other things that are no tasks |
 //! | `tokio` | async tests, and what they leave behind |
+//! | `made` | who made a leaked task, and on what stack, also if they have ended |
 //! | `many` | a hundred thousand leaks are one block |
 //! | `report` | what a report shows |
 //! | `outputs` | what machines are told: JSON, annotations; and colours |
@@ -39,6 +40,7 @@ mod fixtures;
 mod frameworks;
 mod goleak;
 mod hang;
+mod made;
 mod many;
 mod matrix;
 mod newcomer;

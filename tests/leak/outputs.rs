@@ -9,20 +9,20 @@ use tinyjson::JsonValue;
 const SCHEMA: &str = include_str!("../../leakcheck/docs/report.schema.json");
 
 /// A file that is not there yet, for one test.
-struct File(PathBuf);
+pub(crate) struct File(PathBuf);
 
 impl File {
-    fn new(name: &str) -> File {
+    pub(crate) fn new(name: &str) -> File {
         let name = format!("leakcheck-{}-{name}.jsonl", std::process::id());
         File(std::env::temp_dir().join(name))
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().expect("text")
     }
 
     /// The reports in it, each of which fits the schema.
-    fn reports(&self) -> Vec<JsonValue> {
+    pub(crate) fn reports(&self) -> Vec<JsonValue> {
         let schema: JsonValue = SCHEMA.parse().expect("the schema is JSON");
         let text = std::fs::read_to_string(&self.0).expect("the file was written");
         assert!(text.ends_with('\n'), "{text}");
@@ -49,18 +49,18 @@ fn run(names: &str, tests: usize, variables: &[(&str, &str)]) -> Run {
     run
 }
 
-fn field<'a>(value: &'a JsonValue, path: &str) -> &'a JsonValue {
+pub(crate) fn field<'a>(value: &'a JsonValue, path: &str) -> &'a JsonValue {
     path.split('.').fold(value, |at, key| match key.parse::<usize>() {
         Ok(n) => &at.get::<Vec<JsonValue>>().expect("a list")[n],
         Err(_) => &at.get::<std::collections::HashMap<_, _>>().expect("an object")[key],
     })
 }
 
-fn text<'a>(value: &'a JsonValue, path: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a JsonValue, path: &str) -> &'a str {
     field(value, path).get::<String>().unwrap_or_else(|| panic!("{path} is no text"))
 }
 
-fn number(value: &JsonValue, path: &str) -> f64 {
+pub(crate) fn number(value: &JsonValue, path: &str) -> f64 {
     *field(value, path).get().unwrap_or_else(|| panic!("{path} is no number"))
 }
 

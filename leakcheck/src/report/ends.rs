@@ -1,14 +1,14 @@
 //! The other end: what a leaked task waits for, in words, and who the tasks are that
 //! have to do with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use gopark::TaskId;
 use gopark::inspect::{
-    ChannelEnd, Half, Handles, Holder, Kind, Snapshot, TaskInfo, WaitReason, WaitsFor, current_task,
+    Ancestor, ChannelEnd, Half, Handles, Holder, Kind, Snapshot, TaskInfo, WaitReason, WaitsFor, current_task,
 };
+use gopark::{TaskId, UnseenPanic};
 
 use super::text::{Count, Time};
 use super::{Group, Report};
@@ -25,19 +25,40 @@ pub(super) struct People {
     leaked: HashMap<TaskId, (usize, usize)>,
     /// The thread that makes the check.
     me: Option<TaskId>,
+    /// Who made whom, also if they have ended.
+    makers: BTreeMap<TaskId, Ancestor>,
     /// Everybody else, read when somebody asks.
     others: OnceLock<HashMap<TaskId, TaskInfo>>,
 }
 
 impl People {
-    pub(super) fn new(groups: &[Group], tasks: &[TaskInfo]) -> People {
+    pub(super) fn new(groups: &[Group], tasks: &[TaskInfo], panics: &[UnseenPanic]) -> People {
         let members = groups.iter().enumerate();
         let members = members.flat_map(|(n, it)| it.members.iter().map(move |at| (*at, n)));
+        let mut makers = BTreeMap::new();
+        let mut add = |parent: Option<TaskId>, ancestors: &dyn Fn() -> Vec<Ancestor>| {
+            if parent.is_some_and(|parent| !makers.contains_key(&parent)) {
+                makers.extend(ancestors().into_iter().map(|it| (it.id, it)));
+            }
+        };
+        tasks.iter().for_each(|task| add(task.parent, &|| task.ancestors()));
+        panics.iter().for_each(|panic| add(panic.parent, &|| panic.ancestors()));
         People {
             leaked: members.map(|(at, n)| (tasks[at].id, (at, n))).collect(),
             me: Some(current_task()),
+            makers,
             others: OnceLock::new(),
         }
+    }
+
+    /// All who are known to have made somebody whom the report is about, or one of these.
+    pub(super) fn makers(&self) -> impl Iterator<Item = &Ancestor> {
+        self.makers.values()
+    }
+
+    /// One of those.
+    pub(super) fn maker(&self, id: TaskId) -> Option<&Ancestor> {
+        self.makers.get(&id)
     }
 
     /// A task that is no leak.
@@ -46,7 +67,8 @@ impl People {
         self.others.get_or_init(read).get(&id)
     }
 
-    fn info<'a>(&'a self, report: &'a Report, id: TaskId) -> Option<&'a TaskInfo> {
+    /// Whether it is alive, and what is known of it then.
+    pub(super) fn info<'a>(&'a self, report: &'a Report, id: TaskId) -> Option<&'a TaskInfo> {
         match self.leaked.get(&id) {
             Some((at, _)) => Some(&report.tasks[*at]),
             None => self.other(id),
@@ -73,7 +95,13 @@ pub(super) fn who(report: &Report, id: TaskId, here: Option<(usize, TaskId)>) ->
         };
     }
     match people.other(id) {
-        None => format!("task {id} (ended)"),
+        None => match people.maker(id) {
+            Some(Ancestor { kind: Kind::Thread, .. }) => {
+                format!("task {id} (a thread that is no task, ended)")
+            }
+            Some(Ancestor { name: Some(name), .. }) => format!("task {id} (`{name}`, ended)"),
+            _ => format!("task {id} (ended)"),
+        },
         Some(task) if task.kind == Kind::Thread => format!("task {id} (a thread that is no task)"),
         Some(task) => match &task.name {
             Some(name) => format!("task {id} (`{name}`, {})", doing(task)),
@@ -87,19 +115,6 @@ fn doing(task: &TaskInfo) -> String {
         Some(wait) => format!("alive, in `{}`", wait.reason.as_str()),
         None => "alive".to_owned(),
     }
-}
-
-/// Its maker, and theirs: `task 3, made at src/lib.rs:7:5 by task 1 (the test itself)`.
-pub(super) fn makers(report: &Report, first: &TaskInfo) -> Option<String> {
-    let mut parent = first.parent?;
-    let mut text = who(report, parent, None);
-    for _ in 0..LINKS {
-        let Some(task) = report.people.info(report, parent) else { break };
-        let Some(next) = task.parent.filter(|_| task.kind == Kind::Task) else { break };
-        let _ = write!(text, ", made at {} by {}", task.created_at, who(report, next, None));
-        parent = next;
-    }
-    Some(text)
 }
 
 /// What the tasks of a group wait for, a line each; empty if nothing is known.

@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use gopark::UnseenPanic;
 use gopark::inspect::{
-    ChannelEnd, Half, Handles, Holder, LockInfo, TaskInfo, WaitReason, WaitsFor,
+    Ancestor, ChannelEnd, Half, Handles, Holder, Kind, LockInfo, TaskInfo, Trace, WaitReason,
+    WaitsFor,
 };
 
 use super::text::{Why, what};
 use super::value::Value;
 use super::{Ending, Group, Report, State, Subject, Wakers, body};
+use crate::callers::{self, Caller};
 use crate::cycle::{Cycle, Link};
 use crate::source::{self, Item};
 
@@ -42,6 +44,7 @@ fn of(report: &Report) -> Value {
         ("deadlocks", report.cycles.iter().map(deadlock).collect()),
         ("groups", report.groups.iter().map(|it| group(report, it)).collect()),
         ("panics", report.panics.iter().map(panic).collect()),
+        ("ancestors", report.people.makers().map(|it| ancestor(report, it)).collect()),
         ("items", report.found.iter().flat_map(|found| &found.items).map(item).collect()),
         ("wakers", wakers(&report.wakers)),
     ])
@@ -99,9 +102,44 @@ fn item(item: &Item) -> Value {
     ])
 }
 
+fn ancestor(report: &Report, ancestor: &Ancestor) -> Value {
+    let kind = match ancestor.kind {
+        Kind::Task => "task",
+        Kind::Thread => "thread",
+    };
+    // Where a thread was made, its stack says.
+    let task = ancestor.kind == Kind::Task;
+    Value::from([
+        ("id", ancestor.id.get().into()),
+        ("kind", kind.into()),
+        ("parent", ancestor.parent.map(|parent| parent.get()).into()),
+        ("ended", report.people.info(report, ancestor.id).is_none().into()),
+        ("name", ancestor.name.clone().into()),
+        ("entry", task.then_some(ancestor.entry).into()),
+        ("made_at", task.then(|| place(ancestor.created_at)).into()),
+        ("made_by", task.then_some(ancestor.creator).into()),
+        ("creation_stack", ancestor.creation_stack.as_ref().map(stack).into()),
+    ])
+}
+
+/// The functions of the program, the innermost first.
+fn stack(stack: &Trace) -> Value {
+    let callers = callers::of_trace(stack);
+    let caller = |caller: &Caller| {
+        Value::from([
+            ("function", caller.function.as_str().into()),
+            ("file", caller.place.as_ref().map(|(file, ..)| file.as_str()).into()),
+            ("line", caller.place.as_ref().map(|(_, line, _)| *line).into()),
+        ])
+    };
+    callers.iter().map(caller).collect()
+}
+
 fn panic(panic: &UnseenPanic) -> Value {
     Value::from([
         ("task", panic.task.get().into()),
+        ("parent", panic.parent.map(|parent| parent.get()).into()),
+        ("creation_stack", panic.creation_stack.as_ref().map(stack).into()),
         ("name", panic.name.clone().into()),
         ("entry", panic.entry.into()),
         ("made_at", place(panic.created_at)),
@@ -160,6 +198,7 @@ fn task(task: &TaskInfo) -> Value {
     Value::from([
         ("id", task.id.get().into()),
         ("parent", task.parent.map(|parent| parent.get()).into()),
+        ("creation_stack", task.creation_stack.as_ref().map(stack).into()),
         ("name", task.name.clone().into()),
         ("labels", Value::Map(labels.into_iter().collect())),
         ("status", task.status.as_str().into()),

@@ -10,6 +10,7 @@ mod cycle;
 mod ends;
 mod found;
 mod json;
+mod made;
 mod output;
 mod text;
 mod value;
@@ -163,7 +164,10 @@ impl Report {
             report.groups = group(&report.tasks);
             report.dumped = dumped(&report.groups);
             add_frames_to(&mut report.tasks, &report.dumped);
-            report.people = People::new(&report.groups, &report.tasks);
+        }
+        // Else nobody need have started the runtime.
+        if !report.tasks.is_empty() || !report.panics.is_empty() {
+            report.people = People::new(&report.groups, &report.tasks, &report.panics);
         }
         report
     }

@@ -10,7 +10,7 @@ use gopark::UnseenPanic;
 use gopark::inspect::{TaskInfo, WaitReason, source, write_go_dump};
 
 use super::colour::Styles;
-use super::{Group, Report, State, Subject, Wakers, body, cycle, ends, found};
+use super::{Group, Report, State, Subject, Wakers, body, cycle, ends, found, made};
 
 /// Of many different names, numbers or threads this many are listed.
 const LISTED: usize = 5;
@@ -30,7 +30,7 @@ pub(super) fn write(f: &mut Formatter<'_>, report: &Report, styles: &Styles) -> 
     }
     for (n, panic) in report.panics.iter().enumerate() {
         writeln!(f)?;
-        write_panic(f, report.groups.len() + n + 1, panic, styles)?;
+        write_panic(f, report.groups.len() + n + 1, panic, report, styles)?;
     }
     if let Some(found) = &report.found {
         found::write(f, found, report.groups.len() + report.panics.len() + 1)?;
@@ -97,11 +97,11 @@ fn write_group(
     let ids: Vec<String> = tasks.iter().map(|task| task.id.to_string()).collect();
     margin.note(f, "task", List { items: &ids, more: "tasks" })?;
     let parents = distinct(tasks.iter().filter_map(|task| task.parent));
-    match (&parents[..], ends::makers(report, first)) {
-        ([_], Some(makers)) => margin.note(f, "parent", makers)?,
-        ([], _) => {}
-        _ => margin.note(f, "parent", List { items: &parents, more: "parents" })?,
+    if parents.len() > 1 {
+        margin.note(f, "parents", List { items: &parents, more: "parents" })?;
     }
+    margin.notes(f, "parent", &made::makers(report, first.parent))?;
+    margin.notes(f, "stack", &made::stacks_of(report, group))?;
     let names = distinct(tasks.iter().filter_map(|task| task.name.as_deref()));
     if !names.is_empty() {
         margin.note(f, "name", List { items: &names, more: "names" })?;
@@ -245,6 +245,7 @@ fn write_panic(
     f: &mut Formatter<'_>,
     number: usize,
     panic: &UnseenPanic,
+    report: &Report,
     styles: &Styles,
 ) -> fmt::Result {
     let Styles { strong, .. } = styles;
@@ -255,6 +256,9 @@ fn write_panic(
     margin.note(f, "says", panic.message.replace('\n', "\n             "))?;
     margin.note(f, "runs", panic.entry)?;
     margin.note(f, "task", panic.task)?;
+    margin.notes(f, "parent", &made::makers(report, panic.parent))?;
+    let stacks = made::stacks(report, panic.creation_stack.as_ref(), panic.parent);
+    margin.notes(f, "stack", &stacks)?;
     match &panic.name {
         Some(name) => margin.note(f, "name", name),
         None => Ok(()),

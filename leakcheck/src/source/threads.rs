@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use gopark::{Scope, threads};
 
 use super::{Item, Place, Seen, Source, State};
+use crate::callers::{self, Caller};
 use crate::sys;
 
 /// Of the functions that led to a thread, so many are shown.
@@ -24,10 +25,6 @@ const SHOWN: usize = 6;
 
 /// Whose a thread is that was made inside of a `Once`.
 const SHARED: &str = "the whole program";
-
-/// What is said in the place of a stack that names nobody.
-const UNKNOWN: &str = "not known, as the functions are inlined and the program has no line tables \
-                       (`debug = \"line-tables-only\"` in its profile brings them)";
 
 /// Threads.
 #[derive(Debug)]
@@ -89,7 +86,7 @@ impl Seen for Told {
             let item = made.places.iter().fold(item, |item, place| item.place(place.clone()));
             let item = item.function(made.function.clone());
             let stack = match made.chain.is_empty() {
-                true => UNKNOWN.to_owned(),
+                true => callers::UNKNOWN.to_owned(),
                 false => made.chain.join("\n"),
             };
             let item = item.note("stack", stack);
@@ -243,26 +240,14 @@ impl Made {
             places: Vec::new(),
             chain: Vec::new(),
         };
-        let mut all: Vec<Frame> = Vec::new();
-        for frame in frames {
-            // A return address may belong to the next line, or function.
-            let address = std::ptr::without_provenance_mut(frame.saturating_sub(1));
-            backtrace::resolve(address, |symbol| {
-                let Some(name) = symbol.name() else { return };
-                let file = symbol.filename().map(|path| within_workspace(&path.to_string_lossy()));
-                let place = file.zip(symbol.lineno());
-                let place = place.map(|(file, line)| (file, line, symbol.colno().unwrap_or(1)));
-                all.push((format!("{name:#}"), place));
-            });
-        }
-        // What called the test, or the thread, is no maker. Optimised, the test itself may
-        // have no frame of its own: then nobody is known.
-        let begins = all.iter().position(|(name, _)| name.contains(BEGIN));
-        let mut chain = &all[..begins.unwrap_or(all.len())];
-        skip(&mut chain, is_std);
-        made.pool = chain.first().and_then(|(name, _)| pool_by_function(name));
+        let all = callers::of_addresses(frames);
+        let mut chain = callers::of_program(&all);
+        // A pool's own functions may be taken for the harness.
+        let first = callers::skip(&all, Caller::is_std).first();
+        made.pool = first.and_then(|caller| caller.pool);
         if made.pool.is_some() {
-            skip(&mut chain, |name| is_std(name) || pool_by_function(name).is_some());
+            let rest = callers::skip(&all, |it| it.is_std() || it.pool.is_some());
+            chain = callers::of_program(rest);
         }
         if made.pool == Some("tokio") {
             // A thread that was made for a worker may go on as one for a blocking closure.
@@ -270,74 +255,19 @@ impl Made {
             made.why = "its `Runtime` was not dropped, or did not wait for a closure of \
                         `spawn_blocking`";
         }
-        if let Some(end) = chain.iter().position(|(name, _)| is_harness(name)) {
-            chain = &chain[..end];
-        }
-        if let Some((function, place)) = chain.first() {
+        if let Some(Caller { function, place, .. }) = chain.first() {
             made.function = function.trim_end_matches("::{{closure}}").to_owned();
             if let Some((file, line, column)) = place.clone() {
                 let says = format!("made here, by {}", made.function);
                 made.places.push(Place { file, line, column, says });
             }
         }
-        for (function, place) in chain.iter().take(SHOWN) {
-            made.chain.push(match place {
-                Some((file, line, _)) => format!("{function} at {file}:{line}"),
-                None => function.clone(),
-            });
-        }
+        made.chain = chain.iter().take(SHOWN).map(Caller::text).collect();
         if chain.len() > SHOWN {
             made.chain.push("…".to_owned());
         }
         made
     }
-}
-
-/// A function, and the file, line and column that it has reached.
-type Frame = (String, Option<(String, u32, u32)>);
-
-/// Moves on to the first frame whose function is not one of those.
-fn skip(frames: &mut &[Frame], those: impl Fn(&str) -> bool) {
-    let end = frames.iter().position(|(name, _)| !those(name)).unwrap_or(frames.len());
-    *frames = &frames[end..];
-}
-
-/// The path as the compiler was given it, for what belongs to the workspace.
-fn within_workspace(path: &str) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let root = here.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
-    let short = root.and_then(|root| std::path::Path::new(path).strip_prefix(root).ok());
-    short.map_or_else(|| path.to_owned(), |short| short.display().to_string())
-}
-
-/// Functions between the one that wants a thread and the kernel.
-fn is_std(function: &str) -> bool {
-    let path = function.trim_start_matches(['<', '&']);
-    let inside = ["std::", "core::", "alloc::", "leakcheck::sys", "backtrace::"];
-    inside.iter().any(|prefix| path.starts_with(prefix))
-        || matches!(function, "leakcheck_pthread_create" | "pthread_create")
-        || path.starts_with("gopark::task::threads")
-}
-
-/// What std and libtest call a thread's or a test's function by.
-const BEGIN: &str = "__rust_begin_short_backtrace";
-
-/// Functions that call a test.
-fn is_harness(function: &str) -> bool {
-    function.starts_with("leakcheck::case")
-        || function.starts_with("core::ops::function::FnOnce::call_once")
-        || function.starts_with("test::")
-}
-
-fn pool_by_function(function: &str) -> Option<&'static str> {
-    let path = function.trim_start_matches(['<', '&']);
-    let known = [
-        ("rayon_core::", "rayon"),
-        ("tokio::runtime::", "tokio"),
-        ("test::", "libtest"),
-        ("libtest_mimic::", "libtest-mimic"),
-    ];
-    known.iter().find(|(prefix, _)| path.starts_with(prefix)).map(|(_, pool)| *pool)
 }
 
 fn pool_by_name(name: &str) -> Option<&'static str> {

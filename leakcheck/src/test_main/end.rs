@@ -60,6 +60,8 @@ pub(crate) fn follow_the_tests() {
     EXPECTED.store(true, Ordering::Relaxed);
     gopark::__private::name_tests();
     gopark::inspect::keep_ancestors();
+    // Not now: before `main` nobody knows what crates state.
+    gopark::__private::keep_creation_stacks_if(super::keeps_creation_stacks);
     if sys::wrapped() {
         sys::trace_all();
     }

@@ -60,6 +60,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+#[cfg(runtime)]
+use crate::settings::krate_of;
 use crate::{Filter, Options};
 
 #[cfg(runtime)]
@@ -238,7 +240,7 @@ macro_rules! verify_test_main {
         const _: () = {
             // Names that `$options` does not mean.
             extern "C" fn __leakcheck_before_main() {
-                $crate::__private::wrap_main(|| {
+                $crate::__private::wrap_main(::core::module_path!(), || {
                     let settings: $crate::TestMain = $options;
                     settings.__in_crate(::core::module_path!())
                 });
@@ -254,13 +256,22 @@ macro_rules! verify_test_main {
 /// Makes the settings when they are needed.
 static SETTINGS: OnceLock<fn() -> TestMain> = OnceLock::new();
 
+/// The module that the macro was called in.
+static MODULE: OnceLock<&'static str> = OnceLock::new();
+
+/// Whether the stacks are kept on which tasks are made that no check asks about.
+#[cfg(runtime)]
+fn keeps_creation_stacks() -> bool {
+    crate::settings::keeps_creation_stacks(MODULE.get().map(|module| krate_of(module)))
+}
+
 /// What the macro's expansion calls before `main`.
 ///
 /// # Panics
 ///
 /// When it is called twice.
-pub fn wrap_main(settings: fn() -> TestMain) {
-    let first = SETTINGS.set(settings).is_ok();
+pub fn wrap_main(module: &'static str, settings: fn() -> TestMain) {
+    let first = SETTINGS.set(settings).is_ok() && MODULE.set(module).is_ok();
     assert!(first, "leakcheck: `verify_test_main!` stands in this program twice");
     if !only_asks(env::args_os().skip(1)) {
         end::expect_the_end();

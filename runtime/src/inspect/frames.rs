@@ -51,7 +51,7 @@ pub struct Frame {
     pub runtime: bool,
 }
 
-/// The frames of a task at one moment. Cheap to clone.
+/// The frames of a task at one moment, or of the one that made it. Cheap to clone.
 #[derive(Clone)]
 pub struct Trace(Arc<Stack>);
 
@@ -60,10 +60,23 @@ struct Stack {
     /// Where some are missing, and how many.
     elided: Option<(usize, usize)>,
     whole: bool,
+    /// It led to the birth of a task or thread.
+    of_birth: bool,
     frames: OnceLock<Vec<Frame>>,
 }
 
 impl Trace {
+    /// The stack on which a task was made; that of a thread, if it is known.
+    pub(crate) fn of_birth(addresses: &[usize]) -> Trace {
+        Trace(Arc::new(Stack {
+            addresses: addresses.to_vec(),
+            elided: None,
+            whole: false,
+            of_birth: true,
+            frames: OnceLock::new(),
+        }))
+    }
+
     /// All frames, the runtime's too, the innermost first. Functions that were inlined are
     /// among them.
     ///
@@ -74,6 +87,11 @@ impl Trace {
             let found = self.0.addresses.iter().map(|&address| symbols::look_up(address));
             let mut frames: Vec<Frame> = found.flat_map(|frames| frames.to_vec()).collect();
             hide(&mut frames, symbols::own_folder());
+            if self.0.of_birth {
+                // What our functions have called to look at the stack.
+                let inner = frames.iter().position(|frame| frame.runtime).unwrap_or(0);
+                frames[..inner].iter_mut().for_each(|frame| frame.runtime = true);
+            }
             frames
         })
     }
@@ -111,6 +129,16 @@ impl Trace {
         Arc::as_ptr(&self.0).addr()
     }
 }
+
+/// Equal stacks.
+impl PartialEq for Trace {
+    fn eq(&self, other: &Trace) -> bool {
+        let (a, b) = (&*self.0, &*other.0);
+        Arc::ptr_eq(&self.0, &other.0) || (a.addresses == b.addresses && a.elided == b.elided)
+    }
+}
+
+impl Eq for Trace {}
 
 impl fmt::Debug for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -298,6 +326,7 @@ impl Looker {
             addresses: addresses.clone(),
             elided: gap,
             whole: self.found.whole,
+            of_birth: false,
             frames: OnceLock::new(),
         };
         let trace = Trace(Arc::new(stack));

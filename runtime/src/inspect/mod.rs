@@ -115,7 +115,7 @@ pub use census::{
 pub use dump::{GoDump, dump, write_go_dump};
 pub use frames::{Frame, Trace, add_frames};
 pub use groups::{Group, groups};
-pub use lineage::{Ancestor, keep_ancestors};
+pub use lineage::{Ancestor, keep_ancestors, keep_creation_stacks};
 pub use metrics::Metrics;
 #[cfg(feature = "debug")]
 pub(crate) use proto::Profile;

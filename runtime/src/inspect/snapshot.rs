@@ -60,6 +60,9 @@ pub struct TaskInfo {
     pub created_at: &'static Location<'static>,
     /// Who made it.
     pub parent: Option<TaskId>,
+    /// The stack that it was made on, if that is
+    /// [kept](super::keep_creation_stacks).
+    pub creation_stack: Option<Trace>,
     /// The scope it was born in; for a thread, the one it is in.
     pub scope: ScopeId,
     /// Whether somebody holds a handle to that scope.
@@ -194,6 +197,7 @@ pub(super) fn read(record: &Record) -> Option<TaskInfo> {
             creator: record.creator(),
             created_at: record.created_at(),
             parent: record.parent(),
+            creation_stack: None,
             scope: scope.id(),
             scope_open: scope.is_open(),
             // SAFETY: null, or a worker, and those are never freed (W3).
@@ -215,6 +219,7 @@ pub(super) fn read(record: &Record) -> Option<TaskInfo> {
     if let Some(extra) = extra {
         info.name = extra.name;
         info.labels = extra.labels;
+        info.creation_stack = extra.stack.as_deref().map(Trace::of_birth);
     }
     Some(info)
 }

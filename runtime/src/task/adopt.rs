@@ -84,6 +84,9 @@ fn adopt() -> &'static Record {
         flags: flag::THREAD,
     });
     record.tid.store(tid, Ordering::Relaxed);
+    if let Some(maker) = threads::own_birth().and_then(|birth| birth.maker) {
+        record.set_parent(maker);
+    }
     record.state.adopt();
     ADOPTED.set(Some(record));
     if !guarded && let Some(key) = thread::key(tid) {

@@ -1,10 +1,14 @@
-//! Who made whom, also when they have ended.
+//! Who made whom, also when they have ended; and on what stack, if somebody wants to
+//! know.
 //!
 //! A task knows the number of its parent, and which function that ran. Who made the
 //! parent can be asked while that lives, and no longer: its record serves another
 //! task. So from [`keep`] on a task that starts another one for the first time is
 //! noted here, under its number, which is never used twice. Tasks without children, most
 //! of all, cost nothing; before `keep`, nobody does.
+//!
+//! The stack on which a task is made is kept with its name and labels, so it goes when
+//! the task does; the note of one that has started others holds it on.
 //!
 //! Notes are dropped again when no task descends from who is noted within [`DEPTH`]
 //! generations. That is found out by a walk over all records, whenever the notes have
@@ -21,18 +25,21 @@
     reason = "notes are made and read by tasks and threads, outside of sections"
 )]
 
-use super::record::{Record, TaskId, flag};
-use super::registry;
+use super::record::{Extra, Record, TaskId, flag};
+use super::scope::ScopeInner;
+use super::{registry, threads};
 use crate::sys::section;
 use core::panic::Location;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// So many ancestors of a task are known.
 const DEPTH: usize = 64;
 /// The notes are in so many parts, each with a lock.
 const PARTS: usize = 16;
+/// So many frames of a task's maker are kept, the innermost ones.
+const FRAMES: usize = 64;
 /// A part has at least so many notes before it is asked what they are good for.
 const FEW: usize = if cfg!(test) { 8 } else { 512 };
 
@@ -45,6 +52,8 @@ pub(crate) struct Note {
     pub(crate) entry: &'static str,
     pub(crate) creator: &'static str,
     pub(crate) created_at: &'static Location<'static>,
+    /// Addresses of the stack that it was made on.
+    pub(crate) stack: Option<Arc<[usize]>>,
     /// The walk that was the last when it was made, or found a use for it.
     walk: u32,
 }
@@ -56,7 +65,20 @@ struct Part {
     limit: usize,
 }
 
-static KEEPS: AtomicBool = AtomicBool::new(false);
+/// What is kept.
+mod keep {
+    pub(super) const ANCESTORS: u8 = 1;
+    /// The stacks on which the tasks of some scopes are made.
+    pub(super) const STACKS: u8 = 1 << 1;
+    /// Of all tasks.
+    pub(super) const ALL_STACKS: u8 = 1 << 2;
+    /// Of all tasks, if [`WANTED`](super::WANTED) says so.
+    pub(super) const ASK: u8 = 1 << 3;
+}
+
+static KEEPS: AtomicU8 = AtomicU8::new(0);
+/// To be asked before the first task is made.
+static WANTED: OnceLock<fn() -> bool> = OnceLock::new();
 static NOTES: LazyLock<[Mutex<Part>; PARTS]> = LazyLock::new(Default::default);
 /// Walks so far.
 static WALKS: AtomicU32 = AtomicU32::new(0);
@@ -66,17 +88,79 @@ static WALKING: Mutex<()> = Mutex::new(());
 /// From now on, who starts a task is noted.
 pub(crate) fn keep() {
     // Every check says so.
-    if !KEEPS.load(Ordering::Relaxed) {
-        KEEPS.store(true, Ordering::Relaxed);
+    if KEEPS.load(Ordering::Relaxed) & keep::ANCESTORS == 0 {
+        KEEPS.fetch_or(keep::ANCESTORS, Ordering::Relaxed);
+    }
+}
+
+/// From now on the stacks are kept on which tasks are made in scopes that want it.
+pub(crate) fn keep_stacks() {
+    KEEPS.fetch_or(keep::STACKS, Ordering::Relaxed);
+}
+
+/// The same in all scopes.
+pub(crate) fn keep_all_stacks() {
+    KEEPS.fetch_or(keep::ALL_STACKS, Ordering::Relaxed);
+}
+
+/// The same if `wanted` says so, which is called when the next task is made.
+pub(crate) fn keep_all_stacks_if(wanted: fn() -> bool) {
+    if WANTED.set(wanted).is_ok() {
+        KEEPS.fetch_or(keep::ASK, Ordering::Relaxed);
     }
 }
 
 /// The calling task, or thread, is about to start a task.
 #[inline]
 pub(crate) fn has_child(parent: &'static Record) {
-    if KEEPS.load(Ordering::Relaxed) && !parent.has(flag::PARENT) {
+    if KEEPS.load(Ordering::Relaxed) & keep::ANCESTORS != 0 && !parent.has(flag::PARENT) {
         note(parent);
     }
+}
+
+/// A task is about to be made in the scope: what it is to carry, and the calling stack if
+/// that is wanted.
+#[inline]
+pub(crate) fn with_stack(scope: &ScopeInner, extra: Option<Box<Extra>>) -> Option<Box<Extra>> {
+    match KEEPS.load(Ordering::Relaxed) & !keep::ANCESTORS {
+        0 => extra,
+        keeps => add_stack(keeps, scope, extra),
+    }
+}
+
+#[cold]
+fn add_stack(keeps: u8, scope: &ScopeInner, extra: Option<Box<Extra>>) -> Option<Box<Extra>> {
+    section::check_outside();
+    if keeps & keep::ASK != 0 {
+        KEEPS.fetch_and(!keep::ASK, Ordering::Relaxed);
+        if WANTED.get().is_some_and(|wanted| wanted()) {
+            keep_all_stacks();
+        }
+    }
+    let all = KEEPS.load(Ordering::Relaxed) & keep::ALL_STACKS != 0;
+    if !all && !scope.keeps_stacks() {
+        return extra;
+    }
+    let mut extra = extra.unwrap_or_default();
+    extra.stack = Some(stack());
+    Some(extra)
+}
+
+/// An address in each function that the caller is in, the innermost first.
+#[inline(never)]
+fn stack() -> Arc<[usize]> {
+    let (mut addresses, mut count) = ([0; FRAMES], 0);
+    backtrace::trace(|frame| {
+        addresses[count] = inside(frame.ip().addr());
+        count += 1;
+        count < FRAMES
+    });
+    Arc::from(&addresses[..count])
+}
+
+/// What is returned to may belong to the next line, or function.
+fn inside(return_address: usize) -> usize {
+    return_address.saturating_sub(1)
 }
 
 fn part(id: TaskId) -> MutexGuard<'static, Part> {
@@ -89,12 +173,16 @@ fn part(id: TaskId) -> MutexGuard<'static, Part> {
 #[cold]
 fn note(parent: &'static Record) {
     parent.set(flag::PARENT);
-    // SAFETY: it is the caller itself, which is here while the name is copied.
-    let name = unsafe { parent.own_name() }.map(str::to_owned);
+    // SAFETY: it is the caller itself, which is here while this is copied.
+    let extra = unsafe { parent.own_extra() };
+    let thread = parent.has(flag::THREAD);
+    let birth = if thread { threads::own_birth() } else { None };
+    let birth = birth.map(|birth| birth.frames.iter().copied().map(inside).collect());
     let note = Note {
-        thread: parent.has(flag::THREAD),
+        thread,
         parent: parent.parent(),
-        name,
+        name: extra.and_then(|extra| extra.name.clone()),
+        stack: extra.and_then(|extra| extra.stack.clone()).or(birth),
         entry: parent.entry(),
         creator: parent.creator(),
         created_at: parent.created_at(),

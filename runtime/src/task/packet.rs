@@ -9,6 +9,7 @@
 
 use super::record::{Meta, Record, flag};
 use super::scope::{ScopeId, ScopeInner, UnseenPanic};
+use crate::inspect::Trace;
 use core::any::Any;
 use core::cell::UnsafeCell;
 use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
@@ -217,11 +218,13 @@ fn classify(payload: Box<dyn Any + Send>, record: &'static Record) -> Ended {
         .map(|s| (*s).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic whose payload is not text".to_owned());
-    let name = super::registry::with_lock(|| record.clone_extra()).and_then(|e| e.name);
+    let extra = super::registry::with_lock(|| record.clone_extra()).unwrap_or_default();
     let seen = UnseenPanic {
         task: record.id(),
-        name,
+        parent: record.parent(),
+        name: extra.name,
         message,
+        creation_stack: extra.stack.as_deref().map(Trace::of_birth),
         created_at: record.created_at(),
         entry: record.entry(),
     };

@@ -39,6 +39,7 @@ use core::num::NonZeroU64;
 use core::panic::Location;
 use core::ptr;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 /// The number of a task or of an adopted thread. Numbers grow, start at 1, and
@@ -74,6 +75,8 @@ impl fmt::Debug for TaskId {
 pub(crate) struct Extra {
     pub(crate) name: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
+    /// The stack that it was made on, if that is kept (`lineage.rs`).
+    pub(crate) stack: Option<Arc<[usize]>>,
 }
 
 /// Bits of `Record::flags`.
@@ -362,6 +365,11 @@ impl Record {
         TaskId::new(self.parent.load(Ordering::Relaxed))
     }
 
+    /// Of an adopted thread, before others can see it.
+    pub(crate) fn set_parent(&self, parent: TaskId) {
+        self.parent.store(parent.get(), Ordering::Relaxed);
+    }
+
     pub(crate) fn created_at(&self) -> &'static Location<'static> {
         // SAFETY: only pointers from `&'static Location` are ever stored, and
         // one is stored before the record is first published (R1).
@@ -483,18 +491,18 @@ impl Record {
         (!p.is_null()).then(|| unsafe { Box::from_raw(p) })
     }
 
-    /// The name of the task, for its own thread only: the fault handler asks, and
+    /// What the task carries, for its own thread only: the fault handler asks, and
     /// the interrupted code may hold the registry's lock.
     ///
     /// # Safety
     /// The task runs on the calling thread, or is interrupted there, and does not
-    /// go on while the name is in use.
-    pub(crate) unsafe fn own_name(&self) -> Option<&str> {
+    /// go on while this is in use.
+    pub(crate) unsafe fn own_extra(&self) -> Option<&Extra> {
         let extra = self.extra.load(Ordering::Relaxed);
         // SAFETY: null or from fill(), before the task first ran. Only the task's
         // own end frees it, after take_extra() made the pointer null, and by
         // contract the task does not come that far meanwhile.
-        unsafe { extra.as_ref() }.and_then(|extra| extra.name.as_deref())
+        unsafe { extra.as_ref() }
     }
 
     /// Name and labels. The caller holds the registry's lock, so the end of the

@@ -24,8 +24,8 @@
 pub(crate) mod everywhere;
 
 use super::record::{Record, TaskId};
-use super::{TaskRef, registry};
-use crate::inspect::Member;
+use super::{TaskRef, lineage, registry};
+use crate::inspect::{Member, Trace};
 use crate::sched::counts::ELSEWHERE;
 use crate::sched::{self, worker};
 use crate::sys::{barrier, futex, section};
@@ -77,6 +77,8 @@ pub(crate) struct ScopeInner {
     retired: AtomicBool,
     /// Opened for a thread that is named after a test.
     of_test: AtomicBool,
+    /// The stacks are kept on which its tasks are made (`lineage.rs`).
+    keeps_stacks: AtomicBool,
     /// Watches that exist; tasks notify while it is not zero.
     watched: AtomicU32,
     /// Counts notifications; a futex.
@@ -100,6 +102,11 @@ pub(crate) struct ScopeInner {
 pub struct UnseenPanic {
     /// The task that panicked.
     pub task: TaskId,
+    /// Who made it.
+    pub parent: Option<TaskId>,
+    /// The stack that it was made on, if that is
+    /// [kept](crate::inspect::keep_creation_stacks).
+    pub creation_stack: Option<Trace>,
     /// Its name, if it had one.
     pub name: Option<String>,
     /// The panic's message, or a word that it was not text.
@@ -140,6 +147,7 @@ impl ScopeInner {
             handles: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             of_test: AtomicBool::new(false),
+            keeps_stacks: AtomicBool::new(false),
             watched: AtomicU32::new(0),
             epoch: AtomicU32::new(0),
             reaping: AtomicU32::new(0),
@@ -166,6 +174,7 @@ impl ScopeInner {
         }
         scope.reaping.store(0, Ordering::Relaxed);
         scope.of_test.store(false, Ordering::Relaxed);
+        scope.keeps_stacks.store(false, Ordering::Relaxed);
         *guard(&scope.name) = name;
         guard(&scope.panics).clear();
         guard(&scope.partners).clear();
@@ -263,6 +272,10 @@ impl ScopeInner {
         // ORDERING: Acquire; pairs with the Release in thread_ended(): what a thread
         // has done, and the tasks that it started, are to be seen.
         self.threads.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn keeps_stacks(&self) -> bool {
+        self.keeps_stacks.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_reaping(&self) -> bool {
@@ -409,7 +422,11 @@ impl Scope {
         sched::start_default();
         let scope = Scope::handle(ScopeInner::open(name.into()));
         // Whoever opens it hands things in.
-        scope.inner.meet(super::current().record().scope());
+        let around = super::current().record().scope();
+        scope.inner.meet(around);
+        if around.keeps_stacks() {
+            scope.inner.keeps_stacks.store(true, Ordering::Relaxed);
+        }
         scope
     }
 
@@ -464,6 +481,32 @@ impl Scope {
             rehome(task, self.inner);
         }
         entered
+    }
+
+    /// From now on the stack is kept on which each task of the scope is made, so that
+    /// [`TaskInfo::creation_stack`](crate::inspect::TaskInfo) shows it; also in scopes that
+    /// are opened from within this one. See
+    /// [`keep_creation_stacks`](crate::inspect::keep_creation_stacks), which does so for all
+    /// tasks.
+    ///
+    /// ```
+    /// use gopark::{Scope, chan, go};
+    /// use gopark::inspect::Snapshot;
+    ///
+    /// let scope = Scope::new("example");
+    /// scope.keep_creation_stacks();
+    /// let _in = scope.enter();
+    /// let (stop, stopped) = chan::rendezvous::<()>();
+    /// let task = go(move || stopped.recv());
+    ///
+    /// let stack = Snapshot::of(&scope).tasks[0].creation_stack.clone().unwrap();
+    /// assert!(stack.frames().next().is_some(), "this function");
+    /// drop(stop);
+    /// # let _ = task.join();
+    /// ```
+    pub fn keep_creation_stacks(&self) {
+        self.inner.keeps_stacks.store(true, Ordering::Relaxed);
+        lineage::keep_stacks();
     }
 
     /// The number of the scope.

@@ -284,9 +284,10 @@ where
         true => Some(own_worker().inspect_err(|_| uncount(class))?),
         false => worker::current().filter(|_| wish.beside),
     };
-    let (record, id) = take_record();
     let inherited = || parent.map_or_else(scope::root, |p| p.record().scope());
     let scope = wish.scope.unwrap_or_else(inherited);
+    let extra = lineage::with_stack(scope, wish.extra);
+    let (record, id) = take_record();
     // SAFETY: a record from a free list is ours, and its last task is gone; the
     // rest by contract.
     let meta = unsafe { record.body.put(f) };
@@ -297,7 +298,7 @@ where
         meta,
         scope,
         class,
-        extra: wish.extra,
+        extra,
         flags: wish.flags,
     });
     if let Some(worker) = own {

@@ -14,8 +14,9 @@
 //!   table name one thread each.
 #![expect(clippy::disallowed_types, reason = "threads are made, and end, outside of sections")]
 
-use super::adopt;
+use super::record::{Record, TaskId};
 use super::scope::{Scope, ScopeInner};
+use super::{adopt, lineage};
 use crate::sched::worker;
 use crate::sys::{section, thread};
 use core::cell::Cell;
@@ -34,6 +35,8 @@ struct Entry {
     /// Made by a thread that makes those on which tests run.
     of_harness: bool,
     born: Instant,
+    /// The task or adopted thread that made it.
+    maker: Option<TaskId>,
     frames: Arc<[usize]>,
 }
 
@@ -81,12 +84,12 @@ impl Birth {
         if thread::makes_own() {
             return None;
         }
-        let scope = heir();
-        if scope.is_none() && !all {
+        let heir = heir();
+        if heir.scope.is_none() && !all {
             return None;
         }
         let Origin { frames, shared } = origin();
-        let scope = scope.filter(|_| !shared);
+        let scope = heir.scope.filter(|_| !shared);
         if let Some(scope) = scope {
             scope.thread_born();
         } else if !all {
@@ -98,8 +101,12 @@ impl Birth {
             shared,
             of_harness: !shared && adopt::is_harness(),
             born: Instant::now(),
+            maker: heir.maker.map(Record::id),
             frames,
         });
+        if let Some(maker) = heir.maker {
+            lineage::has_child(maker);
+        }
         let mut table = table();
         table.last += 1;
         let number = table.last;
@@ -141,12 +148,38 @@ fn strike_off(number: usize) {
     }
 }
 
-/// Whose a thread will be that is made here; `None` if nobody's. Adopts the thread of a
-/// test, whose scope there is only from then on, and nobody else.
-fn heir() -> Option<&'static ScopeInner> {
-    match worker::current_task().or_else(adopt::existing).or_else(adopt::of_test) {
+/// Whose a thread will be that is made here.
+struct Heir {
+    /// None: nobody's.
+    scope: Option<&'static ScopeInner>,
+    /// The caller, if the runtime knows it.
+    maker: Option<&'static Record>,
+}
+
+/// Adopts the thread of a test, whose scope there is only from then on, and nobody else.
+fn heir() -> Heir {
+    let maker = worker::current_task().or_else(adopt::existing).or_else(adopt::of_test);
+    let scope = match maker {
         Some(record) => Some(record.scope()).filter(|scope| !scope.is_root()),
         None => inherited(),
+    };
+    Heir { scope, maker }
+}
+
+/// What is known of the calling thread.
+pub(crate) struct OwnBirth {
+    pub(crate) maker: Option<TaskId>,
+    pub(crate) frames: Arc<[usize]>,
+}
+
+/// `None` if nobody told of its birth.
+pub(crate) fn own_birth() -> Option<OwnBirth> {
+    match MINE.get() {
+        0 => None,
+        number => table()
+            .entries
+            .get(&number)
+            .map(|entry| OwnBirth { maker: entry.maker, frames: Arc::clone(&entry.frames) }),
     }
 }
 

@@ -2,8 +2,10 @@
 
 use crate::child::{alone, here};
 use crate::support::{Gate, info, until_some};
-use gopark::inspect::{Ancestor, Kind, Snapshot, TaskInfo, keep_ancestors};
-use gopark::{Builder, TaskId, go};
+use gopark::inspect::{
+    Ancestor, Kind, Snapshot, TaskInfo, Trace, keep_ancestors, keep_creation_stacks,
+};
+use gopark::{Builder, Scope, TaskId, chan, go};
 
 fn ancestors(id: TaskId) -> Vec<Ancestor> {
     info(id).expect("it is alive").ancestors()
@@ -80,5 +82,85 @@ fn of_a_long_line_the_nearest_are_known() {
         assert_eq!(ids.len(), 64, "each once");
         assert_eq!(ancestors(early).len(), 3);
         gate.open();
+    });
+}
+
+/// The names of the functions that are shown.
+fn names(stack: &Trace) -> Vec<String> {
+    stack.frames().map(|frame| frame.function.clone()).collect()
+}
+
+#[inline(never)]
+fn starts(gate: Gate) -> TaskId {
+    std::hint::black_box(Builder::new().name("made here").go(move || gate.pass()).unwrap().id())
+}
+
+#[inline(never)]
+fn has_started(gate: Gate) -> TaskId {
+    std::hint::black_box(starts(gate))
+}
+
+#[test]
+fn stacks_of_makers_are_kept_if_asked_for() {
+    alone(here!(), &[], || {
+        let gate = Gate::new();
+        let before = has_started(gate.clone());
+        keep_creation_stacks();
+        keep_ancestors();
+        let own = has_started(gate.clone());
+        let inner = gate.clone();
+        let childs = go(move || go(move || has_started(inner)).join().unwrap()).join().unwrap();
+
+        assert_eq!(info(before).unwrap().creation_stack, None);
+        let stack = info(own).unwrap().creation_stack.expect("it is kept");
+        let functions = names(&stack);
+        assert!(functions[0].ends_with("lineage::starts"), "{functions:?}");
+        assert!(functions[1].ends_with("lineage::has_started"), "{functions:?}");
+        assert!(functions[2].contains("stacks_of_makers_are_kept"), "{functions:?}");
+        assert!(functions.iter().all(|it| !it.contains("gopark::")), "{functions:?}");
+        assert!(stack.all().len() > functions.len(), "the runtime's are there, too");
+        // Its name is kept beside.
+        assert_eq!(info(own).unwrap().name.as_deref(), Some("made here"));
+
+        // Of makers that have ended.
+        let line = ancestors(childs);
+        let line: Vec<_> = line.iter().map(|it| it.creation_stack.as_ref().map(names)).collect();
+        let [Some(parent), Some(theirs), None] = &line[..] else { panic!("{line:?}") };
+        let is_in_task = |it: &[String]| it.iter().all(|it| it.ends_with("{{closure}}"));
+        assert!(parent.len() == 1 && is_in_task(parent), "the task's function only: {parent:?}");
+        assert!(theirs.iter().any(|it| it.contains("stacks_of_makers_are_kept")), "{theirs:?}");
+        gate.open();
+    });
+}
+
+#[test]
+fn stacks_are_kept_in_the_scope_that_wants_them() {
+    alone(here!(), &[], || {
+        let kept = |id: TaskId| info(id).unwrap().creation_stack.is_some();
+        let gate = Gate::new();
+        let scope = Scope::new("wants them");
+        scope.keep_creation_stacks();
+        {
+            let _in = scope.enter();
+            assert!(kept(starts(gate.clone())));
+            let within = Scope::new("opened in it");
+            let _within = within.enter();
+            assert!(kept(starts(gate.clone())));
+        }
+        assert!(!kept(starts(gate.clone())), "outside");
+        gate.open();
+        // One that is used again wants nothing.
+        until_some("all have ended", || (scope.live() == 0).then_some(()));
+        let id = scope.id();
+        drop(scope);
+        let (stop, stopped) = chan::rendezvous::<()>();
+        for n in 0..20 {
+            let other = Scope::new("other");
+            assert!(other.id() > id);
+            let _in = other.enter();
+            let stopped = stopped.clone();
+            assert!(!kept(go(move || stopped.recv()).id()), "{n}");
+        }
+        drop(stop);
     });
 }
