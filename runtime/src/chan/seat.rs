@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn when_there_are_no_numbers_left_handles_count_with_the_first() {
         let seats = Seats::new(here());
-        drop(seats.another(Side::Send, here()));
+        let _seated = seats.another(Side::Send, here());
         // SAFETY: a seat, and nobody else knows these seats.
         unsafe { (*seats.more.load(Ordering::Relaxed)).number = u16::MAX };
         let mark = seats.another(Side::Recv, here());
