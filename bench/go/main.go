@@ -49,6 +49,8 @@ var workloads = map[string]workload{
 	"fib":             {fib, fibonacci},
 	"skynet":          {skynet, sumBelow},
 	"parked":          {parked, same},
+	"dump":            {dump, same},
+	"dump_beside":     {dumpBeside, same},
 	"echo":            {func(n int64) int64 { return echo(n, false) }, same},
 	"echo_beside_10k": {func(n int64) int64 { return echo(n, true) }, same},
 	"wake_delay":      {wakeDelay, same},

@@ -266,6 +266,9 @@ pub(crate) mod sem_word;
 #[path = "task/state.rs"]
 pub(crate) mod state;
 #[cfg(any(runtime, loom))]
+#[path = "sched/tape.rs"]
+pub(crate) mod tape;
+#[cfg(any(runtime, loom))]
 #[path = "sync/wg_word.rs"]
 pub(crate) mod wg_word;
 
@@ -294,6 +297,8 @@ pub(crate) mod task;
 #[cfg(runtime)]
 #[expect(unsafe_code, reason = "heaps and nodes behind their locks")]
 pub mod time;
+#[cfg(runtime)]
+pub mod trace;
 
 // Uses all of the above.
 #[cfg(all(runtime, feature = "debug"))]

@@ -10,7 +10,7 @@
 //! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
 //! | `parking` | park and suspension against claim, hold, condemn | `state` | `settle`, `settle_held`, `park_thread`, `look::held` |
 //! | `selecting` | two partners and a timer against one select | `state` | `chan::select`, `Queue::try_first` |
-//! | `workers` | who sleeps and who searches; inboxes; hand-over; suspension; spares | `idle`, `barrier` | `find.rs`, `signal.rs`, `spare.rs` |
+//! | `workers` | who sleeps and who searches; inboxes; hand-over; suspension; spares; fewer processors | `idle`, `barrier` | `find.rs`, `signal.rs`, `spare.rs`, `processors.rs` |
 //! | `calling` | a lent processor: take back, retake, wait; sysmon's sleep | `call`, `barrier` | `blocking.rs` |
 //! | `joining` | the end of a task against its handle | `join`, `state` | `bury`, `JoinHandle` |
 //! | `sleeping` | release of a lock, hand-over of a processor, against sleep | `barrier` | `RawLock`, `Worker::{assign, await_processor}` |
@@ -24,6 +24,7 @@
 //! | `timing` | who sleeps until the earliest timer; stop and reset; room in a heap | `cover`, `barrier` | `watch.rs`, `Node`, `Timers::promise` |
 //! | `asking` | one asks where others stand, who stand still meanwhile | `question` | `look.rs` |
 //! | `reusing` | a scope that nothing is in any more | | `ScopeInner::is_vacant` |
+//! | `taping` | who writes to a tape against who empties it, and ends it | `tape`, `barrier` | `tapes.rs`, `Session::cut` |
 //! | `observing` | fields read between two equal stamps | `state` | `Record::{fill, describe_wait, observe}` |
 //!
 //! Next to each model that holds stand variants with one mistake in them, which
@@ -61,6 +62,7 @@ mod seating;
 mod selecting;
 mod semaphore;
 mod sleeping;
+mod taping;
 mod timing;
 mod wait_group;
 mod waiters;

@@ -13,6 +13,7 @@
 //! | `context` | when to stop, and who is told |
 //! | `net` | sockets, and who looks for events |
 //! | `future` | async code in tasks, and channels and handles in async code |
+//! | `trace` | execution traces, read by a strict reader |
 //!
 //! Nothing sleeps to let something else happen: tests wait [`until`] they see
 //! it. What depends on the whole process (a number of processors, that nobody
@@ -39,6 +40,7 @@ mod support;
 mod sync;
 mod task;
 mod time;
+mod trace;
 
 #[global_allocator]
 static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;

@@ -419,3 +419,29 @@ fn schedtrace_wants_a_program() {
         assert_eq!(run.text, "usage: schedtrace healthy|starved|blocked\n");
     }
 }
+
+#[test]
+fn trace_file() {
+    let path = |end| std::env::temp_dir().join(format!("gopark-{}.{end}", std::process::id()));
+    let (file, json) = (path("trace"), path("json"));
+    let text = |path: &std::path::Path| path.to_str().expect("a path of text").to_owned();
+    let run = started("trace_file", &[&text(&file), &text(&json)]);
+    assert!(run.passed, "{}", run.text);
+    shows(&run.text, &["the sum of the squares is 338350", "events, 0 lost"]);
+    let bytes = std::fs::read(&file).expect("the trace");
+    assert!(bytes.starts_with(b"go 1.26 trace\0\0\0"));
+    let shown = std::fs::read_to_string(&json).expect("the other");
+    for name in ["running", "chan send", "sleep", "square", "pipeline", "syscall"] {
+        shows(&shown, &[&format!("\"name\":\"{name}\"")]);
+    }
+    match crate::toolchain::find() {
+        Ok(go) => {
+            let mut tool = std::process::Command::new(go);
+            tool.args(["tool", "trace", "-d=parsed"]).arg(&file).env("GOTOOLCHAIN", "local");
+            let done = tool.output().expect("go runs");
+            assert!(done.status.success() && done.stderr.is_empty(), "{done:?}");
+        }
+        Err(why) => println!("SKIPPED: Go cannot be had, so it reads no trace: {why}"),
+    }
+    let _ = (std::fs::remove_file(file), std::fs::remove_file(json));
+}

@@ -58,6 +58,8 @@ mod support;
 mod thousand;
 mod threads;
 mod tokio;
+#[path = "../../bench/src/go.rs"]
+mod toolchain;
 mod unchecked;
 mod verdict;
 

@@ -6,6 +6,8 @@ use gopark::chan;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod trace;
+
 /// The `go` command; says why there is none.
 fn go() -> Option<PathBuf> {
     let go = toolchain::find();

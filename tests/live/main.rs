@@ -2,7 +2,7 @@
 //!
 //! | module | promise |
 //! |---|---|
-//! | `go` | Go's `pprof` reads our profiles; skipped where Go cannot be had |
+//! | `go` | Go's tools read our profiles and traces; skipped where Go cannot be had |
 //! | `pages` | what the endpoint shows, and that it does not show itself |
 //! | `refusals` | what it does not answer, and to whom |
 //! | `crowd` | malformed, slow and silent clients hold nobody up |

@@ -2,6 +2,7 @@
 //! the report.
 
 mod clean_check;
+mod dump;
 pub(crate) mod echo;
 mod fib;
 mod grow;
@@ -35,6 +36,7 @@ pub(crate) const ALL: &[Family] = &[
     skynet::FAMILY,
     sleep::FAMILY,
     parked::FAMILY,
+    dump::FAMILY,
     echo::FAMILY,
     recursion::FAMILY,
     grow::FAMILY,

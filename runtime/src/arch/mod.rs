@@ -75,12 +75,12 @@ mod x86_64;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::{
     call_on, enter_section, here, leave_section, prefetch, prepare, saved, sections,
-    set_thread_word, stack_pointer, switch, thread_word,
+    set_thread_word, stack_pointer, switch, thread_word, ticks,
 };
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::{
     call_on, enter_section, here, leave_section, prefetch, prepare, saved, sections,
-    set_thread_word, stack_pointer, switch, thread_word,
+    set_thread_word, stack_pointer, switch, thread_word, ticks,
 };
 
 /// What an unwinder must know of code that stands still.

@@ -257,3 +257,10 @@ pub(crate) fn sections() -> u32 {
     }
     count
 }
+
+/// The processor's counter of time, which all processors of a machine share.
+#[inline(always)]
+pub(crate) fn ticks() -> u64 {
+    // SAFETY: reads a counter; every x86-64 has it.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}

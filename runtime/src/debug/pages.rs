@@ -86,12 +86,7 @@ pub(super) fn make(page: Page, looks: &Looks) -> Answer {
         Page::Index => Answer::page(HTML, index()),
         Page::Goroutine(Form::Proto) => file("goroutine", |out| all().profile(out)),
         Page::Goroutine(Form::Counts) => Answer::page(TEXT, all().profile_text()),
-        Page::Goroutine(Form::Dump(form)) => {
-            let mut text = String::new();
-            // Writing to a string does not fail.
-            let _ = form.write(&mut text, &all().tasks);
-            Answer::page(TEXT, text)
-        }
+        Page::Goroutine(Form::Dump(form)) => Answer::page(TEXT, form.text(&all().tasks)),
         Page::Threads(Form::Proto) => file("threadcreate", |out| {
             let mut profile = Profile::new("threadcreate");
             profile.add_count(&[], threads() as u64, std::iter::empty());

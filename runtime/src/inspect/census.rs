@@ -1,7 +1,7 @@
 //! What a leak check counts: who is blocked, and who might still wake somebody.
 
 use super::{Status, WaitReason};
-use crate::sched::{SCHED, errands, offload, sysmon};
+use crate::sched::{SCHED, errands, offload, sysmon, tapes};
 use crate::sync::{self, LockInfo};
 use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
@@ -294,7 +294,7 @@ fn list_with_ours() -> (Vec<thread::ThreadKey>, Vec<u32>) {
         let alive = thread::list();
         let mut ours: Vec<u32> =
             SCHED.workers().iter().map(|w| w.tid.load(Ordering::Relaxed)).collect();
-        ours.extend([sysmon::thread_id(), errands::thread_id()]);
+        ours.extend([sysmon::thread_id(), errands::thread_id(), tapes::thread_id()]);
         ours.extend(offload::thread_ids());
         if !ours.contains(&0) {
             return (alive, ours);

@@ -13,17 +13,19 @@
 //! `debug = "line-tables-only"` keeps of inlined functions no path.
 #![expect(clippy::disallowed_types, reason = "frames are looked for outside of sections")]
 
+use super::shapes::Shapes;
 use super::symbols;
 use super::unwind::{Found, Walker};
-use super::{Kind, Snapshot, Status, TaskInfo, snapshot};
+use super::{Kind, Snapshot, Status, TaskInfo};
 use crate::arch::Registers;
 use crate::sched::worker::{self, Worker};
 use crate::sched::{SCHED, look};
-use crate::stack::Pieces;
+use crate::stack::{Part, Pieces};
 use crate::sys::{clock, section};
+use crate::task::adopt;
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::state::Reading;
-use crate::task::{adopt, registry};
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::fmt;
 use std::ptr;
@@ -266,6 +268,7 @@ pub fn add_frames(tasks: &mut [TaskInfo]) {
     let looker = looker.get_or_insert_with(Looker::new);
     if looker.walker.refresh() {
         symbols::forget();
+        looker.shapes.forget();
     }
     let (at, stack) = look::here();
     looker.own(tasks, &at, stack);
@@ -276,17 +279,32 @@ static LOOKER: Mutex<Option<Looker>> = Mutex::new(None);
 
 struct Looker {
     walker: Walker,
+    shapes: Shapes,
     found: Found,
     /// For a moment; here, so that it need not be made for every task.
     addresses: Vec<usize>,
 }
 
 /// Equal stacks, found in one look.
-type Known = HashMap<Vec<usize>, Trace>;
+type Known = FxHashMap<Vec<usize>, Trace>;
+
+/// What was found of a stack.
+enum Seen {
+    /// It is like one that is known.
+    Known(Trace),
+    /// It was walked from there, and is of this one part.
+    New(Registers, Part),
+    /// It was walked.
+    Segments,
+}
+
+/// So many tasks further on there is one whose stack the cache is asked for.
+const SOON: usize = 6;
 
 impl Looker {
     fn new() -> Looker {
-        Looker { walker: Walker::new(), found: Found::new(), addresses: Vec::new() }
+        let (walker, shapes) = (Walker::new(), Shapes::new());
+        Looker { walker, shapes, found: Found::new(), addresses: Vec::new() }
     }
 
     /// The calling task, or thread.
@@ -295,7 +313,7 @@ impl Looker {
         let id = me.id();
         if let Some(task) = tasks.iter_mut().find(|task| task.id == id) {
             self.walk(at, stack);
-            task.trace = self.keep(&mut Known::new());
+            task.trace = self.keep(&mut Known::default());
         }
     }
 
@@ -304,6 +322,41 @@ impl Looker {
         // which nobody changes, because its task stands still (V1) or is the calling one.
         let read = |at| unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() };
         self.walker.walk(at, stack, read, &mut self.found);
+    }
+
+    /// The same, unless the stack is like one that was walked before.
+    fn see(&mut self, at: &Registers, stack: Pieces) -> Seen {
+        // SAFETY: as in walk(); the shapes ask for words of the one part.
+        let read = |at| unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() };
+        let mut parts = stack;
+        let first = parts.next().filter(|part| parts.next().is_none() && part.has(at.sp));
+        let Some(part) = first else {
+            self.walker.walk(at, stack, read, &mut self.found);
+            return Seen::Segments;
+        };
+        if let Some(trace) = self.shapes.find(at, &part, read) {
+            return Seen::Known(trace);
+        }
+        self.shapes.begin();
+        let note = |at| {
+            let value = read(at);
+            self.shapes.note(at, value);
+            value
+        };
+        self.walker.walk(at, std::iter::once(part), note, &mut self.found);
+        Seen::New(*at, part)
+    }
+
+    /// The frames of what was seen.
+    fn trace(&mut self, seen: Seen, known: &mut Known) -> Option<Trace> {
+        let (at, part) = match seen {
+            Seen::Known(trace) => return Some(trace),
+            Seen::Segments => return self.keep(known),
+            Seen::New(at, part) => (at, part),
+        };
+        let trace = self.keep(known)?;
+        self.shapes.keep(&mut self.walker, &at, &part, &self.found, &trace);
+        Some(trace)
     }
 
     fn keep(&mut self, known: &mut Known) -> Option<Trace> {
@@ -335,36 +388,47 @@ impl Looker {
     }
 
     fn others(&mut self, tasks: &mut [TaskInfo]) {
-        let mut known = Known::new();
-        let mut left: HashMap<TaskId, usize> = HashMap::with_capacity(tasks.len());
-        let missing = tasks.iter().enumerate().filter(|(_, task)| task.trace.is_none());
-        left.extend(missing.map(|(n, task)| (task.id, n)));
+        let mut known = Known::default();
+        let mut left: Vec<usize> = Vec::with_capacity(tasks.len());
+        left.extend((0..tasks.len()).filter(|&n| tasks[n].trace.is_none()));
         let end = clock::after(ANSWER);
         for _ in 0..LOOKS {
             let workers = SCHED.workers();
-            registry::each(|record| {
-                if let Some(&n) = left.get(&record.id())
-                    && let Some(done) = self.still(record, &workers, &mut tasks[n], &mut known)
-                {
-                    tasks[n].trace = done;
-                    left.remove(&record.id());
+            let all = std::mem::take(&mut left);
+            for (n, &task) in all.iter().enumerate() {
+                self.ask_cache(all.get(n + SOON).map(|&soon| &tasks[soon]));
+                match self.still(&workers, &mut tasks[task], &mut known) {
+                    Some(done) => tasks[task].trace = done,
+                    None => left.push(task),
                 }
-            });
+            }
+            let mut running: HashMap<TaskId, usize> = HashMap::new();
+            running.extend(left.iter().map(|&n| (tasks[n].id, n)));
             for &w in &workers {
                 let Some(id) = w.running_elsewhere().map(Record::id) else { continue };
-                let Some(&n) = left.get(&id) else { continue };
+                let Some(&n) = running.get(&id) else { continue };
                 if look::asked(w, id, end, |at, stack| self.walk(at, stack)).is_some() {
                     if !matches!(tasks[n].status, Status::Running | Status::Syscall) {
                         reread(&mut tasks[n]);
                     }
                     tasks[n].trace = self.keep(&mut known);
-                    left.remove(&id);
+                    running.remove(&id);
                 }
             }
+            left.retain(|&n| running.contains_key(&tasks[n].id));
             let again = |n: &usize| tasks[*n].kind == Kind::Task && tasks[*n].stack.is_some();
-            if !left.values().any(again) || clock::now() >= end {
+            if !left.iter().any(again) || clock::now() >= end {
                 return;
             }
+        }
+    }
+
+    /// A hundred thousand stacks are in no cache.
+    fn ask_cache(&self, soon: Option<&TaskInfo>) {
+        let Some(record) = soon.map(|task| task.origin.0) else { return };
+        let sp = record.sp.load(Ordering::Relaxed);
+        if !sp.is_null() {
+            self.shapes.lines().for_each(|line| crate::arch::prefetch(sp.wrapping_add(line)));
         }
     }
 
@@ -372,11 +436,11 @@ impl Looker {
     /// does not.
     fn still(
         &mut self,
-        record: &'static Record,
         workers: &[&'static Worker],
         task: &mut TaskInfo,
         known: &mut Known,
     ) -> Option<Option<Trace>> {
+        let record = task.origin.0;
         for _ in 0..LOOKS {
             let (parked, stamp) = (task.wait.is_some(), task.stamp);
             let same = |now: Reading| match parked {
@@ -384,17 +448,22 @@ impl Looker {
                 true => now.parked() && now.ticket() == ticket(stamp),
                 false => now.stamp() == stamp,
             };
-            let found = look::held(record, workers, same, |at, stack| self.walk(at, stack));
-            if found.is_some() && record.id() == task.id {
-                return Some(self.keep(known));
+            let found = look::held(record, workers, same, |at, stack| self.see(at, stack));
+            if let Some(seen) = found
+                && record.id() == task.id
+            {
+                return Some(self.trace(seen, known));
             }
-            let status = record.state.read().status();
-            match status {
+            if record.id() != task.id {
+                // That one has ended.
+                return Some(None);
+            }
+            match record.state.read().status() {
+                Status::Idle | Status::Dead => return Some(None),
                 Status::Running | Status::Syscall => break,
                 Status::Runnable if record.place().stack().is_none() => return Some(None),
                 Status::Runnable if self.ready(record) => return Some(self.keep(known)),
-                _ if record.id() != task.id => return Some(None),
-                _ => *task = snapshot::read(record)?,
+                _ => reread(task).then_some(())?,
             }
         }
         (task.kind == Kind::Thread || record.has(flag::THREAD)).then_some(None)
@@ -422,7 +491,7 @@ impl Looker {
         let at = unsafe { crate::arch::saved(before.1) };
         // SAFETY: as above; the walker asks for words within the bounds.
         let read = |at| unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() };
-        let part = crate::stack::Part { bounds, left: None };
+        let part = Part { bounds, left: None };
         self.walker.walk(&at, std::iter::once(part), read, &mut self.found);
         starts() == before
     }
@@ -433,15 +502,13 @@ fn ticket(stamp: u64) -> u32 {
 }
 
 /// What it does now, if it is still there.
-fn reread(task: &mut TaskInfo) {
-    registry::each(|record| {
-        if record.id() == task.id
-            && let Some(now) = snapshot::read(record)
-            && now.id == task.id
-        {
-            *task = now;
-        }
-    });
+fn reread(task: &mut TaskInfo) -> bool {
+    let now = Snapshot::one(task.origin.0).filter(|now| now.id == task.id);
+    let found = now.is_some();
+    if let Some(now) = now {
+        *task = now;
+    }
+    found
 }
 
 #[cfg(test)]

@@ -98,6 +98,7 @@ mod profile;
 #[cfg(feature = "debug")]
 mod proto;
 pub(crate) mod schedtrace;
+mod shapes;
 mod snapshot;
 pub mod source;
 mod symbols;

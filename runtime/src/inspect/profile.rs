@@ -10,7 +10,7 @@
 use super::frames::{Frame, Trace};
 use super::{Snapshot, TaskInfo, source};
 use core::panic::Location;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::fmt::{self, Write};
 
 /// Tasks that are in the middle of the same, and have the same name and labels.
@@ -46,10 +46,18 @@ pub(super) fn site(task: &TaskInfo) -> &'static Location<'static> {
 
 /// The most frequent first.
 pub(super) fn samples(tasks: &[TaskInfo]) -> Vec<Sample<'_>> {
-    let mut places: HashMap<Key<'_>, usize> = HashMap::new();
+    let mut places: FxHashMap<Key<'_>, usize> = FxHashMap::default();
+    // What has neither name nor labels is told apart by its trace, mostly.
+    let mut traces: FxHashMap<usize, usize> = FxHashMap::default();
     let mut samples: Vec<Sample<'_>> = Vec::new();
     for task in tasks {
         let trace = task.trace.as_ref();
+        let plain = task.name.is_none() && task.labels.is_empty();
+        let plain = trace.filter(|_| plain).map(Trace::key);
+        if let Some(&place) = plain.and_then(|key| traces.get(&key)) {
+            samples[place].count += 1;
+            continue;
+        }
         let known = || Place::Known(task.entry, site(task));
         let at = trace.map_or_else(known, |trace| Place::Stack(trace.addresses()));
         let key = (at, task.name.as_deref(), task.labels.as_slice());
@@ -58,6 +66,7 @@ pub(super) fn samples(tasks: &[TaskInfo]) -> Vec<Sample<'_>> {
             samples.push(Sample { count: 0, trace, like: task });
         }
         samples[place].count += 1;
+        traces.extend(plain.map(|key| (key, place)));
     }
     samples.sort_by_key(|sample| std::cmp::Reverse(sample.count));
     samples

@@ -8,6 +8,8 @@ use crate::task::record::{Record, TaskId, flag};
 use crate::task::registry;
 use crate::task::scope::{self, Scope, ScopeId};
 use core::panic::Location;
+use core::ptr;
+use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -77,6 +79,17 @@ pub struct TaskInfo {
     pub trace: Option<Trace>,
     /// Equal stamps of one task mean that it was in one state all the time.
     pub stamp: u64,
+    pub(super) origin: Origin,
+}
+
+/// The record that a task was read from; it may serve another one by now.
+#[derive(Clone, Copy)]
+pub(super) struct Origin(pub(super) &'static Record);
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Pointer::fmt(&ptr::from_ref(self.0), f)
+    }
 }
 
 /// Why, where and since when a task is parked.
@@ -122,8 +135,27 @@ impl Snapshot {
     /// Every task and every adopted thread.
     pub fn all() -> Snapshot {
         // Some threads besides.
-        let mut tasks = Vec::with_capacity(scope::live_everywhere() + 64);
-        registry::each(|record| tasks.extend(read(record)));
+        let mut found = Vec::with_capacity(scope::live_everywhere() + 64);
+        registry::each_unlocked(|record| {
+            if !matches!(record.state.read().status(), Status::Idle | Status::Dead) {
+                found.push((record.id_number(), record));
+            }
+        });
+        // Sorted before there is much to be moved.
+        found.sort_by_key(|(id, _)| *id);
+        let now = clock::now();
+        let mut tasks = Vec::with_capacity(found.len());
+        for some in found.chunks(AT_ONCE) {
+            registry::with_lock(|| {
+                for (n, (_, record)) in some.iter().enumerate() {
+                    if let Some(&(_, soon)) = some.get(n + AHEAD) {
+                        Record::prefetch_all(soon);
+                    }
+                    tasks.extend(read_at(record, now));
+                }
+            });
+        }
+        // A record may have come to serve another task meanwhile.
         Snapshot::sorted(tasks)
     }
 
@@ -137,7 +169,7 @@ impl Snapshot {
     }
 
     /// One task or thread.
-    pub(crate) fn one(record: &Record) -> Option<TaskInfo> {
+    pub(crate) fn one(record: &'static Record) -> Option<TaskInfo> {
         registry::with_lock(|| read(record))
     }
 
@@ -148,10 +180,17 @@ impl Snapshot {
     }
 
     fn sorted(mut tasks: Vec<TaskInfo>) -> Snapshot {
-        tasks.sort_by_key(|task| task.id);
+        if !tasks.is_sorted_by_key(|task| task.id) {
+            tasks.sort_by_key(|task| task.id);
+        }
         Snapshot { tasks }
     }
 }
+
+/// Tasks that are read before one that has a name may end.
+const AT_ONCE: usize = 256;
+/// So many records further on there is one that the cache is asked for.
+const AHEAD: usize = 8;
 
 /// The number of the running task, or of the calling thread, which is adopted for it
 /// if need be.
@@ -167,8 +206,13 @@ pub fn current_task() -> TaskId {
 
 /// Reads one task, under the registry's lock. `None`: it ended meanwhile, or
 /// changed too fast to be caught.
-pub(super) fn read(record: &Record) -> Option<TaskInfo> {
-    let life = record.life();
+pub(super) fn read(record: &'static Record) -> Option<TaskInfo> {
+    read_at(record, clock::now())
+}
+
+/// The same with ages as of that time.
+fn read_at(record: &'static Record, now: u64) -> Option<TaskInfo> {
+    let (life, origin) = (record.life(), record);
     let (stamp, info) = record.observe(|record| {
         let reading = record.state.read();
         let status = reading.status();
@@ -187,7 +231,7 @@ pub(super) fn read(record: &Record) -> Option<TaskInfo> {
             id: record.id(),
             kind,
             status,
-            wait: parked.then(|| wait(record)).flatten(),
+            wait: parked.then(|| wait(record, now)).flatten(),
             waits_for: Vec::new(),
             call: if status == Status::Syscall { record.site() } else { None },
             name: None,
@@ -206,6 +250,7 @@ pub(super) fn read(record: &Record) -> Option<TaskInfo> {
             stack: stack_info(record, status),
             trace: None,
             stamp: 0,
+            origin: Origin(origin),
         })
     })?;
     let mut info = info?;
@@ -237,8 +282,7 @@ fn stack_info(record: &Record, status: Status) -> Option<StackInfo> {
     })
 }
 
-fn wait(record: &Record) -> Option<Wait> {
-    let now = clock::now();
+fn wait(record: &Record, now: u64) -> Option<Wait> {
     let until = record.until();
     let timed = until != u64::MAX;
     Some(Wait {

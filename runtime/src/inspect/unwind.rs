@@ -169,7 +169,7 @@ impl Walker {
 }
 
 impl Part {
-    fn has(&self, sp: usize) -> bool {
+    pub(super) fn has(&self, sp: usize) -> bool {
         (self.bounds.0..=self.bounds.1).contains(&sp)
     }
 

@@ -48,7 +48,7 @@
 use super::counts::ELSEWHERE;
 use super::processor::Processor;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
-use super::{SCHED, settings, signal};
+use super::{SCHED, observe, settings, signal};
 use crate::netpoll;
 use crate::sys::clock;
 use crate::sys::section::Section;
@@ -557,6 +557,7 @@ fn start_spinner() {
 #[inline]
 pub(crate) fn enqueue(task: &'static Record) {
     let _section = Section::new();
+    observe::ready(task);
     let here = worker::current();
     count_ready(here);
     put(here, task);
@@ -620,6 +621,7 @@ fn submit(task: &'static Record) {
 /// in the order of their times. The caller may hold no processor.
 pub(crate) fn enqueue_behind(task: &'static Record) {
     let _section = Section::new();
+    observe::ready(task);
     let here = worker::current();
     count_ready(here);
     let here = here.filter(|w| w.holding().is_some());

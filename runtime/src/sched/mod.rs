@@ -21,6 +21,9 @@
 //! | `errands.rs` | who makes threads, and prints |
 //! | `watchdog.rs` | who holds others up that are bound to his thread |
 //! | `deadlock.rs` | when nobody can go on |
+//! | `observe.rs` | where the scheduler tells what happens |
+//! | `tape.rs` | how that is written down where nothing may be allocated |
+//! | `tapes.rs` | whether it is, and who reads it |
 //! | `crowd.rs` | when there are so many tasks that somebody should know |
 //! | `quit.rs` | at which signals all tasks are shown |
 //! | `sysmon.rs` | what is done beside the workers: slices, retaking processors, trimming |
@@ -66,6 +69,7 @@ pub(crate) mod figures;
 pub(crate) mod find;
 pub(crate) mod lock_thread;
 pub(crate) mod look;
+pub(crate) mod observe;
 pub(crate) mod offload;
 pub(crate) mod park;
 pub(crate) mod preempt;
@@ -77,6 +81,7 @@ pub(crate) mod settings;
 pub(crate) mod signal;
 mod spare;
 pub(crate) mod sysmon;
+pub(crate) mod tapes;
 mod threads;
 mod watchdog;
 pub(crate) mod worker;
@@ -99,7 +104,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use worker::{Nudge, Worker};
 
-pub(crate) use {super::call, super::idle, super::ring};
+pub(crate) use {super::call, super::idle, super::ring, super::tape};
 
 /// Who wants a processor.
 enum Member {
@@ -373,6 +378,10 @@ impl Sched {
         // One more for `Anyone`.
         self.make_room(count + 1, |s| &mut s.fifo);
         self.locked(|s| s.workers.push(worker));
+        // Whoever turns it on afterwards finds the worker in the list.
+        if observe::is_on() {
+            worker.tape.prepare();
+        }
         worker
     }
 

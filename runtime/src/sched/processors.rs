@@ -36,7 +36,7 @@
 
 use super::idle::IdleWord;
 use super::processor::Processor;
-use super::{SCHED, Shared, find, preempt, start_default, worker};
+use super::{SCHED, Shared, find, observe, preempt, start_default, worker};
 use crate::sys::section::Section;
 use crate::task;
 use core::ptr;
@@ -181,6 +181,7 @@ pub fn set_maxprocs(n: usize) -> usize {
 pub(super) fn change(limit: u32) -> u32 {
     SCHED.processors.make(limit);
     let before = SCHED.locked(|s| s.set_limit(limit, &SCHED.idle));
+    observe::limited(limit);
     let mut next = 0;
     loop {
         let revived = SCHED.locked(|s| s.revive(&mut next));

@@ -32,7 +32,8 @@ use super::look::Spot;
 use super::processor::Processor;
 use super::queue::{Fifo, Inbox};
 use super::signal::{self, Slices};
-use super::{SCHED, find};
+use super::tapes::Slot;
+use super::{SCHED, find, observe};
 use crate::arch;
 use crate::netpoll;
 use crate::stack::Place;
@@ -135,6 +136,8 @@ pub(crate) struct Worker {
     pub(crate) bound_alive: Cell<usize>,
     /// When somebody was first seen waiting for this worker's processor.
     pub(crate) wanted_since: Cell<u64>,
+    /// What it writes down for the execution trace.
+    pub(crate) tape: Slot,
 }
 
 // SAFETY: cells belong to the worker's thread (W1) or are under the scheduler's
@@ -194,6 +197,7 @@ impl Worker {
             unwinding: Cell::new(0),
             bound_alive: Cell::new(0),
             wanted_since: Cell::new(0),
+            tape: Slot::new(),
         }
     }
 
@@ -241,11 +245,13 @@ impl Worker {
     pub(crate) fn set_processor(&self, p: Option<&'static Processor>) {
         match p {
             Some(p) => {
+                observe::taken(self, p);
                 p.set_holder(self);
                 self.processor.store(ptr::from_ref(p).cast_mut(), Ordering::Relaxed);
                 self.slices.on();
             }
             None => {
+                observe::given(self, self.processor());
                 self.processor().no_holder();
                 self.processor.store(ptr::null_mut(), Ordering::Relaxed);
             }
@@ -402,6 +408,7 @@ impl Worker {
     /// Runs a task until it leaves.
     #[inline]
     pub(crate) fn execute(&'static self, task: &'static Record) {
+        observe::starts(self, task);
         let _ = task.state.start();
         self.starts.store(self.starts.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         if task.sp.load(Ordering::Relaxed).is_null() {
@@ -441,6 +448,7 @@ impl Worker {
     /// another worker may run the task.
     #[inline]
     fn settle(&'static self, task: &'static Record) {
+        observe::leaves(self, task);
         match self.after.replace(After::Nothing) {
             After::Nothing => sys::fatal(format_args!("task {} left without a note", task.id())),
             After::Requeue => {

@@ -226,6 +226,14 @@ impl Record {
         crate::arch::prefetch(record.wrapping_byte_add(128).cast());
     }
 
+    /// Asks the cache for what an observer reads.
+    #[inline]
+    pub(crate) fn prefetch_all(record: *const Record) {
+        for line in [0, 64, 128] {
+            crate::arch::prefetch(record.wrapping_byte_add(line).cast());
+        }
+    }
+
     /// Writes a new life into a record that the caller owns. `birth` or `adopt`
     /// on the state word follows.
     #[inline]

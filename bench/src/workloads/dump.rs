@@ -1,0 +1,194 @@
+//! What the tasks of a program do, while a hundred thousand of them wait on a channel:
+//! as text, a block for each, and as a profile for `go tool pprof`. What others lose of
+//! their speed meanwhile, and what a program loses that is dumped all the time.
+//!
+//! A dump is made into memory, as a page is that somebody asks for. Go makes its text in
+//! a buffer that it doubles until all fits, so it takes that several times; its profile
+//! goes through its encoder. tokio and may know no such thing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use gopark::chan::{self, Sender};
+use gopark::inspect::{Snapshot, dump};
+use gopark::sync::WaitGroup;
+
+use crate::contenders;
+use crate::sample::Sample;
+use crate::stats::Stats;
+use crate::workload::{Body, Case, Divide, Family, Row, Runtime, Sizes, identity};
+
+pub(super) const FAMILY: Family = Family {
+    name: "dump",
+    about: "dumps and profiles of a hundred thousand tasks, and what they cost others",
+    cases: &[
+        Case {
+            name: "dump",
+            procs: 2,
+            sizes: Sizes { full: 100_000, quick: 20_000, warm: 1 },
+            units: identity,
+            want: identity,
+            bodies: &[(Runtime::Gopark, Body::Measured(dumps)), (Runtime::Go, Body::InGo)],
+            rows: &[ms("dump_debug2", DEBUG2), ms("dump_debug0", DEBUG0)],
+        },
+        Case {
+            name: "dump_beside",
+            procs: 2,
+            sizes: Sizes { full: 100_000, quick: 20_000, warm: 1 },
+            units: identity,
+            want: identity,
+            bodies: &[(Runtime::Gopark, Body::Measured(beside)), (Runtime::Go, Body::InGo)],
+            rows: &[percent("dump_beside", LOST)],
+        },
+    ],
+};
+
+const DEBUG2: &str = "debug2_ns";
+const DEBUG0: &str = "debug0_ns";
+const LOST: &str = "lost_permille";
+
+const fn ms(name: &'static str, value: &'static str) -> Row {
+    Row { name, value, divide: Divide::By(1e6), unit: "ms" }
+}
+
+const fn percent(name: &'static str, value: &'static str) -> Row {
+    Row { name, value, divide: Divide::By(10.0), unit: "%" }
+}
+
+/// Of each kind; a first one comes before them.
+const DUMPS: usize = 5;
+
+fn dumps(_warm: u64, size: u64) -> Result<Sample, String> {
+    contenders::gopark::as_first_task(move || {
+        let crowd = Crowd::new(size)?;
+        let text = || {
+            let text = dump();
+            let blocks = text.matches("\ngoroutine ").count() as u64 + 1;
+            if blocks >= size { Ok(()) } else { Err(format!("{blocks} blocks of {size}")) }
+        };
+        let profile = || {
+            let mut file = Vec::new();
+            let done = Snapshot::all().with_frames().profile(&mut file);
+            done.map_err(|why| format!("a profile: {why}"))
+        };
+        let sample = Sample::default().with(DEBUG2, time(text)?).with(DEBUG0, time(profile)?);
+        crowd.end();
+        Ok(sample)
+    })
+}
+
+/// The median.
+fn time(once: impl Fn() -> Result<(), String>) -> Result<f64, String> {
+    once()?;
+    let mut times = Vec::new();
+    for _ in 0..DUMPS {
+        let begun = Instant::now();
+        once()?;
+        times.push(begun.elapsed().as_nanos() as f64);
+    }
+    median(&times)
+}
+
+fn median(of: &[f64]) -> Result<f64, String> {
+    Stats::of(of).map(|of| of.median).ok_or_else(|| "nothing was measured".to_owned())
+}
+
+/// Without dumps and with them in turns.
+const TURNS: usize = 5;
+const TURN: Duration = Duration::from_millis(400);
+
+fn beside(_warm: u64, size: u64) -> Result<Sample, String> {
+    contenders::gopark::as_first_task(move || {
+        let crowd = Crowd::new(size)?;
+        let (trips, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let pair = gopark::go({
+            let (trips, stop) = (trips.clone(), stop.clone());
+            move || ping_pong(&trips, &stop)
+        });
+        let lost = lost(&trips, TURN, || {
+            drop(dump());
+            Duration::ZERO
+        })?;
+        stop.store(true, Ordering::Relaxed);
+        pair.join().map_err(|_| "the pair ended early")?;
+        crowd.end();
+        Ok(Sample::default().with(LOST, 1000.0 * lost))
+    })
+}
+
+/// What is lost of a speed by calls of `often`, each of which says how long it is to the
+/// next: the median of several comparisons, as a part.
+fn lost(done: &AtomicU64, turn: Duration, often: impl Fn() -> Duration) -> Result<f64, String> {
+    let speed = |during: &dyn Fn(Instant)| {
+        let (begun, before) = (Instant::now(), done.load(Ordering::Relaxed));
+        during(begun);
+        (done.load(Ordering::Relaxed) - before) as f64 / begun.elapsed().as_secs_f64()
+    };
+    let alone = || speed(&|_| gopark::sleep(turn));
+    let disturbed = || {
+        speed(&|begun| {
+            while begun.elapsed() < turn {
+                gopark::sleep(often());
+            }
+        })
+    };
+    alone();
+    disturbed();
+    let mut parts = Vec::new();
+    for _ in 0..TURNS {
+        let (before, beside, after) = (alone(), disturbed(), alone());
+        parts.push(1.0 - 2.0 * beside / (before + after));
+    }
+    median(&parts)
+}
+
+/// Round trips, until it is told to stop.
+fn ping_pong(trips: &AtomicU64, stop: &AtomicBool) {
+    let (there, inbox) = chan::rendezvous::<u64>();
+    let (reply, back) = chan::rendezvous();
+    let echo = gopark::go(move || {
+        for value in inbox {
+            reply.send(value).expect("the first task receives");
+        }
+    });
+    while !stop.load(Ordering::Relaxed) {
+        let n = trips.fetch_add(1, Ordering::Relaxed);
+        there.send(n).expect("the echo receives");
+        assert_eq!(back.recv(), Ok(n));
+    }
+    there.close();
+    echo.join().expect("the echo returns");
+}
+
+/// Tasks that wait on a channel.
+struct Crowd {
+    gate: Sender<()>,
+    ended: Arc<WaitGroup>,
+}
+
+impl Crowd {
+    fn new(size: u64) -> Result<Crowd, String> {
+        let (gate, waiting) = chan::rendezvous::<()>();
+        let (started, ended) = (Arc::new(WaitGroup::new()), Arc::new(WaitGroup::new()));
+        started.add(size as usize);
+        ended.add(size as usize);
+        for _ in 0..size {
+            let (waiting, started, ended) = (waiting.clone(), started.clone(), ended.clone());
+            let task = gopark::Builder::new().stack_limit(64 << 10).go(move || {
+                started.done();
+                drop(started);
+                assert!(waiting.recv().is_err(), "nobody sends");
+                ended.done();
+            });
+            task.map_err(|why| format!("starting a task: {why}"))?;
+        }
+        started.wait();
+        Ok(Crowd { gate, ended })
+    }
+
+    fn end(self) {
+        self.gate.close();
+        self.ended.wait();
+    }
+}

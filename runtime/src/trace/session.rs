@@ -1,0 +1,425 @@
+//! Reading the tapes, in time, and handing the bytes to whoever wants them.
+//!
+//! At a *cut* the collector reads the clock, waits until every entry of an earlier time
+//! is on its tape (E2), takes all that is there, and passes on what is earlier than the
+//! clock, in the order of time; the rest waits for the next cut. The processors' counter
+//! is turned into nanoseconds between two cuts in proportion, so nobody need know its
+//! rate.
+//!
+//! The whole state is behind one lock: the collector cuts a hundred times a second, and
+//! whoever starts, stops or wants a copy cuts for himself.
+
+#![expect(clippy::disallowed_types, reason = "held outside of sections")]
+
+use super::file::HEADER;
+use super::model::{Model, OUTSIDE, Who};
+use crate::arch;
+use crate::sched::observe::{self, Event};
+use crate::sched::tape::Tape;
+use crate::sched::{self, SCHED, tapes};
+use crate::sys::{clock, section};
+use crate::task::record::flag;
+use crate::task::registry;
+use crate::task::state::Status;
+use std::collections::{HashSet, VecDeque};
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How often the collector cuts.
+const EVERY: Duration = Duration::from_millis(10);
+/// A generation ends when it is so old, or so long.
+const AGE: u64 = 1_000_000_000;
+const LENGTH: usize = 8 << 20;
+
+static SESSION: Mutex<Option<Session>> = Mutex::new(None);
+
+fn session() -> MutexGuard<'static, Option<Session>> {
+    section::check_outside();
+    SESSION.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Events in the trace.
+    pub events: u64,
+    /// Entries that found no room, because they came faster than they could be
+    /// written. The trace is valid all the same, and not exact around those.
+    pub lost: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+struct Session {
+    model: Model,
+    /// The counter and the clock at the last cut.
+    anchor: (u64, u64),
+    pending: Vec<Entry>,
+    /// The time of each thread's last entry.
+    latest: Vec<u64>,
+    lost: u64,
+    /// Events in the generations that are over.
+    counted: u64,
+    /// Some were lost since the last generation.
+    gaps: bool,
+    writer: Option<Writer>,
+    recorder: Option<Recorder>,
+}
+
+struct Entry {
+    ticks: u64,
+    m: usize,
+    event: Event,
+}
+
+struct Writer {
+    to: Box<dyn Write + Send>,
+    failed: Option<io::Error>,
+    bytes: u64,
+    events: u64,
+    lost: u64,
+}
+
+impl Writer {
+    /// After an error nothing more is written.
+    fn write(&mut self, bytes: &[u8]) {
+        self.attempt(|to| to.write_all(bytes));
+        self.bytes += bytes.len() as u64;
+    }
+
+    fn attempt(&mut self, f: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if self.failed.is_none() {
+            let done = catch_unwind(AssertUnwindSafe(|| f(&mut self.to)));
+            self.failed =
+                done.unwrap_or_else(|_| Err(io::Error::other("the trace's writer panicked"))).err();
+        }
+    }
+}
+
+struct Recorder {
+    period: u64,
+    /// When each began.
+    generations: VecDeque<(u64, Vec<u8>)>,
+}
+
+impl Recorder {
+    fn push(&mut self, began: u64, bytes: Vec<u8>, now: u64) {
+        self.generations.push_back((began, bytes));
+        let start = now.saturating_sub(self.period);
+        // The first is not needed if the second reaches back far enough.
+        while self.generations.get(1).is_some_and(|(began, _)| *began <= start) {
+            self.generations.pop_front();
+        }
+    }
+}
+
+impl Session {
+    /// Begins to listen, and states what there is.
+    fn begin() -> io::Result<Session> {
+        sched::start_default();
+        tapes::start_collector(collect)?;
+        for_tapes(|_, tape| tape.rewind());
+        tapes::take_lost();
+        let anchor = (arch::ticks(), clock::now());
+        let mut session = Session {
+            model: Model::new(anchor.1, crate::maxprocs() as u32),
+            anchor,
+            pending: Vec::new(),
+            latest: Vec::new(),
+            lost: 0,
+            counted: 0,
+            gaps: false,
+            writer: None,
+            recorder: None,
+        };
+        tapes::turn_on();
+        tapes::settle();
+        // From here on every change is on a tape, but for one that a thread is about to
+        // make. So who was seen in a state, and has no entry at the cut that follows, was
+        // in that state from here to there, or it is put right at his next entry.
+        let (seen, held): (_, Vec<_>) = (look(), workers().collect());
+        for &(id, who, _) in &seen {
+            session.model.hint(id, who);
+        }
+        session.cut();
+        let still = seen.iter().filter_map(|&(id, _, status)| match status {
+            Status::Waiting | Status::CopyStack | Status::Leaked => Some((id, true)),
+            Status::Runnable => Some((id, false)),
+            _ => None,
+        });
+        session.model.settle_hints(still, held.into_iter());
+        Ok(session)
+    }
+
+    fn cut(&mut self) {
+        // Those of workers that were made meanwhile exist, too.
+        let now = (arch::ticks(), clock::now());
+        tapes::settle();
+        let Session { pending, latest, lost, .. } = self;
+        let before = *lost;
+        for_tapes(|m, tape| {
+            tape.settle(std::thread::yield_now);
+            if latest.len() <= m {
+                latest.resize(m + 1, 0);
+            }
+            tape.read(|ticks, kind, rest| {
+                latest[m] = latest[m].max(ticks);
+                pending.push(Entry { ticks: latest[m], m, event: observe::read(kind, rest) });
+            });
+            *lost += tape.take_lost();
+        });
+        *lost += tapes::take_lost();
+        self.gaps |= *lost != before;
+        // A stable sort: a thread's own order stays.
+        pending.sort_by_key(|entry| entry.ticks);
+        let ready = pending.partition_point(|entry| entry.ticks < now.0);
+        let scale = (now.1 - self.anchor.1) as f64 / (now.0 - self.anchor.0).max(1) as f64;
+        for Entry { ticks, m, event } in pending.drain(..ready) {
+            let since = (ticks.saturating_sub(self.anchor.0) as f64 * scale) as u64;
+            self.model.event(self.anchor.1 + since, m, &event);
+        }
+        self.anchor = now;
+    }
+
+    /// Ends the generation if it is time.
+    fn turn(&mut self) {
+        let age = self.recorder.as_ref().map_or(AGE, |recorder| AGE.min(recorder.period / 4));
+        if self.model.len() >= LENGTH || self.anchor.1 - self.model.began() >= age {
+            self.turn_over();
+        }
+    }
+
+    fn turn_over(&mut self) {
+        if std::mem::take(&mut self.gaps) {
+            let alive: HashSet<u64> = look().into_iter().map(|(id, ..)| id).collect();
+            // Who was born since the cut is not known here yet.
+            self.model.forget(|id| alive.contains(&id));
+        }
+        let began = self.model.began();
+        let (bytes, events) = self.model.turn_over(self.anchor.1);
+        if let Some(writer) = &mut self.writer {
+            writer.write(&bytes);
+            writer.events += events - self.counted;
+        }
+        self.counted = events;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.push(began, bytes, self.anchor.1);
+        }
+    }
+
+    /// Nobody wants it any more?
+    fn is_idle(&self) -> bool {
+        self.writer.is_none() && self.recorder.is_none()
+    }
+}
+
+/// Runs `f` for every tape, those that are missing are made.
+fn for_tapes(mut f: impl FnMut(usize, &Tape)) {
+    f(OUTSIDE, tapes::OUTSIDE.prepare());
+    for worker in SCHED.workers() {
+        f(number(worker.id), worker.tape.prepare());
+    }
+}
+
+/// The thread of a worker.
+fn number(worker: u32) -> usize {
+    worker as usize + 1 + OUTSIDE
+}
+
+/// Every task there is: its number, its function and its state.
+fn look() -> Vec<(u64, Who, Status)> {
+    let mut tasks = Vec::new();
+    registry::each(|record| {
+        if record.has(flag::THREAD) {
+            return;
+        }
+        let seen = record.observe(|record| {
+            let who = Who { entry: record.entry(), at: Some(record.created_at()) };
+            (record.try_id(), who, record.state.read().status())
+        });
+        if let Some((_, (Some(id), who, status))) = seen {
+            tasks.push((id.get(), who, status));
+        }
+    });
+    tasks
+}
+
+/// What each worker seems to do.
+fn workers() -> impl Iterator<Item = (usize, u32, u64)> {
+    SCHED.workers().into_iter().filter_map(|worker| {
+        let p = worker.holding()?.id;
+        let task = worker.running_elsewhere()?.try_id()?;
+        Some((number(worker.id), p, task.get()))
+    })
+}
+
+/// The collector's thread.
+fn collect() -> ! {
+    let mut seen = 0;
+    loop {
+        if let Some(session) = &mut *session() {
+            session.cut();
+            session.turn();
+        }
+        seen = tapes::sleep(seen, tapes::is_on().then_some(EVERY));
+    }
+}
+
+/// Begins a session if there is none; calls `f` with it, at the beginning of a
+/// generation.
+fn join(f: impl FnOnce(&mut Session) -> io::Result<()>) -> io::Result<()> {
+    let mut guard = session();
+    let fresh = guard.is_none();
+    if fresh {
+        *guard = Some(Session::begin()?);
+        // The collector sleeps without a limit.
+        tapes::wake();
+    }
+    let session = guard.as_mut().expect("begun");
+    if !fresh {
+        session.cut();
+        session.turn_over();
+    }
+    f(session)
+}
+
+/// Ends the session if nobody wants it any more; before that, `f` is called at the end
+/// of a generation.
+fn part<R>(f: impl FnOnce(&mut Session) -> R) -> Option<R> {
+    let mut guard = session();
+    let session = guard.as_mut()?;
+    session.cut();
+    session.turn_over();
+    let result = f(session);
+    if session.is_idle() {
+        tapes::turn_off();
+        // Nobody is in the middle of an entry when this returns.
+        tapes::settle();
+        for_tapes(|_, tape| tape.settle(std::thread::yield_now));
+        *guard = None;
+    }
+    Some(result)
+}
+
+/// Starts a trace of everything that happens from now on, until [`stop`].
+///
+/// `writer` is called about once a second, by a thread of the runtime's own, and by
+/// [`stop`]. Starts the runtime if it is not running. May block the calling thread for
+/// some milliseconds. Go: `trace.Start`.
+///
+/// # Errors
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if a trace is being written;
+/// whatever the system says if it refuses a thread. What `writer` says, [`stop`] returns.
+///
+/// ```
+/// gopark::trace::start(std::io::sink())?;
+/// assert!(gopark::trace::start(std::io::sink()).is_err());
+/// gopark::trace::stop()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn start<W: Write + Send + 'static>(writer: W) -> io::Result<()> {
+    join(|session| {
+        if session.writer.is_some() {
+            let text = "a trace is being written already; stop it first";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+        }
+        let (to, lost) = (Box::new(writer), session.lost);
+        let mut writer = Writer { to, failed: None, bytes: 0, events: 0, lost };
+        writer.write(HEADER);
+        session.writer = Some(writer);
+        Ok(())
+    })
+}
+
+/// Ends the trace that [`start`] began: writes what is left, flushes and drops the writer.
+///
+/// Blocks the calling thread until that is done. Without a trace it does nothing, and
+/// the summary is empty. Go: `trace.Stop`.
+///
+/// # Errors
+/// What the writer said first; afterwards nothing more was written.
+pub fn stop() -> io::Result<Summary> {
+    let stopped = part(|session| {
+        let mut writer = session.writer.take()?;
+        writer.attempt(|to| to.flush());
+        Some((writer, session.lost))
+    });
+    let Some((mut writer, lost)) = stopped.flatten() else {
+        return Ok(Summary::default());
+    };
+    match writer.failed.take() {
+        Some(error) => Err(error),
+        None => {
+            Ok(Summary { events: writer.events, lost: lost - writer.lost, bytes: writer.bytes })
+        }
+    }
+}
+
+/// Keeps a trace of the last seconds in memory, until it is dropped.
+///
+/// For programs that run for long and want to know what came before something that
+/// seldom happens. There is one at a time; [`start`] may be called beside it. Go:
+/// `trace.FlightRecorder`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let recorder = gopark::trace::FlightRecorder::start(Duration::from_secs(5))?;
+/// gopark::go(|| ()).join().unwrap();
+/// let mut trace = Vec::new();
+/// recorder.write_to(&mut trace)?;
+/// assert!(trace.starts_with(b"go 1.26 trace"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the recorder ends when it is dropped"]
+pub struct FlightRecorder(());
+
+impl FlightRecorder {
+    /// Starts to record. What is older than `period` is forgotten, with some more time
+    /// kept than that.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if there is one;
+    /// whatever the system says if it refuses a thread.
+    pub fn start(period: Duration) -> io::Result<FlightRecorder> {
+        let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
+        join(|session| {
+            if session.recorder.is_some() {
+                let text = "there is a flight recorder already";
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+            }
+            session.recorder = Some(Recorder { period, generations: VecDeque::new() });
+            Ok(())
+        })?;
+        Ok(FlightRecorder(()))
+    }
+
+    /// Writes what is remembered, as a file for `go tool trace`, and goes on.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write_to(&self, mut to: impl Write) -> io::Result<()> {
+        to.write_all(&copy().unwrap_or_default())
+    }
+}
+
+impl Drop for FlightRecorder {
+    fn drop(&mut self) {
+        part(|session| session.recorder = None).expect("it records until here");
+    }
+}
+
+/// What a recorder remembers; `None` without one.
+fn copy() -> Option<Vec<u8>> {
+    part(|session| {
+        let recorder = session.recorder.as_ref()?;
+        let mut bytes = HEADER.to_vec();
+        recorder.generations.iter().for_each(|(_, generation)| bytes.extend(generation));
+        Some(bytes)
+    })
+    .flatten()
+}
