@@ -275,13 +275,15 @@ pub(crate) fn sections() -> u32 {
     count
 }
 
-/// The processor's counter of time, which all processors of a machine share.
+/// The processor's counter of time, which all processors of a machine share: after all
+/// that the thread has read before, so that an effect is not earlier than its cause.
 #[inline(always)]
 pub(crate) fn ticks() -> u64 {
     let count;
-    // SAFETY: reads a counter that Linux lets programs read.
+    // SAFETY: waits for earlier instructions, and reads a counter that Linux lets programs
+    // read.
     unsafe {
-        asm!("mrs {count}, cntvct_el0", count = out(reg) count, options(nomem, nostack));
+        asm!("isb", "mrs {count}, cntvct_el0", count = out(reg) count, options(nostack));
     }
     count
 }

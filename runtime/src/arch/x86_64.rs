@@ -258,9 +258,13 @@ pub(crate) fn sections() -> u32 {
     count
 }
 
-/// The processor's counter of time, which all processors of a machine share.
+/// The processor's counter of time, which all processors of a machine share: after all
+/// that the thread has read before, so that an effect is not earlier than its cause.
 #[inline(always)]
 pub(crate) fn ticks() -> u64 {
-    // SAFETY: reads a counter; every x86-64 has it.
-    unsafe { core::arch::x86_64::_rdtsc() }
+    // SAFETY: waits for earlier loads, and reads a counter; every x86-64 has both.
+    unsafe {
+        core::arch::x86_64::_mm_lfence();
+        core::arch::x86_64::_rdtsc()
+    }
 }

@@ -28,9 +28,9 @@
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::barrier;
 
-/// Words of a tape: 512 KiB, of which the system backs what is written to.
+/// Words of a tape: a MiB, of which the system backs what is written to.
 #[cfg(not(loom))]
-pub(crate) const SIZE: u64 = 1 << 16;
+pub(crate) const SIZE: u64 = 1 << 17;
 /// Small under loom, so that models reach the edges.
 #[cfg(loom)]
 pub(crate) const SIZE: u64 = 8;
