@@ -95,8 +95,7 @@ impl Overflow {
                 let record = task.record();
                 write!(out, "task {}", record.id())?;
                 // SAFETY: we have interrupted the task, and it will not go on.
-                let extra = unsafe { record.own_extra() };
-                if let Some(name) = extra.and_then(|extra| extra.name.as_deref()) {
+                if let Some(name) = unsafe { record.own_name() } {
                     write!(out, " {name:?}")?;
                 }
                 let at = record.created_at();

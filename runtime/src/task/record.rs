@@ -513,6 +513,15 @@ impl Record {
         unsafe { extra.as_ref() }
     }
 
+    /// The name of the task, for its own thread only.
+    ///
+    /// # Safety
+    /// As [`own_extra`](Self::own_extra).
+    pub(crate) unsafe fn own_name(&self) -> Option<&str> {
+        // SAFETY: by contract.
+        unsafe { self.own_extra() }.and_then(|extra| extra.name.as_deref())
+    }
+
     /// Name and labels. The caller holds the registry's lock, so the end of the
     /// task cannot free them meanwhile.
     pub(crate) fn clone_extra(&self) -> Option<Extra> {
