@@ -173,8 +173,11 @@ mod tests {
             caller("anything", None),
         ];
         let told: Vec<String> = of_program(&all).iter().map(Caller::text).collect();
-        let expected =
-            ["start at src/lib.rs:7", "std::sync::once::Once::call_once", "app::sells at src/lib.rs:7"];
+        let expected = [
+            "start at src/lib.rs:7",
+            "std::sync::once::Once::call_once",
+            "app::sells at src/lib.rs:7",
+        ];
         assert_eq!(told, expected);
         assert!(of_program(&[]).is_empty());
         assert!(of_program(&[caller("leakcheck::case::Case::check", None)]).is_empty());

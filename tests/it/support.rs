@@ -1,8 +1,8 @@
 //! What the tests of tasks, scopes and the scheduler share.
 
-use gopark::TaskId;
 use gopark::chan::{self, Receiver, Sender};
 use gopark::inspect::{Snapshot, TaskInfo, WaitReason};
+use gopark::{JoinHandle, Scope, TaskId};
 use gopark_tests::Patience;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -185,3 +185,30 @@ pub(crate) fn thread_id() -> u64 {
     let id = link.file_name().expect("pid/task/tid").to_str().expect("digits");
     id.parse().expect("digits")
 }
+
+/// Starts a task in the scope.
+#[track_caller]
+pub(crate) fn go_in<F, T>(scope: &Scope, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let _entered = scope.enter();
+    gopark::go(f)
+}
+
+/// Does not compile if the type implements the trait: `_` is then ambiguous.
+macro_rules! is_not {
+    ($type:ty, $trait:path) => {
+        const _: fn() = || {
+            trait Ambiguous<A> {
+                fn check() {}
+            }
+            impl<T: ?Sized> Ambiguous<()> for T {}
+            struct Other;
+            impl<T: ?Sized + $trait> Ambiguous<Other> for T {}
+            <$type as Ambiguous<_>>::check();
+        };
+    };
+}
+pub(crate) use is_not;

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use gopark::inspect::{
-    Ancestor, ChannelEnd, Half, Handles, Holder, Kind, Snapshot, TaskInfo, WaitReason, WaitsFor, current_task,
+    Ancestor, ChannelEnd, Half, Handles, Holder, Kind, Snapshot, TaskInfo, WaitReason, WaitsFor,
+    current_task,
 };
 use gopark::{TaskId, UnseenPanic};
 

@@ -106,11 +106,7 @@ pub(super) fn stacks_of(report: &Report, group: &Group) -> Vec<String> {
 }
 
 /// The stack that a task was made on, and those of its ancestors.
-pub(super) fn stacks(
-    report: &Report,
-    own: Option<&Trace>,
-    parent: Option<TaskId>,
-) -> Vec<String> {
+pub(super) fn stacks(report: &Report, own: Option<&Trace>, parent: Option<TaskId>) -> Vec<String> {
     let mut lines = Vec::new();
     // Those of threads are kept in any case, and are of use beside the others only.
     let Some(own) = own else { return lines };

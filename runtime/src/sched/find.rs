@@ -486,8 +486,9 @@ pub(crate) fn reclaim(w: &'static Worker, bound: bool) -> bool {
     got
 }
 
-/// Like [`reclaim`], for a worker that goes to wait in either case: an idle
-/// processor reaches it through its hand-off word.
+/// Like [`reclaim`], for a worker that waits in either case: an idle processor reaches
+/// it through its hand-off word.
+#[cold]
 fn reclaim_or_want(w: &'static Worker) {
     let nudge = SCHED.locked(|s| {
         if w.status.load(Ordering::Relaxed) != IDLE {
@@ -553,6 +554,14 @@ fn start_spinner() {
     nudge.send();
 }
 
+/// When a ready task runs, of those that the same worker has to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Next,
+    /// Timers end in the order of their times.
+    Last,
+}
+
 /// Puts a claimed task where it will run. Called by whoever won the claim.
 #[inline]
 pub(crate) fn enqueue(task: &'static Record) {
@@ -560,14 +569,24 @@ pub(crate) fn enqueue(task: &'static Record) {
     observe::ready(task);
     let here = worker::current();
     count_ready(here);
-    put(here, task);
+    put(here, task, Turn::Next);
+}
+
+/// Puts a task that a timer has made ready behind those that are ready. The caller may
+/// hold no processor.
+pub(crate) fn enqueue_behind(task: &'static Record) {
+    let _section = Section::new();
+    observe::ready(task);
+    let here = worker::current();
+    count_ready(here);
+    put(here, task, Turn::Last);
 }
 
 /// Puts a task where it will run that nobody has claimed: a new one, or one that has
 /// left to let others go first. In a section.
 #[inline]
 pub(crate) fn enqueue_unclaimed(task: &'static Record) {
-    put(worker::current(), task);
+    put(worker::current(), task, Turn::Next);
 }
 
 /// In a section.
@@ -579,17 +598,23 @@ fn count_ready(here: Option<&'static Worker>) {
     }
 }
 
-#[inline]
-fn put(here: Option<&'static Worker>, task: &'static Record) {
+/// In a section.
+#[inline(always)]
+fn put(here: Option<&'static Worker>, task: &'static Record, turn: Turn) {
     // ORDERING: Acquire; pairs with the Release in first_start().
     let bound = task.worker.load(Ordering::Acquire);
     // SAFETY: null, or a worker, and those are never freed (W3).
     if let Some(home) = unsafe { bound.cast_const().as_ref() } {
         match here {
-            Some(me) if core::ptr::eq(me, home) => {
+            Some(me) if core::ptr::eq(me, home) && turn == Turn::Next => {
                 if let Some(former) = me.bound_next.replace(Some(task)) {
                     me.bound.push(former);
                 }
+            }
+            Some(me) if core::ptr::eq(me, home) && me.holding().is_some() => {
+                // What others have fired before lies there.
+                me.inbox.take_into(&me.bound);
+                me.bound.push(task);
             }
             _ => {
                 home.inbox.push(task);
@@ -598,9 +623,10 @@ fn put(here: Option<&'static Worker>, task: &'static Record) {
         }
         return;
     }
-    match here.and_then(Worker::holding) {
-        Some(p) => p.put_next(task),
-        None => return submit(task),
+    match (here.and_then(Worker::holding), turn) {
+        (Some(p), Turn::Next) => p.put_next(task),
+        (Some(p), Turn::Last) => p.put(task),
+        (None, _) => return submit(task),
     }
     wake_one();
 }
@@ -617,38 +643,6 @@ fn submit(task: &'static Record) {
     }
 }
 
-/// Puts a task that a timer has made ready behind those that are ready: timers end
-/// in the order of their times. The caller may hold no processor.
-pub(crate) fn enqueue_behind(task: &'static Record) {
-    let _section = Section::new();
-    observe::ready(task);
-    let here = worker::current();
-    count_ready(here);
-    let here = here.filter(|w| w.holding().is_some());
-    // ORDERING: Acquire; pairs with the Release in first_start().
-    let bound = task.worker.load(Ordering::Acquire);
-    // SAFETY: null, or a worker, and those are never freed (W3).
-    if let Some(home) = unsafe { bound.cast_const().as_ref() } {
-        match here {
-            Some(me) if core::ptr::eq(me, home) => {
-                // What others have fired before lies there.
-                me.inbox.take_into(&me.bound);
-                me.bound.push(task);
-            }
-            _ => {
-                home.inbox.push(task);
-                kick(home);
-            }
-        }
-        return;
-    }
-    match here.and_then(Worker::holding) {
-        Some(p) => p.put(task),
-        None => return submit(task),
-    }
-    wake_one();
-}
-
 /// After a push to a worker's inbox: if it is idle, it gets a processor, or a
 /// place in the FIFO.
 #[inline]
@@ -656,22 +650,8 @@ fn kick(w: &'static Worker) {
     // ORDERING: SeqCst; pairs with the SeqCst store of IDLE: either this load
     // sees it, or the worker's last look sees the push.
     if w.status.load(Ordering::SeqCst) == IDLE {
-        kick_idle(w);
+        reclaim_or_want(w);
     }
-}
-
-#[cold]
-fn kick_idle(w: &'static Worker) {
-    let nudge = SCHED.locked(|s| {
-        if w.status.load(Ordering::Relaxed) != IDLE {
-            return Nudge::Nobody;
-        }
-        match s.take_idle(&SCHED.idle) {
-            Some(p) => w.assign(p),
-            None => s.want(w),
-        }
-    });
-    nudge.send();
 }
 
 /// A park whose commit said no: the task goes on, unless somebody else has

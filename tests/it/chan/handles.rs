@@ -1,6 +1,7 @@
 //! What handles, iterators and errors say about themselves.
 
 use super::support::{EACH, Here};
+use crate::support::is_not;
 use gopark::chan::{
     IntoIter, Iter, Receiver, RecvError, RecvTimeoutError, SendError, SendTimeoutError, Sender,
     TryIter, TryRecvError, TrySendError, bounded, rendezvous,
@@ -13,21 +14,6 @@ use std::rc::Rc;
 
 fn is_send_and_sync<T: Send + Sync>() {}
 fn is_unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
-
-/// Does not compile if the type implements the trait: `_` is then ambiguous.
-macro_rules! is_not {
-    ($type:ty, $trait:path) => {
-        const _: fn() = || {
-            trait Ambiguous<A> {
-                fn check() {}
-            }
-            impl<T: ?Sized> Ambiguous<()> for T {}
-            struct Other;
-            impl<T: ?Sized + $trait> Ambiguous<Other> for T {}
-            <$type as Ambiguous<_>>::check();
-        };
-    };
-}
 
 #[test]
 fn handles_are_as_thread_safe_as_their_values() {

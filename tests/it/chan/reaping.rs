@@ -1,23 +1,14 @@
 //! Tasks that are ended in the middle of an operation.
 
 use super::support::{Here, Ledger, OnDrop};
+use crate::support::go_in;
 use gopark::chan::{TryRecvError, TrySendError, bounded, never, never_sender, rendezvous};
 use gopark::inspect::WaitReason;
-use gopark::{JoinError, JoinHandle, Scope};
+use gopark::{JoinError, Scope};
 use std::sync::mpsc;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
-
-/// Starts a task in the scope.
-fn go_in<F, T>(scope: &Scope, f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let _entered = scope.enter();
-    gopark::go(f)
-}
 
 #[test]
 fn a_sender_drops_its_value_and_is_forgotten() {

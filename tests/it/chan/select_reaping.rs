@@ -2,23 +2,14 @@
 
 use super::support::{Entry, Here, Ledger, OnDrop};
 use crate::child::{alone, here};
+use crate::support::go_in;
 use gopark::chan::{RecvError, TryRecvError, TrySendError, bounded, never, rendezvous};
 use gopark::inspect::{Status, WaitReason};
-use gopark::{JoinError, JoinHandle, Scope, select};
+use gopark::{JoinError, Scope, select};
 use std::sync::mpsc;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
-
-/// Starts a task in the scope.
-fn go_in<F, T>(scope: &Scope, f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let _entered = scope.enter();
-    gopark::go(f)
-}
 
 #[test]
 fn all_channels_forget_it_and_values_are_dropped() {

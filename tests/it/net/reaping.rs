@@ -1,19 +1,11 @@
 //! Tasks that are ended while they wait for a socket.
 
 use super::{listen, pair};
-use crate::support::parked;
+use crate::support::{go_in, parked};
 use gopark::inspect::WaitReason;
 use gopark::net::TcpStream;
-use gopark::{JoinError, JoinHandle, Scope};
+use gopark::{JoinError, Scope};
 use std::io::{Read, Write};
-
-fn go_in<T: Send + 'static>(
-    scope: &Scope,
-    f: impl FnOnce() -> T + Send + 'static,
-) -> JoinHandle<T> {
-    let _entered = scope.enter();
-    gopark::go(f)
-}
 
 #[test]
 fn a_reaped_reader_takes_nothing() {

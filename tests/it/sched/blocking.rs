@@ -1,7 +1,7 @@
 //! Blocking calls that the program declares: who goes on meanwhile, and how the
 //! task comes back.
 
-use super::{ONE, TWO, TWO_BRIEF, Turns, migrate, status};
+use super::{Caller, ONE, TWO, TWO_BRIEF, Turns, migrate, status};
 use crate::child::{alone, here};
 use crate::support::{
     COOPERATIVE, Gate, ONE_COOPERATIVE, info, on_one_thread, parked, spin_until, thread_id, until,
@@ -11,7 +11,7 @@ use gopark::sync::{Mutex, WaitGroup};
 use gopark::{Builder, JoinHandle, Scope, TaskId, blocking, chan};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
@@ -23,43 +23,34 @@ fn in_call(id: TaskId) {
     until("a task is in a blocking call", || status(id) == Some(Status::Syscall));
 }
 
-/// A task that blocks its thread until it is told to go on.
-struct Blocked {
-    task: JoinHandle<()>,
-    go_on: Sender<()>,
+/// A task that will block its thread until it is told to go on.
+fn begin_blocked() -> Caller {
+    Caller::begin(|rx| blocking(|| rx.recv()).unwrap())
 }
 
-impl Blocked {
-    #[track_caller]
-    fn new() -> Blocked {
-        let blocked = Blocked::begin();
-        in_call(blocked.task.id());
-        blocked
-    }
+#[track_caller]
+fn blocked() -> Caller {
+    let blocked = begin_blocked();
+    in_call(blocked.task.id());
+    blocked
+}
 
-    /// Has not started yet.
-    fn begin() -> Blocked {
-        let (go_on, rx) = mpsc::channel();
-        let task = gopark::go(move || blocking(|| rx.recv()).unwrap());
-        Blocked { task, go_on }
-    }
-
-    fn end(self) {
-        assert_eq!(status(self.task.id()), Some(Status::Syscall));
-        self.go_on.send(()).unwrap();
-        self.task.join().unwrap();
-    }
+/// It has not left its call before.
+#[track_caller]
+fn end(blocked: Caller) {
+    assert_eq!(status(blocked.task.id()), Some(Status::Syscall));
+    blocked.end();
 }
 
 #[test]
 fn tasks_start_while_one_blocks() {
     alone(here!(), ONE, || {
         for _ in 0..20 {
-            let blocked = Blocked::new();
+            let blocked = blocked();
             for n in 0..100 {
                 assert_eq!(gopark::go(move || n).join().unwrap(), n);
             }
-            blocked.end();
+            end(blocked);
         }
     });
 }
@@ -124,10 +115,10 @@ fn started_tasks_go_on_where_they_migrate() {
         migrate(1);
         let turns = Turns::new();
         for _ in 0..20 {
-            let blocked = Blocked::new();
+            let blocked = blocked();
             let before = turns.count.count();
             until("it goes on", || turns.count.count() > before + 100);
-            blocked.end();
+            end(blocked);
         }
         turns.end();
     });
@@ -136,7 +127,7 @@ fn started_tasks_go_on_where_they_migrate() {
 #[test]
 fn bound_siblings_wait_for_the_call() {
     alone(here!(), ONE_COOPERATIVE, || {
-        let (turns, blocked) = on_one_thread(|| (Turns::new(), Blocked::begin()));
+        let (turns, blocked) = on_one_thread(|| (Turns::new(), begin_blocked()));
         in_call(blocked.task.id());
         // Somebody else has the processor.
         gopark::go(|| ()).join().unwrap();
@@ -145,7 +136,7 @@ fn bound_siblings_wait_for_the_call() {
             gopark::go(gopark::yield_now).join().unwrap();
         }
         assert_eq!(turns.count.count(), before);
-        blocked.end();
+        end(blocked);
         until("it goes on", || turns.count.count() > before);
         turns.end();
     });

@@ -27,6 +27,7 @@ use gopark::runtime::Config;
 use gopark::{JoinHandle, TaskId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 const ONE: &[(&str, &str)] = &[("GOPARK_MAXPROCS", "1")];
@@ -69,6 +70,25 @@ fn others_go_on() {
             n
         });
         assert_eq!(other.join().unwrap(), n);
+    }
+}
+
+/// A task in a call that blocks until it is told to go on.
+struct Caller {
+    task: JoinHandle<()>,
+    go_on: Sender<()>,
+}
+
+impl Caller {
+    /// Has not started yet. `call` waits for the message.
+    fn begin(call: fn(Receiver<()>)) -> Caller {
+        let (go_on, rx) = mpsc::channel();
+        Caller { task: gopark::go(move || call(rx)), go_on }
+    }
+
+    fn end(self) {
+        self.go_on.send(()).unwrap();
+        self.task.join().unwrap();
     }
 }
 

@@ -1,34 +1,20 @@
 //! Blocking calls on other threads: the task is parked, its siblings go on.
 
-use super::{ONE, Turns};
+use super::{Caller, ONE, Turns};
 use crate::child::{alone, here};
 use crate::support::{Gate, Tally, parked, thread_id, until};
 use gopark::inspect::{Census, WaitReason, foreign_threads};
-use gopark::{JoinHandle, Scope, blocking, chan, offload};
+use gopark::{Scope, blocking, chan, offload};
 use std::collections::HashSet;
-use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-/// A task whose call blocks until it is told to go on.
-struct Away {
-    task: JoinHandle<()>,
-    go_on: Sender<()>,
-}
-
-impl Away {
-    #[track_caller]
-    fn new() -> Away {
-        let (go_on, rx) = mpsc::channel();
-        let task = gopark::go(move || offload(move || rx.recv()).unwrap());
-        parked(task.id(), WaitReason::Offload);
-        Away { task, go_on }
-    }
-
-    fn end(self) {
-        self.go_on.send(()).unwrap();
-        self.task.join().unwrap();
-    }
+/// A task whose call blocks a helper until it is told to go on.
+#[track_caller]
+fn away() -> Caller {
+    let away = Caller::begin(|rx| offload(move || rx.recv()).unwrap());
+    parked(away.task.id(), WaitReason::Offload);
+    away
 }
 
 /// The runtime's threads that make calls.
@@ -60,7 +46,7 @@ fn it_returns_what_the_function_returned_and_lends_it_what_it_needs() {
 fn bound_siblings_go_on() {
     alone(here!(), ONE, || {
         let siblings = Turns::new();
-        let away = Away::new();
+        let away = away();
         let before = siblings.count.count();
         until("it goes on", || siblings.count.count() > before + 100);
         away.end();
@@ -140,7 +126,7 @@ fn inside_of_no_park_it_panics_and_the_function_is_dropped() {
         assert!(task.join().is_err());
         assert_eq!((drops.count(), ran.count()), (1, 0));
         // Nothing is left of the order, for which no helper would end.
-        Away::new().end();
+        away().end();
         until("they end", || helpers() == 0);
     });
 }
@@ -158,11 +144,11 @@ fn its_threads_are_not_foreign() {
     alone(here!(), ONE, || {
         let foreign = || foreign_threads().len();
         let before = foreign();
-        let aways: Vec<_> = (0..20).map(|_| Away::new()).collect();
+        let aways: Vec<_> = (0..20).map(|_| away()).collect();
         until("they run", || helpers() == 20);
         assert_eq!(foreign(), before);
         let begin = Instant::now();
-        aways.into_iter().for_each(Away::end);
+        aways.into_iter().for_each(Caller::end);
         let seen = foreign();
         // One that ends is an ordinary thread at last. They stay for two seconds.
         if begin.elapsed() < Duration::from_secs(2) {
@@ -198,7 +184,7 @@ fn a_task_that_is_away_is_not_durably_blocked() {
         let scope = Scope::new("test");
         let away = {
             let _in = scope.enter();
-            Away::new()
+            away()
         };
         let seen = parked(away.task.id(), WaitReason::Offload);
         assert!(!seen.durably_blocked());
@@ -214,7 +200,7 @@ fn the_reaper_leaves_it_alone() {
         let scope = Scope::new("test");
         let away = {
             let _in = scope.enter();
-            Away::new()
+            away()
         };
         let reaped = scope.reap();
         assert_eq!((reaped.ended, reaped.abandoned), (0, 1));

@@ -53,18 +53,7 @@ mod scoped;
 mod semaphore;
 mod wait_group;
 
-use gopark::{JoinHandle, Scope};
-
-/// Starts a task in the scope.
-#[track_caller]
-fn go_in<F, T>(scope: &Scope, f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let _entered = scope.enter();
-    gopark::go(f)
-}
+use crate::support::{go_in, is_not};
 
 /// Runs a function when dropped.
 struct OnDrop<F: FnMut()>(F);
@@ -77,19 +66,3 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 
 fn is_send<T: Send>() {}
 fn is_sync<T: Sync>() {}
-
-/// Does not compile if the type implements the trait: `_` is then ambiguous.
-macro_rules! is_not {
-    ($type:ty, $trait:path) => {
-        const _: fn() = || {
-            trait Ambiguous<A> {
-                fn check() {}
-            }
-            impl<T: ?Sized> Ambiguous<()> for T {}
-            struct Other;
-            impl<T: ?Sized + $trait> Ambiguous<Other> for T {}
-            <$type as Ambiguous<_>>::check();
-        };
-    };
-}
-use is_not;
