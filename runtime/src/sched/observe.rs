@@ -186,8 +186,7 @@ fn note_birth(task: &Record) {
         address(Some(task.created_at())),
     ];
     // SAFETY: the task cannot run, so cannot end, before this returns.
-    let extra = unsafe { task.own_extra() };
-    let name = extra.and_then(|extra| extra.name.as_deref()).unwrap_or_default();
+    let name = unsafe { task.own_name() }.unwrap_or_default();
     anywhere(kind::BORN, &words, &[shortened(name, 64)]);
 }
 
