@@ -25,9 +25,11 @@
 //! than the one that happened to be first, so they belong to no scope. They are known
 //! by where they were made: inside of std's `Once`, on which `OnceLock`, `LazyLock`,
 //! `lazy_static` and `rayon` are built. There is one function that runs what is to run
-//! once, so its return addresses are the same in every call; [`marks`] learns them
-//! from two calls. If none were found (they can be inlined under link-time
-//! optimisation) every thread belongs to whoever made it.
+//! once, so the address that this returns to is the same in every call; [`marks`] learns it
+//! from three calls. If none was found (they can be inlined under link-time
+//! optimisation) every thread belongs to whoever made it. A pool may be made deep inside of
+//! a `Once`: what is beyond the frames that are kept is unwound only if the address is
+//! among the words of the stack.
 //!
 //! # Invariants
 //!
@@ -40,9 +42,9 @@ use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, Once, OnceLock};
 
-use gopark::threads::{Birth, Origin};
+use gopark::threads::{self, Birth, Origin};
 
 /// Return addresses that are kept. Enough to reach from here through std to the
 /// function that makes the thread, and through a `Once` around it; a debug build has
@@ -237,21 +239,40 @@ thread_local! {
 }
 
 fn origin() -> Origin {
-    let frames = frames();
+    let (frames, outer) = frames();
     let marks = if LEARNING.get() { &[] } else { marks() };
-    let shared = frames.iter().any(|frame| marks.contains(frame));
+    let mut shared = frames.iter().any(|frame| marks.contains(frame));
+    // Most stacks have none of the words, and then nobody need unwind them to their ends.
+    if !shared
+        && let Some(from) = outer
+        && threads::may_return_to(marks, from)
+    {
+        backtrace::trace(|frame| {
+            shared = marks.contains(&frame.ip().addr());
+            !shared
+        });
+    }
     Origin { frames, shared }
 }
 
-/// Return addresses of the callers, the innermost first.
-fn frames() -> Arc<[usize]> {
+/// Return addresses of the callers, the innermost first, and where on the stack those are
+/// that are more than [`DEPTH`].
+#[inline(never)]
+fn frames() -> (Arc<[usize]>, Option<usize>) {
     let (mut frames, mut count) = ([0; DEPTH], 0);
+    let mut outer = None;
     backtrace::trace(|frame| {
+        if count == DEPTH {
+            outer = Some(frame.sp().addr());
+            return false;
+        }
         frames[count] = frame.ip().addr();
         count += 1;
-        count < DEPTH
+        true
     });
-    Arc::from(&frames[..count])
+    // Where the unwinder says nothing of that, from here on.
+    let outer = outer.map(|at| at.max((&raw const frames).addr()));
+    (Arc::from(&frames[..count]), outer)
 }
 
 /// Addresses that are on the stack of whoever is inside of a `Once`, and else never.
@@ -267,55 +288,104 @@ fn marks() -> &'static [usize] {
     MARKS.get_or_init(|| learned)
 }
 
-/// What the stacks inside of two `Once`s have in common, and that of their caller has not.
+/// What the stacks inside of three kinds of `Once` have in common, and that of their caller
+/// has not. Whatever is made for a type or a closure is in one of them only.
 #[inline(never)]
 fn learn() -> Vec<usize> {
-    let (first, second) = (OnceLock::new(), OnceLock::new());
-    let outside = frames();
-    let one: &Arc<[usize]> = first.get_or_init(frames);
-    let two: &Arc<[usize]> = second.get_or_init(|| std::hint::black_box(frames()));
-    let Some((inner, own)) = apart(one, &outside) else { return Vec::new() };
-    inner.iter().filter(|it| two.contains(it) && !own.contains(it)).copied().collect()
+    let outside = whole();
+    let lock = OnceLock::new();
+    let mut once = Vec::new();
+    Once::new().call_once(|| once = std::hint::black_box(whole()));
+    let lazy = LazyLock::new(|| (whole(), 0_u8));
+    let inside: [&Vec<usize>; 3] = [lock.get_or_init(whole), &once, &lazy.0];
+    // The callers that all of them share may be inside of a `Once` themselves.
+    let not_ours = &outside[..own(&outside, inside[0])];
+    let [one, two, three] = inside.map(|stack| &stack[..own(stack, &outside)]);
+    let everywhere = |it: &&usize| two.contains(it) && three.contains(it);
+    one.iter().filter(everywhere).filter(|it| !not_ours.contains(it)).copied().collect()
 }
 
-/// Both stacks without the callers that they share: those may be inside of a `Once`
-/// themselves.
-fn apart<'a>(one: &'a [usize], other: &'a [usize]) -> Option<(&'a [usize], &'a [usize])> {
-    let same = |i: usize, j: usize| {
-        let len = (one.len() - i).min(other.len() - j);
-        len >= 2 && one[i..][..len] == other[j..][..len]
-    };
-    let ends = (0..one.len()).flat_map(|i| (0..other.len()).map(move |j| (i, j)));
-    let (i, j) = ends.into_iter().find(|&(i, j)| same(i, j))?;
-    Some((&one[..i], &other[..j]))
+/// The whole stack.
+#[inline(never)]
+fn whole() -> Vec<usize> {
+    let mut frames = Vec::new();
+    backtrace::trace(|frame| {
+        frames.push(frame.ip().addr());
+        true
+    });
+    frames
+}
+
+/// How many frames the stack has before those that it shares with the other.
+fn own(stack: &[usize], other: &[usize]) -> usize {
+    let pairs = stack.iter().rev().zip(other.iter().rev());
+    stack.len() - pairs.take_while(|(one, other)| one == other).count()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{LazyLock, Once};
 
-    fn is_inside() -> bool {
-        let marks = marks();
-        frames().iter().any(|frame| marks.contains(frame))
+    /// What is true inside of each kind of `Once`, and here.
+    fn everywhere(ask: fn() -> bool) -> [bool; 5] {
+        let lock = OnceLock::new();
+        let mut once = false;
+        Once::new().call_once(|| once = ask());
+        let mut forced = false;
+        Once::new().call_once_force(|_| forced = ask());
+        [*lock.get_or_init(ask), *LazyLock::new(ask), once, forced, ask()]
+    }
+
+    fn shared() -> bool {
+        origin().shared
+    }
+
+    #[inline(never)]
+    fn deep<R>(n: usize, f: &dyn Fn() -> R) -> R {
+        // Larger than a page, so that a stack of that many has stale words in between.
+        let room = [n; 600];
+        std::hint::black_box(&room);
+        if n == 0 { f() } else { std::hint::black_box(deep(n - 1, f)) }
     }
 
     #[test]
     fn who_is_inside_of_a_once_is_known() {
-        assert!(!marks().is_empty());
-        assert!(!is_inside());
-        let lock = OnceLock::new();
-        assert!(lock.get_or_init(is_inside));
-        assert!(*LazyLock::new(is_inside));
-        let mut inside = false;
-        Once::new().call_once(|| inside = is_inside());
-        assert!(inside);
-        assert!(!is_inside(), "not any more");
+        assert_eq!(marks().len(), 1, "the one call in std");
+        assert_eq!(everywhere(shared), [true, true, true, true, false]);
+        assert!(!shared(), "not any more");
+    }
+
+    /// What a program does before it makes a pool's threads can be deep.
+    #[test]
+    fn who_is_deep_inside_of_a_once_is_known() {
+        for depth in [1, 10, 50, 200] {
+            assert!(!deep(depth, &shared), "{depth}: not inside of any");
+            let lock = OnceLock::new();
+            assert!(lock.get_or_init(|| deep(depth, &shared)), "{depth}");
+            // The words are still on the stack, below and above.
+            assert!(!deep(depth, &shared) && !shared(), "{depth}: not any more");
+            assert_eq!(deep(depth, &|| everywhere(shared)), [true, true, true, true, false]);
+        }
+        assert!(deep(100, &origin).frames.len() <= DEPTH);
     }
 
     #[test]
-    fn inside_of_a_once_the_same_is_learned() {
+    fn the_same_is_learned_everywhere() {
         let lock = OnceLock::new();
         assert_eq!(lock.get_or_init(learn), marks());
+        assert_eq!(deep(300, &learn), marks());
+        let deep_inside = OnceLock::new();
+        assert_eq!(deep_inside.get_or_init(|| deep(300, &learn)), marks());
+    }
+
+    /// On a task's stack, and on what it grows by.
+    #[test]
+    fn tasks_are_known_as_well() {
+        let grown = |f: fn() -> bool| gopark::stack::grow(100 << 10, || deep(20, &f));
+        let task = gopark::go(move || {
+            let lock = OnceLock::new();
+            (lock.get_or_init(|| grown(shared)).to_owned(), grown(shared))
+        });
+        assert_eq!(task.join().unwrap(), (true, false));
     }
 }

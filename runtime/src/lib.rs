@@ -311,7 +311,7 @@ pub mod guide;
 #[doc(hidden)]
 pub mod threads {
     pub use crate::inspect::census::strangers;
-    pub use crate::task::threads::{Birth, Origin, Thread, count, known, of};
+    pub use crate::task::threads::{Birth, Origin, Thread, count, known, may_return_to, of};
 }
 
 /// Settings of the runtime, to be made before its first use.

@@ -35,10 +35,5 @@ leakcheck::test_main!(TestMain::new().cleanup(|code| {
 
 /// Runs these fixtures.
 fn run(names: &[&str]) -> Run {
-    let names: Vec<String> = names.iter().map(|name| format!("fixtures::{name}")).collect();
-    let mut args = vec!["--ignored", "--exact"];
-    args.extend(names.iter().map(String::as_str));
-    let run = Run::of(&args, &[(SAYS_GOODBYE, "1")]);
-    run.must_have_run(names.len());
-    run
+    Run::fixtures(names, &[(SAYS_GOODBYE, "1")], &[])
 }

@@ -1,16 +1,14 @@
 //! Who made the leaked task, who made that one, and on what stacks: also when they have
 //! ended.
 
-use crate::outputs::{File, field, number, text};
+use crate::outputs::{File, field, list, number, text};
 use crate::support::Run;
-use ::tinyjson::JsonValue;
+use serde_json::Value;
 
 const FIXTURE: &str = "tests/leak/fixtures/made.rs";
 
 fn fixture(name: &str, variables: &[(&str, &str)]) -> Run {
-    let name = format!("fixtures::made::{name}");
-    let run = Run::of(&["--ignored", "--exact", &name], variables);
-    run.must_have_run(1);
+    let run = Run::fixtures(&[&format!("made::{name}")], variables, &[]);
     assert!(!run.passed, "{}", run.text);
     run
 }
@@ -112,8 +110,8 @@ fn machines_are_told_as_well() {
     let file = File::new("made");
     fixture("stacks", &[("LEAKCHECK_JSON", file.path())]);
     let reports = file.reports();
-    let tasks: &Vec<JsonValue> = field(&reports[0], "groups.0.tasks").get().unwrap();
-    let ancestors: &Vec<JsonValue> = field(&reports[0], "ancestors").get().unwrap();
+    let tasks = list(&reports[0], "groups.0.tasks");
+    let ancestors = list(&reports[0], "ancestors");
     assert_eq!((tasks.len(), ancestors.len()), (2, 3));
     let by_id = |id: f64| ancestors.iter().find(|it| number(it, "id") == id).unwrap();
     let server = by_id(number(&tasks[0], "parent"));
@@ -121,9 +119,9 @@ fn machines_are_told_as_well() {
     let test = by_id(number(first, "parent"));
     assert_eq!(number(&tasks[1], "parent"), number(test, "id"));
     assert_eq!((text(server, "name"), text(server, "kind")), ("server", "task"));
-    let ended = |it| *field(it, "ended").get::<bool>().unwrap();
+    let ended = |it| field(it, "ended").as_bool().unwrap();
     assert_eq!([server, first, test].map(ended), [true, true, false]);
-    assert_eq!((text(test, "kind"), field(test, "made_at")), ("thread", &JsonValue::Null));
+    assert_eq!((text(test, "kind"), field(test, "made_at")), ("thread", &Value::Null));
     assert_eq!(number(server, "made_at.line"), line_of("server.go(") as f64);
     assert!(text(server, "made_by").ends_with("made::serve"));
     assert_eq!(text(server, "creation_stack.0.function"), "leak::fixtures::made::serve");

@@ -40,6 +40,8 @@ mod fixtures;
 mod frameworks;
 mod goleak;
 mod hang;
+#[path = "../left_threads.rs"]
+mod left_threads;
 mod made;
 mod many;
 mod matrix;

@@ -2,9 +2,9 @@
 
 use crate::schema;
 use crate::support::Run;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use tinyjson::JsonValue;
 
 const SCHEMA: &str = include_str!("../../leakcheck/docs/report.schema.json");
 
@@ -22,12 +22,12 @@ impl File {
     }
 
     /// The reports in it, each of which fits the schema.
-    pub(crate) fn reports(&self) -> Vec<JsonValue> {
-        let schema: JsonValue = SCHEMA.parse().expect("the schema is JSON");
+    pub(crate) fn reports(&self) -> Vec<Value> {
+        let schema: Value = SCHEMA.parse().expect("the schema is JSON");
         let text = std::fs::read_to_string(&self.0).expect("the file was written");
         assert!(text.ends_with('\n'), "{text}");
-        let parse = |line: &str| -> JsonValue {
-            let report = line.parse().unwrap_or_else(|error| panic!("{error}: {line}"));
+        let parse = |line: &str| -> Value {
+            let report: Value = line.parse().unwrap_or_else(|error| panic!("{error}: {line}"));
             schema::check(&schema, &report).unwrap_or_else(|error| panic!("{error}\n{line}"));
             report
         };
@@ -49,19 +49,21 @@ fn run(names: &str, tests: usize, variables: &[(&str, &str)]) -> Run {
     run
 }
 
-pub(crate) fn field<'a>(value: &'a JsonValue, path: &str) -> &'a JsonValue {
-    path.split('.').fold(value, |at, key| match key.parse::<usize>() {
-        Ok(n) => &at.get::<Vec<JsonValue>>().expect("a list")[n],
-        Err(_) => &at.get::<std::collections::HashMap<_, _>>().expect("an object")[key],
-    })
+pub(crate) fn field<'a>(value: &'a Value, path: &str) -> &'a Value {
+    let pointer = format!("/{}", path.replace('.', "/"));
+    value.pointer(&pointer).unwrap_or_else(|| panic!("no {path} in {value}"))
 }
 
-pub(crate) fn text<'a>(value: &'a JsonValue, path: &str) -> &'a str {
-    field(value, path).get::<String>().unwrap_or_else(|| panic!("{path} is no text"))
+pub(crate) fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+    field(value, path).as_str().unwrap_or_else(|| panic!("{path} is no text"))
 }
 
-pub(crate) fn number(value: &JsonValue, path: &str) -> f64 {
-    *field(value, path).get().unwrap_or_else(|| panic!("{path} is no number"))
+pub(crate) fn list<'a>(value: &'a Value, path: &str) -> &'a Vec<Value> {
+    field(value, path).as_array().unwrap_or_else(|| panic!("{path} is no list"))
+}
+
+pub(crate) fn number(value: &Value, path: &str) -> f64 {
+    field(value, path).as_f64().unwrap_or_else(|| panic!("{path} is no number"))
 }
 
 /// The line of the fixture in which this stands.
@@ -80,12 +82,12 @@ fn json_says_what_each_kind_of_leak_waits_for() {
     assert_eq!(text(report, "subject.kind"), "test");
     assert_eq!(text(report, "subject.name"), "fixtures::kinds::every_kind");
     assert!(run.text.contains(&format!("leakcheck: {}\n", text(report, "headline"))));
-    assert!(!field(report, "proven").get::<bool>().unwrap(), "one sleeps");
+    assert!(!field(report, "proven").as_bool().unwrap(), "one sleeps");
 
-    let groups: &Vec<JsonValue> = field(report, "groups").get().unwrap();
-    let named: BTreeMap<&str, &JsonValue> = groups
+    let groups = list(report, "groups");
+    let named: BTreeMap<&str, &Value> = groups
         .iter()
-        .filter_map(|group| Some((field(group, "tasks.0.name").get::<String>()?.as_str(), group)))
+        .filter_map(|group| Some((field(group, "tasks.0.name").as_str()?, group)))
         .collect();
     assert_eq!((groups.len(), named.len()), (17, 15), "two tasks have no name:\n{}", run.text);
     let state = |name: &str| (text(named[name], "state"), text(named[name], "reason"));
@@ -115,13 +117,13 @@ fn json_says_what_each_kind_of_leak_waits_for() {
     assert_eq!((text(send, "kind"), text(send, "wants_to")), ("channel", "send"));
     assert_eq!((number(send, "capacity"), number(send, "len")), (1.0, 1.0));
     assert_eq!((number(send, "senders"), number(send, "receivers")), (1.0, 4.0));
-    let clones = field(send, "handles").get::<Vec<JsonValue>>().unwrap().iter();
+    let clones = list(send, "handles").iter();
     let clones: Vec<_> = clones.filter(|it| number(it, "count") == 3.0).collect();
     assert_eq!(text(clones[0], "half"), "receive");
     assert_eq!(number(clones[0], "made_at.line"), line_of("rx.clone()"));
     let id = number(named["select"], "tasks.0.id");
     assert_eq!(number(end("select"), "handles.0.last_users.0"), id);
-    assert_eq!(field(named["select"], "tasks.0.waits_for").get::<Vec<_>>().unwrap().len(), 2);
+    assert_eq!(list(named["select"], "tasks.0.waits_for").len(), 2);
     assert_eq!(number(end("group"), "count"), 2.0);
     assert_eq!(number(end("group"), "counted.at.line"), line_of("group.add(2)"));
     assert_eq!(number(named["mutex"], "tasks.0.lock.holder.at.line"), line_of("(lock.lock());"));

@@ -1,24 +1,23 @@
 //! As much of JSON Schema as the schema of the reports uses. A word that is not known
 //! here is an error, so that the schema cannot say what nobody checks.
 
-use std::collections::HashMap;
-use tinyjson::JsonValue;
+use serde_json::{Map, Value};
 
-type Object = HashMap<String, JsonValue>;
+type Object = Map<String, Value>;
 
 /// What is wrong with the value, if something is.
-pub(crate) fn check(schema: &JsonValue, value: &JsonValue) -> Result<(), String> {
+pub(crate) fn check(schema: &Value, value: &Value) -> Result<(), String> {
     at(schema, schema, value, "$")
 }
 
-fn object(value: &JsonValue) -> &Object {
-    value.get().expect("an object")
+fn object(value: &Value) -> &Object {
+    value.as_object().expect("an object")
 }
 
-fn at(root: &JsonValue, schema: &JsonValue, value: &JsonValue, path: &str) -> Result<(), String> {
+fn at(root: &Value, schema: &Value, value: &Value, path: &str) -> Result<(), String> {
     let schema = object(schema);
     if let Some(name) = schema.get("$ref") {
-        let name: &String = name.get().expect("a name");
+        let name = name.as_str().expect("a name");
         let name = name.strip_prefix("#/$defs/").expect("a definition");
         return at(root, &object(&object(root)["$defs"])[name], value, path);
     }
@@ -27,7 +26,7 @@ fn at(root: &JsonValue, schema: &JsonValue, value: &JsonValue, path: &str) -> Re
         match word.as_str() {
             "$schema" | "$defs" | "title" | "description" => {}
             "type" => {
-                let name: &String = rule.get().expect("a type");
+                let name = rule.as_str().expect("a type");
                 if !is_a(name, value) {
                     return wrong(&format!("not of type {name}"));
                 }
@@ -35,20 +34,20 @@ fn at(root: &JsonValue, schema: &JsonValue, value: &JsonValue, path: &str) -> Re
             "const" if rule != value => return wrong(&format!("is not {rule:?}")),
             "const" => {}
             "enum" => {
-                let values: &Vec<JsonValue> = rule.get().expect("a list");
+                let values = rule.as_array().expect("a list");
                 if !values.contains(value) {
                     return wrong("is none of those");
                 }
             }
             "minimum" => {
-                let least: f64 = *rule.get().expect("a number");
-                if value.get::<f64>().is_some_and(|value| *value < least) {
+                let least = rule.as_f64().expect("a number");
+                if value.as_f64().is_some_and(|value| value < least) {
                     return wrong("too small");
                 }
             }
             "pattern" => {
-                assert_eq!(rule.get::<String>().unwrap(), "^0x[0-9a-f]+$");
-                let text: &String = value.get().expect("a text");
+                assert_eq!(rule.as_str().unwrap(), "^0x[0-9a-f]+$");
+                let text = value.as_str().expect("a text");
                 let digits = text.strip_prefix("0x").unwrap_or_default();
                 let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
                 if digits.is_empty() || !digits.bytes().all(hex) {
@@ -56,30 +55,30 @@ fn at(root: &JsonValue, schema: &JsonValue, value: &JsonValue, path: &str) -> Re
                 }
             }
             "anyOf" => {
-                let schemas: &Vec<JsonValue> = rule.get().expect("a list");
+                let schemas = rule.as_array().expect("a list");
                 let tried: Vec<_> = schemas.iter().map(|one| at(root, one, value, path)).collect();
                 if tried.iter().all(Result::is_err) {
                     return wrong(&format!("none fits: {tried:?}"));
                 }
             }
             "items" => {
-                if let Some(items) = value.get::<Vec<JsonValue>>() {
+                if let Some(items) = value.as_array() {
                     for (n, item) in items.iter().enumerate() {
                         at(root, rule, item, &format!("{path}[{n}]"))?;
                     }
                 }
             }
             "minItems" => {
-                let least: f64 = *rule.get().expect("a number");
-                if value.get::<Vec<JsonValue>>().is_some_and(|it| (it.len() as f64) < least) {
+                let least = rule.as_f64().expect("a number");
+                if value.as_array().is_some_and(|it| (it.len() as f64) < least) {
                     return wrong("too few");
                 }
             }
             "required" => {
-                let names: &Vec<JsonValue> = rule.get().expect("a list");
+                let names = rule.as_array().expect("a list");
                 for name in names {
-                    let name: &String = name.get().expect("a name");
-                    if value.get::<Object>().is_some_and(|it| !it.contains_key(name)) {
+                    let name = name.as_str().expect("a name");
+                    if value.as_object().is_some_and(|it| !it.contains_key(name)) {
                         return wrong(&format!("without {name}"));
                     }
                 }
@@ -91,14 +90,14 @@ fn at(root: &JsonValue, schema: &JsonValue, value: &JsonValue, path: &str) -> Re
     fields(root, schema, value, path)
 }
 
-fn fields(root: &JsonValue, schema: &Object, value: &JsonValue, path: &str) -> Result<(), String> {
-    let Some(fields) = value.get::<Object>() else { return Ok(()) };
+fn fields(root: &Value, schema: &Object, value: &Value, path: &str) -> Result<(), String> {
+    let Some(fields) = value.as_object() else { return Ok(()) };
     let known = schema.get("properties").map(object);
     for (name, field) in fields {
         let path = format!("{path}.{name}");
         match (known.and_then(|known| known.get(name)), schema.get("additionalProperties")) {
             (Some(rule), _) => at(root, rule, field, &path)?,
-            (None, Some(JsonValue::Boolean(false))) => return Err(format!("{path}: unknown")),
+            (None, Some(Value::Bool(false))) => return Err(format!("{path}: unknown")),
             (None, Some(rule)) => at(root, rule, field, &path)?,
             (None, None) => {}
         }
@@ -106,21 +105,21 @@ fn fields(root: &JsonValue, schema: &Object, value: &JsonValue, path: &str) -> R
     Ok(())
 }
 
-fn is_a(name: &str, value: &JsonValue) -> bool {
+fn is_a(name: &str, value: &Value) -> bool {
     match name {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
-        "boolean" => value.is_bool(),
+        "boolean" => value.is_boolean(),
         "null" => value.is_null(),
-        "integer" => value.get::<f64>().is_some_and(|number| number.fract() == 0.0),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
         name => panic!("no type: {name}"),
     }
 }
 
 #[test]
 fn what_does_not_fit_is_found() {
-    let parse = |text: &str| text.parse::<JsonValue>().expect("JSON");
+    let parse = |text: &str| text.parse::<Value>().expect("JSON");
     let schema = parse(
         r##"{"type":"object","required":["n"],"additionalProperties":false,
             "properties":{"n":{"anyOf":[{"type":"null"},{"$ref":"#/$defs/n"}]},

@@ -51,8 +51,17 @@ impl Run {
 
     /// Runs one ignored test.
     pub(crate) fn fixture(name: &str) -> Run {
-        let run = Run::of(&["--ignored", "--exact", &format!("fixtures::{name}")], &[]);
-        run.must_have_run(1);
+        Run::fixtures(&[name], &[], &[])
+    }
+
+    /// Runs these ignored tests, with more arguments of the program.
+    pub(crate) fn fixtures(names: &[&str], variables: &[(&str, &str)], args: &[&str]) -> Run {
+        let names: Vec<String> = names.iter().map(|name| format!("fixtures::{name}")).collect();
+        let mut all = vec!["--ignored", "--exact"];
+        all.extend(names.iter().map(String::as_str));
+        all.extend(args);
+        let run = Run::of(&all, variables);
+        run.must_have_run(names.len());
         run
     }
 

@@ -1,13 +1,14 @@
 //! OS threads: whose they are, which are leaks, and whom they could wake.
 
 use crate::fixtures::silent;
+use crate::left_threads::to_the_pool;
 use crate::support::{Run, alone, alone_with, here};
 use gopark::inspect::foreign_threads_of;
 use gopark::{Scope, chan, go};
 use leakcheck::{Filter, Options, find, verify_none};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -25,9 +26,9 @@ fn one_that_stays_is_reported() {
     fails("leaves_one").shows(&[
         "leakcheck: 1 thread leaked by test fixtures::threads::leaves_one\n",
         "[1] 1 thread blocked in `futex`\n",
-        "--> tests/leak/fixtures/threads.rs:",
+        "--> tests/leak/../left_threads.rs:",
         "thread::Builder::new().name(name.to_owned()).spawn(body).unwrap();\n",
-        "made here, by leak::fixtures::threads::wait_for_ever\n",
+        "made here, by leak::left_threads::wait_for_ever\n",
         "= name:   left-over\n",
         "leak::fixtures::threads::leaves_one at tests/leak/fixtures/threads.rs:",
         "= why:    did not end in the time that the check waited\n",
@@ -203,16 +204,11 @@ fn those_of_other_open_scopes_wake_nobody_here() {
 /// The thread was born in one scope, but runs the jobs of all.
 #[test]
 fn one_of_a_pool_for_everybody_may_wake_a_task() {
-    static POOL: LazyLock<mpsc::Sender<Box<dyn FnOnce() + Send>>> = LazyLock::new(|| {
-        let (jobs, queue) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
-        thread::spawn(move || queue.into_iter().for_each(|job| job()));
-        jobs
-    });
     alone(here!(), || {
         let other = Scope::new("other");
         {
             let _in = other.enter();
-            POOL.send(Box::new(|| ())).unwrap();
+            to_the_pool(|| ());
         }
         let guard = verify_none(Options::new().settle(Duration::ZERO).deadline(LONG));
         let (tx, rx) = chan::rendezvous();
@@ -221,7 +217,7 @@ fn one_of_a_pool_for_everybody_may_wake_a_task() {
             thread::sleep(Duration::from_millis(200));
             tx.send(1).unwrap();
         };
-        POOL.send(Box::new(job)).unwrap();
+        to_the_pool(job);
         drop(guard);
         assert_eq!(gopark::threads::count(&other), 0, "it is nobody's");
     });

@@ -14,6 +14,8 @@
 mod codes;
 mod fixtures;
 mod handlers;
+#[path = "../left_threads.rs"]
+mod left_threads;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
 mod owners;
@@ -58,13 +60,7 @@ fn run(fixtures: &[&str], settings: &str) -> Run {
 
 /// The same, with more arguments of the program.
 fn run_with(fixtures: &[&str], settings: &str, args: &[&str]) -> Run {
-    let names: Vec<String> = fixtures.iter().map(|name| format!("fixtures::{name}")).collect();
-    let mut all = vec!["--ignored", "--exact"];
-    all.extend(names.iter().map(String::as_str));
-    all.extend(args);
-    let run = Run::of(&all, &[(SETTINGS, settings)]);
-    run.must_have_run(fixtures.len());
-    run
+    Run::fixtures(fixtures, &[(SETTINGS, settings)], args)
 }
 
 impl Run {

@@ -1,6 +1,7 @@
 //! What is left is listed with the test that left it, and once.
 
-use crate::{run, run_with};
+use crate::support::Run;
+use crate::{SETTINGS, run, run_with};
 
 #[test]
 fn each_test_has_its_own() {
@@ -52,7 +53,7 @@ fn a_panic_that_nobody_saw_is_left_behind() {
 fn what_was_verified_is_not_counted_twice() {
     let alone = run(&["is_verified_and_leaves_one"], "run_on_failure");
     alone.ends_with(101).hides(&["tests failed, and"]);
-    let reports = |run: &crate::support::Run| run.text.matches("leaves_one\n\n[1]").count();
+    let reports = |run: &Run| run.text.matches("leaves_one\n\n[1]").count();
     assert_eq!(reports(&alone), 1, "{}", alone.text);
     let fixtures = ["is_verified_and_leaves_one", "leaves_one", "is_verified_and_ignores_one"];
     let beside = run(&fixtures, "run_on_failure");
@@ -69,4 +70,15 @@ fn what_could_not_be_ended_is_not_counted_twice() {
 #[test]
 fn what_was_left_out_stays_left_out() {
     run(&["is_verified_and_ignores_one"], "").ends_with(0).is_silent();
+}
+
+/// By the environment: what a program states is not known before its tests.
+#[test]
+fn creation_stacks_are_kept_if_asked_for() {
+    let asked = [(SETTINGS, ""), ("LEAKCHECK_CREATION_STACKS", "1")];
+    let run = Run::fixtures(&["leaves_one"], &asked, &[]);
+    run.ends_with(1)
+        .shows(&["= stack:  wrapped::fixtures::leave at tests/wrapped/fixtures/mod.rs:"]);
+    let run = Run::fixtures(&["leaves_one"], &asked[..1], &[]);
+    run.ends_with(1).hides(&["= stack:"]);
 }

@@ -21,7 +21,7 @@ fn one_is_a_leak_of_the_test_that_made_it() {
         "all tests passed, but this one left something behind:\n    fixtures::threads::leaves_one\n",
         LEFT,
         "[1] 1 thread blocked in `futex`\n",
-        "made here, by wrapped::fixtures::threads::wait_for_ever\n",
+        "made here, by wrapped::left_threads::wait_for_ever\n",
         "= name:   left-over\n",
     ]);
 }

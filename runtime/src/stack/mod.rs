@@ -62,7 +62,7 @@ mod segment;
 pub(crate) mod trim;
 mod usage;
 
-pub(crate) use segment::{Part, Pieces, know_thread, pieces_of, pieces_of_thread};
+pub(crate) use segment::{Part, Pieces, has_word, know_thread, pieces_of, pieces_of_thread};
 pub use segment::{ensure, grow, high_water, remaining};
 pub use usage::{Usage, scavenge, usage};
 

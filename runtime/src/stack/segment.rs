@@ -344,6 +344,33 @@ pub(crate) fn know_thread() {
     let _ = Piece::of_thread();
 }
 
+/// Whether one of those words stands on the calling stack, at the address `from` or further
+/// out; also where no function uses the place any more.
+pub(crate) fn has_word(from: usize, words: &[usize]) -> bool {
+    let pieces = worker::current_task().and_then(pieces_of).unwrap_or_else(|| {
+        know_thread();
+        pieces_of_thread()
+    });
+    let mut start = from;
+    let inner = |part: &Part| !(part.bounds.0..part.bounds.1).contains(&from);
+    for Part { bounds: (base, end), left } in pieces.skip_while(inner) {
+        if !(base..end).contains(&start) {
+            return false;
+        }
+        let first = start.next_multiple_of(size_of::<usize>());
+        for at in (first..end).step_by(size_of::<usize>()) {
+            // SAFETY: a word of the calling stack, which is mapped up to its end; nobody else
+            // writes to it.
+            let word = unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() };
+            if words.contains(&word) {
+                return true;
+            }
+        }
+        start = left.unwrap_or(end);
+    }
+    false
+}
+
 impl Iterator for Pieces {
     type Item = Part;
 

@@ -18,6 +18,7 @@ use super::record::{Record, TaskId};
 use super::scope::{Scope, ScopeInner};
 use super::{adopt, lineage};
 use crate::sched::worker;
+use crate::stack;
 use crate::sys::{section, thread};
 use core::cell::Cell;
 use std::collections::BTreeMap;
@@ -127,6 +128,13 @@ impl Birth {
         }
         core::mem::forget(self);
     }
+}
+
+/// Whether one of those return addresses may be on the calling stack, at the address `from`
+/// or further out: none is overlooked, but one that is found may be left from a call that is
+/// over. Much cheaper than to unwind the stack.
+pub fn may_return_to(addresses: &[usize], from: usize) -> bool {
+    stack::has_word(from, addresses)
 }
 
 impl Drop for Birth {
