@@ -16,7 +16,7 @@
 /// What a status can be. A task that waits shows its reason instead.
 const STATES: [&str; 8] =
     ["idle", "runnable", "running", "syscall", "dead", "copystack", "preempted", "leaked"];
-const REASONS: [&str; 20] = [
+const REASONS: [&str; 22] = [
     "IO wait",
     "semacquire",
     "sleep",
@@ -36,6 +36,8 @@ const REASONS: [&str; 20] = [
     "join",
     "sync.Once.Do",
     "sync.Semaphore.Acquire",
+    "sync.Barrier.Wait",
+    "offload",
     "block_on",
 ];
 

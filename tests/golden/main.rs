@@ -6,6 +6,7 @@
 #[path = "../it/child.rs"]
 mod child;
 mod grammar;
+mod kinds;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
 mod set;
@@ -13,12 +14,17 @@ mod set;
 use child::{alone, here, inside};
 use gopark::inspect::{GoDump, Kind, Snapshot, write_go_dump};
 use grammar::Block;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;
+
+/// Who runs does not go before it says so.
+const ONE_COOPERATIVE: &[(&str, &str)] =
+    &[("GOPARK_MAXPROCS", "1"), ("GOPARK_DEBUG", "asyncpreemptoff=1")];
 
 fn golden() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/dump.txt")
@@ -39,7 +45,7 @@ fn the_dump_of_a_mixed_set_is_the_one_that_is_checked_in() {
             assert_eq!(normal, expected, "GOLDEN_UPDATE=1 accepts the new text");
         });
     }
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || unreachable!("runs in the child"));
+    alone(here!(), ONE_COOPERATIVE, || unreachable!("runs in the child"));
 }
 
 /// Numbers in the order in which they appear, paths from the workspace on, lines
@@ -115,7 +121,57 @@ fn a_dump_with_frames_is_read_back_whole() {
         drop(more);
         return;
     }
-    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || unreachable!("runs in the child"));
+    alone(here!(), ONE_COOPERATIVE, || unreachable!("runs in the child"));
+}
+
+/// Tasks in every state, parked for every reason, for some minutes or none.
+#[test]
+fn every_state_and_reason_is_read_back() {
+    const EACH: usize = 10;
+    alone(here!(), &[("GOPARK_MAXPROCS", "1"), ("GOPARK_SLICE", "1ms")], || {
+        let kinds = kinds::KINDS.iter().flat_map(|kind| std::iter::repeat_n(kind.1, EACH));
+        let tasks: Vec<_> = kinds.map(|start| start()).collect();
+        let hogs = [gopark::go(kinds::hog), gopark::go(kinds::hog)];
+        let ids: HashSet<_> = tasks.iter().map(|task| task.id()).collect();
+        let wanted = kinds::KINDS.iter().map(|kind| kind.0);
+        let wanted: BTreeSet<_> = wanted.chain(["running", "preempted", "runnable"]).collect();
+        let mut seen = BTreeSet::new();
+        let mut all_wait = false;
+        // A look may come before they are all there, or where nobody is just ready.
+        for _ in 0..100_000 {
+            if all_wait && seen == wanted {
+                break;
+            }
+            // One to two hogs, and who comes and goes.
+            let ready = gopark::go(|| ());
+            let mut snapshot = Snapshot::all().with_frames();
+            ready.join().unwrap();
+            for (n, wait) in snapshot.tasks.iter_mut().filter_map(|it| it.wait.as_mut()).enumerate()
+            {
+                wait.age = Duration::from_secs(n as u64 % 7 * 30);
+            }
+            let dump = snapshot.to_string();
+            let blocks = grammar::parse(&dump).unwrap_or_else(|error| panic!("{error}\n{dump}"));
+            assert!(blocks.len() >= tasks.len() + hogs.len(), "{dump}");
+            for (block, task) in blocks.iter().zip(&snapshot.tasks) {
+                let minutes = task.wait.map_or(0, |wait| wait.age.as_secs() / 60);
+                assert_eq!(block.minutes, (minutes > 0).then_some(minutes), "{block:?}");
+                seen.extend(wanted.get(block.status));
+            }
+            let mut go = String::new();
+            GoDump::new().go_files(true).labels(true).write(&mut go, &snapshot.tasks).unwrap();
+            // Some is C, and what the system library has of assembler.
+            assert!(go.replace(".go:", ":") == dump, "{go}");
+            let places = go.lines().filter(|line| line.starts_with('\t'));
+            let go_only = |line: &str| line.rsplit_once(':').unwrap().0.ends_with(".go");
+            assert!(places.into_iter().all(go_only), "{go}");
+            let mine = snapshot.tasks.iter().filter(|task| ids.contains(&task.id));
+            all_wait = mine.filter(|task| task.wait.is_some() || task.call.is_some()).count()
+                == tasks.len();
+        }
+        assert_eq!(seen, wanted);
+        assert!(all_wait);
+    });
 }
 
 fn other_forms(snapshot: &Snapshot, dump: &str) {
