@@ -60,29 +60,31 @@ func dump(size int64) int64 {
 	return size
 }
 
-// dumpBeside has two tasks send a value to and fro while others are dumped, and
-// reports what they lose of their speed.
-func dumpBeside(size int64) int64 {
+// dumpBeside has pairs of tasks send a value to and fro while size others are dumped
+// again and again, and reports what they lose of their speed.
+func dumpBeside(pairs int, size int64, pause time.Duration) int64 {
 	end := crowd(size)
 	var trips atomic.Int64
 	var stop atomic.Bool
 	var ended sync.WaitGroup
-	ended.Go(func() {
-		there, back := make(chan int64), make(chan int64)
-		go func() {
-			for value := range there {
-				back <- value
+	for range pairs {
+		ended.Go(func() {
+			there, back := make(chan int64), make(chan int64)
+			go func() {
+				for value := range there {
+					back <- value
+				}
+			}()
+			for !stop.Load() {
+				there <- trips.Add(1)
+				<-back
 			}
-		}()
-		for !stop.Load() {
-			there <- trips.Add(1)
-			<-back
-		}
-		close(there)
-	})
+			close(there)
+		})
+	}
 	extra["lost_permille"] = int64(1000 * lost(&trips, 400*time.Millisecond, func() time.Duration {
 		write(2)
-		return 0
+		return pause
 	}))
 	stop.Store(true)
 	ended.Wait()

@@ -18,9 +18,10 @@ fn go() -> Option<PathBuf> {
 }
 
 #[track_caller]
-fn pprof(go: &Path, how: &str, what: &str) -> String {
+pub(crate) fn pprof(go: &Path, how: &[&str], what: &str) -> String {
     let mut command = Command::new(go);
-    command.args(["tool", "pprof", how, what]).env("GOTOOLCHAIN", "local").env("GOPROXY", "off");
+    command.args(["tool", "pprof"]).args(how).arg(what);
+    command.env("GOTOOLCHAIN", "local").env("GOPROXY", "off");
     command.env_remove("GOFLAGS").env("GOWORK", "off").env("CGO_ENABLED", "0");
     command.env("PPROF_TMPDIR", std::env::temp_dir());
     toolchain::succeed(&mut command, "go tool pprof").unwrap_or_else(|why| panic!("{why}"))
@@ -38,7 +39,7 @@ fn outer(rx: &chan::Receiver<u8>) {
 }
 
 /// The lines of a table that end with the function's name, as numbers in front of it.
-fn rows<'a>(text: &'a str, function: &str) -> Vec<Vec<&'a str>> {
+pub(crate) fn rows<'a>(text: &'a str, function: &str) -> Vec<Vec<&'a str>> {
     let lines = text.lines().filter(|line| line.ends_with(function));
     lines.map(|line| line.split_whitespace().collect()).collect()
 }
@@ -58,7 +59,7 @@ fn pprof_prints_our_functions_and_counts() {
     let url = |path| format!("http://{}{path}", endpoint.local_addr());
     let goroutine = url("/debug/pprof/goroutine");
 
-    let top = pprof(&go, "-top", &goroutine);
+    let top = pprof(&go, &["-top"], &goroutine);
     let inner = rows(&top, "::waits_for_ever");
     assert_eq!(inner.len(), 1, "{top}");
     // How many are in it, and how many in what it calls.
@@ -67,7 +68,7 @@ fn pprof_prints_our_functions_and_counts() {
     assert_eq!((outer[0][0], outer[0][3]), ("0", "7"), "{top}");
     assert!(top.contains("Type: goroutine\n"), "{top}");
 
-    let traces = pprof(&go, "-traces", &goroutine);
+    let traces = pprof(&go, &["-traces"], &goroutine);
     let words = traces.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains(" n: ü name: one \"of\" three 3 "), "{traces}");
     let counts: Vec<_> =
@@ -82,11 +83,11 @@ fn pprof_prints_our_functions_and_counts() {
     let file = std::env::temp_dir().join(format!("gopark-{}.pb.gz", std::process::id()));
     std::fs::write(&file, client::get(endpoint.local_addr(), "/debug/pprof/goroutine").body)
         .unwrap();
-    let lines = pprof(&go, "-list=waits_for_ever", &file.display().to_string());
+    let lines = pprof(&go, &["-list=waits_for_ever"], &file.display().to_string());
     std::fs::remove_file(&file).unwrap();
     assert!(lines.contains("black_box(rx.recv().is_ok())"), "{lines}");
 
-    let threads = pprof(&go, "-raw", &url("/debug/pprof/threadcreate"));
+    let threads = pprof(&go, &["-raw"], &url("/debug/pprof/threadcreate"));
     assert!(threads.contains("threadcreate/count"), "{threads}");
     endpoint.close();
     drop(tx);

@@ -3,6 +3,8 @@
 //! | module | promise |
 //! |---|---|
 //! | `go` | Go's tools read our profiles and traces; skipped where Go cannot be had |
+//! | `load` | a program that is looked at all the time, and has all to do besides |
+//! | `profiles` | what is in the profiles of waits, locks and CPU time |
 //! | `pages` | what the endpoint shows, and that it does not show itself |
 //! | `refusals` | what it does not answer, and to whom |
 //! | `crowd` | malformed, slow and silent clients hold nobody up |
@@ -14,9 +16,12 @@ mod crowd;
 mod go;
 #[path = "../golden/grammar.rs"]
 mod grammar;
+mod load;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
 mod pages;
+mod profiles;
+mod proto;
 mod refusals;
 #[path = "../../bench/src/go.rs"]
 mod toolchain;
@@ -24,6 +29,7 @@ mod toolchain;
 #[global_allocator]
 static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;
 
+use go::{pprof, rows};
 use gopark::inspect::{Snapshot, TaskInfo};
 
 /// Waits until so many tasks that run this function are parked.

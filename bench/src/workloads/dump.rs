@@ -41,6 +41,15 @@ pub(super) const FAMILY: Family = Family {
             bodies: &[(Runtime::Gopark, Body::Measured(beside)), (Runtime::Go, Body::InGo)],
             rows: &[percent("dump_beside", LOST)],
         },
+        Case {
+            name: "dump_load",
+            procs: 2,
+            sizes: Sizes { full: 100, quick: 100, warm: 1 },
+            units: identity,
+            want: identity,
+            bodies: &[(Runtime::Gopark, Body::Measured(load)), (Runtime::Go, Body::InGo)],
+            rows: &[percent("dump_load", LOST)],
+        },
     ],
 };
 
@@ -98,23 +107,38 @@ fn median(of: &[f64]) -> Result<f64, String> {
 const TURNS: usize = 5;
 const TURN: Duration = Duration::from_millis(400);
 
+/// On a thread of its own, as those are that the runtime makes at a signal; the pair has
+/// the processors.
 fn beside(_warm: u64, size: u64) -> Result<Sample, String> {
-    contenders::gopark::as_first_task(move || {
-        let crowd = Crowd::new(size)?;
-        let (trips, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let pair = gopark::go({
-            let (trips, stop) = (trips.clone(), stop.clone());
-            move || ping_pong(&trips, &stop)
-        });
-        let lost = lost(&trips, TURN, || {
-            drop(dump());
-            Duration::ZERO
-        })?;
-        stop.store(true, Ordering::Relaxed);
-        pair.join().map_err(|_| "the pair ended early")?;
-        crowd.end();
-        Ok(Sample::default().with(LOST, 1000.0 * lost))
-    })
+    pairs_beside(1, size, Duration::ZERO)
+}
+
+/// Between two dumps of a program that has all to do.
+const OFTEN: Duration = Duration::from_millis(10);
+
+fn load(_warm: u64, size: u64) -> Result<Sample, String> {
+    pairs_beside(8, size, OFTEN)
+}
+
+/// What so many pairs lose while a crowd is dumped again and again.
+fn pairs_beside(count: usize, crowd: u64, pause: Duration) -> Result<Sample, String> {
+    let crowd = Crowd::new(crowd)?;
+    let (trips, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let start = |_| {
+        let (trips, stop) = (trips.clone(), stop.clone());
+        gopark::go(move || ping_pong(&trips, &stop))
+    };
+    let pairs: Vec<_> = (0..count).map(start).collect();
+    let lost = lost(&trips, TURN, || {
+        drop(dump());
+        pause
+    })?;
+    stop.store(true, Ordering::Relaxed);
+    for pair in pairs {
+        pair.join().map_err(|_| "a pair ended early")?;
+    }
+    crowd.end();
+    Ok(Sample::default().with(LOST, 1000.0 * lost))
 }
 
 /// What is lost of a speed by calls of `often`, each of which says how long it is to the

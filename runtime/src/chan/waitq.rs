@@ -126,6 +126,19 @@ impl Queue {
         unsafe { self.head.as_ref() }.map(|link| link.tag.get())
     }
 
+    /// When the waiters have parked, in the order of the queue. Those of a future that is not
+    /// parked are not among them.
+    ///
+    /// # Safety
+    /// The queue's lock is held, and stays so while the iterator is in use.
+    pub(crate) unsafe fn since(&self) -> impl Iterator<Item = u64> {
+        // SAFETY: null, or alive (W2).
+        let first = unsafe { self.head.as_ref() };
+        // SAFETY: as above.
+        let all = core::iter::successors(first, |link| unsafe { link.next.get().as_ref() });
+        all.filter_map(|link| link.task.get()).map(|task| task.record().since())
+    }
+
     /// Appends a waiter.
     ///
     /// # Safety

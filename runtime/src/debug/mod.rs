@@ -22,6 +22,8 @@
 //! | `/debug/pprof/goroutine?debug=1` | the same as text: equal stacks, counted |
 //! | `/debug/pprof/goroutine?debug=2` | every task with its frames; `labels=1` adds names and labels, `runtime=1` frames of the runtime, `gofiles=1` is for tools that know Go's files only |
 //! | `/debug/pprof/threadcreate` | how many threads the process has; `debug=1` as text |
+//! | `/debug/pprof/block`, `/debug/pprof/mutex` | where tasks have waited for each other, and who has made others wait for a lock; `debug=1` as text. The program turns them on: [`set_block_profile_rate`](crate::inspect::set_block_profile_rate), [`set_mutex_profile_fraction`](crate::inspect::set_mutex_profile_fraction) |
+//! | `/debug/pprof/profile?seconds=N` | what is computed in the next N seconds (30 if nothing is said, 600 at most), by all threads: [`cpu_profile`](crate::inspect::cpu_profile) |
 //! | `/debug/leaks?minutes=N` | tasks that have been blocked for so long (10 if nothing is said), by the place where they wait, and by how many more they are than at the last look |
 //! | `/debug/tasks.json` | every task with its frames; `frames=0`: without |
 //! | `/metrics` | numbers, for Prometheus |

@@ -3,7 +3,9 @@
 use super::answer::{Answer, HTML, JSON, METRICS, TEXT};
 use super::leaks::Looks;
 use super::metrics;
-use crate::inspect::{GoDump, Profile, Snapshot, threads};
+use crate::inspect::{
+    Contention, GoDump, Profile, Snapshot, block_profile, cpu_profile, mutex_profile, threads,
+};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -13,6 +15,9 @@ pub(super) enum Page {
     Index,
     Goroutine(Form),
     Threads(Form),
+    Block(Form),
+    Mutex(Form),
+    Cpu { time: Duration },
     Leaks { longer_than: Duration },
     Tasks { frames: bool },
     Metrics,
@@ -28,6 +33,9 @@ pub(super) enum Form {
 
 /// For how long somebody has to be blocked to be shown as a leak, if nothing is said.
 const MINUTES: u64 = 10;
+/// How long a CPU profile takes if nothing is said, and at most.
+const SECONDS: u64 = 30;
+const MOST_SECONDS: u64 = 600;
 
 impl Page {
     pub(super) fn find(path: &str, query: &[(String, String)]) -> Result<Page, Answer> {
@@ -45,10 +53,15 @@ impl Page {
                 ),
                 _ => return Err(Answer::refusal(400, "debug is 0, 1 or 2")),
             })),
-            "/debug/pprof/threadcreate" => Ok(Page::Threads(match query.number("debug", 0)? {
-                0 => Form::Proto,
-                _ => Form::Counts,
-            })),
+            "/debug/pprof/threadcreate" => Ok(Page::Threads(query.form()?)),
+            "/debug/pprof/block" => Ok(Page::Block(query.form()?)),
+            "/debug/pprof/mutex" => Ok(Page::Mutex(query.form()?)),
+            "/debug/pprof/profile" => match query.number("seconds", SECONDS)? {
+                // As Go takes 0.
+                0 => Ok(Page::Cpu { time: Duration::from_secs(SECONDS) }),
+                seconds @ 1..=MOST_SECONDS => Ok(Page::Cpu { time: Duration::from_secs(seconds) }),
+                _ => Err(Answer::refusal(400, &format!("seconds is at most {MOST_SECONDS}"))),
+            },
             "/debug/leaks" => {
                 let minutes = query.number("minutes", MINUTES)?;
                 Ok(Page::Leaks { longer_than: Duration::from_secs(minutes * 60) })
@@ -57,6 +70,13 @@ impl Page {
             "/metrics" => Ok(Page::Metrics),
             _ => Err(Answer::refusal(404, "there is no such page; /debug/pprof/ lists them")),
         }
+    }
+}
+
+impl Page {
+    /// It is made while others are: it takes its time, and no CPU.
+    pub(super) fn is_slow(self) -> bool {
+        matches!(self, Page::Cpu { .. })
     }
 }
 
@@ -72,6 +92,11 @@ impl Query<'_> {
         number
             .filter(|_| text.len() <= 7 && text.bytes().all(|c| c.is_ascii_digit()))
             .ok_or_else(|| Answer::refusal(400, &format!("{key} wants a number")))
+    }
+
+    /// Of a profile that has two.
+    fn form(&self) -> Result<Form, Answer> {
+        Ok(if self.number("debug", 0)? == 0 { Form::Proto } else { Form::Counts })
     }
 
     fn flag(&self, key: &str, otherwise: bool) -> Result<bool, Answer> {
@@ -99,10 +124,23 @@ pub(super) fn make(page: Page, looks: &Looks) -> Answer {
                 format!("threadcreate profile: total {count}\n{count} @\n#\t0x0\n\n"),
             )
         }
+        Page::Block(form) => contention("block", form, &block_profile()),
+        Page::Mutex(form) => contention("mutex", form, &mutex_profile()),
+        Page::Cpu { time } => match cpu_profile(time) {
+            Ok(profile) => file("profile", |out| profile.profile(out)),
+            Err(error) => Answer::refusal(500, &error.to_string()),
+        },
         Page::Leaks { longer_than } => Answer::page(TEXT, looks.look(longer_than)),
         Page::Tasks { frames: true } => Answer::page(JSON, all().to_json()),
         Page::Tasks { frames: false } => Answer::page(JSON, Snapshot::all().to_json()),
         Page::Metrics => Answer::page(METRICS, metrics::text()),
+    }
+}
+
+fn contention(name: &'static str, form: Form, profile: &Contention) -> Answer {
+    match form {
+        Form::Proto => file(name, |out| profile.profile(out)),
+        _ => Answer::page(TEXT, profile.text()),
     }
 }
 
@@ -132,6 +170,19 @@ fn index() -> String {
             "every task",
         ),
         (Some(threads()), "/debug/pprof/threadcreate?debug=1", "threadcreate", "threads"),
+        (
+            None,
+            "/debug/pprof/block?debug=1",
+            "block",
+            "waits by place, while inspect::set_block_profile_rate is on",
+        ),
+        (
+            None,
+            "/debug/pprof/mutex?debug=1",
+            "mutex",
+            "unlocks that others have waited for, while inspect::set_mutex_profile_fraction is on",
+        ),
+        (None, "/debug/pprof/profile?seconds=30", "profile", "what is computed, by all threads"),
         (
             Some(blocked),
             "/debug/leaks?minutes=0",

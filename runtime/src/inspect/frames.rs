@@ -120,6 +120,12 @@ impl Trace {
         self.0.whole
     }
 
+    /// Of a walk that has found these addresses; behind so many of them so many are missing.
+    pub(super) fn of(addresses: Vec<usize>, elided: Option<(usize, usize)>, whole: bool) -> Trace {
+        let frames = OnceLock::new();
+        Trace(Arc::new(Stack { addresses, elided, whole, of_birth: false, frames }))
+    }
+
     /// The address behind which some are missing.
     pub(super) fn gap(&self) -> Option<(usize, usize)> {
         let (at, count) = self.0.elided?;
@@ -266,10 +272,7 @@ pub fn add_frames(tasks: &mut [TaskInfo]) {
     section::check_outside();
     let mut looker = LOOKER.lock().unwrap_or_else(PoisonError::into_inner);
     let looker = looker.get_or_insert_with(Looker::new);
-    if looker.walker.refresh() {
-        symbols::forget();
-        looker.shapes.forget();
-    }
+    looker.refresh();
     let (at, stack) = look::here();
     looker.own(tasks, &at, stack);
     looker.others(tasks);
@@ -277,9 +280,11 @@ pub fn add_frames(tasks: &mut [TaskInfo]) {
 
 static LOOKER: Mutex<Option<Looker>> = Mutex::new(None);
 
-struct Looker {
+pub(super) struct Looker {
     walker: Walker,
     shapes: Shapes,
+    /// What the calling tasks were in, who are looked at again and again.
+    own: Known,
     found: Found,
     /// For a moment; here, so that it need not be made for every task.
     addresses: Vec<usize>,
@@ -302,9 +307,33 @@ enum Seen {
 const SOON: usize = 6;
 
 impl Looker {
-    fn new() -> Looker {
-        let (walker, shapes) = (Walker::new(), Shapes::new());
-        Looker { walker, shapes, found: Found::new(), addresses: Vec::new() }
+    pub(super) fn new() -> Looker {
+        Looker {
+            walker: Walker::new(),
+            shapes: Shapes::new(),
+            own: Known::default(),
+            found: Found::new(),
+            addresses: Vec::new(),
+        }
+    }
+
+    /// Before a look: libraries may have come and gone.
+    pub(super) fn refresh(&mut self) {
+        if self.walker.refresh() {
+            symbols::forget();
+            self.shapes.forget();
+            self.own.clear();
+        }
+    }
+
+    /// The frames of the calling task or thread, which is at `at`: equal ones are one trace,
+    /// for ever.
+    pub(super) fn here(&mut self, at: &Registers, stack: Pieces) -> Option<Trace> {
+        let seen = self.see(at, stack);
+        let mut own = std::mem::take(&mut self.own);
+        let trace = self.trace(seen, &mut own);
+        self.own = own;
+        trace
     }
 
     /// The calling task, or thread.
@@ -375,14 +404,7 @@ impl Looker {
         {
             return Some(trace.clone());
         }
-        let stack = Stack {
-            addresses: addresses.clone(),
-            elided: gap,
-            whole: self.found.whole,
-            of_birth: false,
-            frames: OnceLock::new(),
-        };
-        let trace = Trace(Arc::new(stack));
+        let trace = Trace::of(addresses.clone(), gap, self.found.whole);
         known.insert(addresses.clone(), trace.clone());
         Some(trace)
     }

@@ -88,6 +88,8 @@
 pub(crate) use census::count_threads as threads;
 
 pub(crate) mod census;
+pub(crate) mod contention;
+mod cpu;
 mod dump;
 mod frames;
 mod groups;
@@ -113,6 +115,11 @@ pub use crate::task::state::Status;
 pub use census::{
     Census, LockWait, Member, foreign_threads, foreign_threads_of, mark_harness_thread,
 };
+pub use contention::{
+    Contended, Contention, block_profile, mutex_profile, mutex_profile_fraction,
+    set_block_profile_rate, set_mutex_profile_fraction,
+};
+pub use cpu::{CpuProfile, CpuSample, cpu_profile};
 pub use dump::{GoDump, dump, write_go_dump};
 pub use frames::{Frame, Trace, add_frames};
 pub use groups::{Group, groups};

@@ -93,23 +93,34 @@ impl Snapshot {
 
 fn write_sample(out: &mut String, sample: &Sample<'_>) -> fmt::Result {
     write!(out, "{} @", sample.count)?;
-    let addresses = sample.trace.map_or(&[][..], Trace::addresses);
-    for address in addresses {
+    write_stack(out, sample.trace, sample.labels());
+    Ok(())
+}
+
+/// The rest of a sample's first line, and the lines below it.
+pub(super) fn write_stack<'a>(
+    out: &mut String,
+    trace: Option<&Trace>,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+) {
+    // Writing to a string does not fail.
+    for address in trace.map_or(&[][..], Trace::addresses) {
         // Where it goes on.
-        write!(out, " {:#x}", address + 1)?;
+        let _ = write!(out, " {:#x}", address + 1);
     }
     out.push('\n');
-    for (n, (key, value)) in sample.labels().enumerate() {
-        write!(out, "{}{key:?}:{value:?}", if n == 0 { "# labels: {" } else { ", " })?;
+    let mut labeled = false;
+    for (key, value) in labels {
+        let _ = write!(out, "{}{key:?}:{value:?}", if labeled { ", " } else { "# labels: {" });
+        labeled = true;
     }
-    if sample.labels().next().is_some() {
+    if labeled {
         out.push_str("}\n");
     }
-    let shown = sample.trace.iter().flat_map(|trace| trace.frames());
-    let lines: Vec<[String; 4]> = shown.map(cells).collect();
+    let lines: Vec<[String; 4]> =
+        trace.iter().flat_map(|trace| trace.frames()).map(cells).collect();
     write_table(out, &lines);
     out.push('\n');
-    Ok(())
 }
 
 fn cells(frame: &Frame) -> [String; 4] {

@@ -5,12 +5,12 @@
 //! and no program is needed to read it.
 
 use super::profile::{self, Sample};
-use super::{Snapshot, source, symbols};
+use super::{Frame, Snapshot, Trace, source, symbols};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 impl Snapshot {
     /// How many tasks are in the middle of the same, in the form that `go tool pprof` reads:
@@ -43,6 +43,7 @@ mod field {
     pub(super) const FUNCTION: u64 = 5;
     pub(super) const STRINGS: u64 = 6;
     pub(super) const TIME: u64 = 9;
+    pub(super) const DURATION: u64 = 10;
     pub(super) const PERIOD_TYPE: u64 = 11;
     pub(super) const PERIOD: u64 = 12;
 }
@@ -59,6 +60,13 @@ pub(crate) struct Profile {
 impl Profile {
     /// Of counts of these.
     pub(crate) fn new(what: &str) -> Profile {
+        let mut profile = Profile::of(&[(what, "count")]);
+        profile.period(what, "count", 1);
+        profile
+    }
+
+    /// Of values of these types and units.
+    pub(crate) fn of(values: &[(&str, &str)]) -> Profile {
         let mut strings = Numbers::new();
         // The first must be empty.
         strings.number(String::new());
@@ -68,15 +76,32 @@ impl Profile {
             functions: Numbers::new(),
             locations: Numbers::new(),
         };
-        let mut kind = Message::default();
-        kind.number(1, profile.string(what));
-        kind.number(2, profile.string("count"));
-        profile.out.message(field::SAMPLE_TYPE, &kind);
-        profile.out.message(field::PERIOD_TYPE, &kind);
-        profile.out.number(field::PERIOD, 1);
+        for (what, unit) in values {
+            let kind = profile.kind(what, unit);
+            profile.out.message(field::SAMPLE_TYPE, &kind);
+        }
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         profile.out.number(field::TIME, now.map_or(0, |now| now.as_nanos() as u64));
         profile
+    }
+
+    fn kind(&mut self, what: &str, unit: &str) -> Message {
+        let mut kind = Message::default();
+        kind.number(1, self.string(what));
+        kind.number(2, self.string(unit));
+        kind
+    }
+
+    /// How long it was looked.
+    pub(super) fn duration(&mut self, time: Duration) {
+        self.out.number(field::DURATION, time.as_nanos() as u64);
+    }
+
+    /// How much of what lies between two samples.
+    pub(super) fn period(&mut self, what: &str, unit: &str, period: u64) {
+        let kind = self.kind(what, unit);
+        self.out.message(field::PERIOD_TYPE, &kind);
+        self.out.number(field::PERIOD, period);
     }
 
     fn string(&mut self, text: &str) -> u64 {
@@ -101,9 +126,19 @@ impl Profile {
         count: u64,
         labels: impl Iterator<Item = (&'a str, &'a str)>,
     ) {
+        self.add_values(stack, &[count], labels);
+    }
+
+    /// A value of each type.
+    pub(crate) fn add_values<'a>(
+        &mut self,
+        stack: &[u64],
+        values: &[u64],
+        labels: impl Iterator<Item = (&'a str, &'a str)>,
+    ) {
         let mut message = Message::default();
         message.numbers(1, stack);
-        message.numbers(2, &[count]);
+        message.numbers(2, values);
         for (key, value) in labels {
             let mut label = Message::default();
             label.number(1, self.string(key));
@@ -113,31 +148,44 @@ impl Profile {
         self.out.message(field::SAMPLE, &message);
     }
 
-    /// The locations of what is shown of a stack.
+    /// The locations of what is shown of a task's stack.
     fn stack(&mut self, sample: &Sample<'_>) -> Vec<u64> {
-        let mut stack = Vec::new();
-        if let Some(trace) = sample.trace {
-            let mut rest = trace.all();
-            for &address in trace.addresses() {
-                // One address has several frames if functions were inlined there.
-                let count = symbols::look_up(address).len().min(rest.len());
-                let (here, outer) = rest.split_at(count);
-                rest = outer;
-                let mut lines = Vec::new();
-                for frame in here.iter().filter(|frame| !frame.runtime) {
-                    let file = frame.file.as_deref().unwrap_or_default();
-                    lines.push(self.line(&frame.function, file, frame.line.unwrap_or(0)));
-                }
-                if !lines.is_empty() {
-                    // Where it goes on.
-                    stack.push(self.locations.number((address as u64 + 1, lines)));
-                }
-            }
-        }
+        let mut stack = sample.trace.map_or_else(Vec::new, |trace| self.shown(trace));
         if stack.is_empty() {
             let at = profile::site(sample.like);
             let line = self.line(sample.like.entry, at.file(), at.line());
             stack.push(self.locations.number((0, vec![line])));
+        }
+        stack
+    }
+
+    /// The locations of what is shown of a stack.
+    pub(super) fn shown(&mut self, trace: &Trace) -> Vec<u64> {
+        self.locations(trace, |frame| !frame.runtime)
+    }
+
+    /// The locations of a stack, the runtime's too.
+    pub(super) fn all(&mut self, trace: &Trace) -> Vec<u64> {
+        self.locations(trace, |_| true)
+    }
+
+    fn locations(&mut self, trace: &Trace, is_shown: impl Fn(&Frame) -> bool) -> Vec<u64> {
+        let mut stack = Vec::new();
+        let mut rest = trace.all();
+        for &address in trace.addresses() {
+            // One address has several frames if functions were inlined there.
+            let count = symbols::look_up(address).len().min(rest.len());
+            let (here, outer) = rest.split_at(count);
+            rest = outer;
+            let mut lines = Vec::new();
+            for frame in here.iter().filter(|frame| is_shown(frame)) {
+                let file = frame.file.as_deref().unwrap_or_default();
+                lines.push(self.line(&frame.function, file, frame.line.unwrap_or(0)));
+            }
+            if !lines.is_empty() {
+                // Where it goes on.
+                stack.push(self.locations.number((address as u64 + 1, lines)));
+            }
         }
         stack
     }

@@ -191,3 +191,111 @@ impl Shapes {
         self.count += 1;
     }
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    const WORD: usize = size_of::<usize>();
+
+    /// A stack of two callers, with frame pointers, whose lowest address is this one.
+    fn stack(low: usize) -> [usize; 10] {
+        [7, low + 0x20, 0x501, 8, low + 0x40, 0x601, 9, 9, 0, 0]
+    }
+
+    fn part(low: usize, words: &[usize]) -> Part {
+        Part { bounds: (low, low + words.len() * WORD), left: None }
+    }
+
+    fn at(low: usize) -> Registers {
+        Registers { pc: 0x400, sp: low, fp: low + 8, lr: 0 }
+    }
+
+    fn reader(low: usize, words: &[usize]) -> impl Fn(usize) -> usize {
+        move |at| words[(at - low) / WORD]
+    }
+
+    /// Walks, and keeps what is found: as where nothing is known of the code, with frame
+    /// pointers, whose walks do not come to a known end.
+    fn learn(shapes: &mut Shapes, low: usize, words: &[usize], whole: bool) -> Trace {
+        let (mut walker, mut found) = (Walker::new(), Found::new());
+        shapes.begin();
+        let read = |at| {
+            let value = reader(low, words)(at);
+            shapes.note(at, value);
+            value
+        };
+        walker.walk(&at(low), std::iter::once(part(low, words)), read, &mut found);
+        found.whole = whole;
+        let trace = Trace::of(found.ends().0.to_vec(), None, whole);
+        shapes.keep(&mut walker, &at(low), &part(low, words), &found, &trace);
+        trace
+    }
+
+    fn find(shapes: &mut Shapes, low: usize, words: &[usize]) -> Option<Vec<usize>> {
+        let found = shapes.find(&at(low), &part(low, words), reader(low, words));
+        found.map(|trace| trace.addresses().to_vec())
+    }
+
+    #[test]
+    fn a_stack_is_known_wherever_it_is() {
+        let mut shapes = Shapes::new();
+        let trace = learn(&mut shapes, 0x1000, &stack(0x1000), true);
+        assert_eq!(trace.addresses(), [0x400, 0x500, 0x600]);
+        for low in [0x1000, 0x8000] {
+            let found = find(&mut shapes, low, &stack(low));
+            assert_eq!(found.as_deref(), Some(trace.addresses()), "{low:x}");
+        }
+        shapes.forget();
+        assert_eq!(find(&mut shapes, 0x1000, &stack(0x1000)), None);
+    }
+
+    /// Each of the words that a walk reads decides.
+    #[test]
+    fn another_stack_is_not_taken_for_it() {
+        let mut shapes = Shapes::new();
+        learn(&mut shapes, 0x1000, &stack(0x1000), true);
+        for read in [1, 2, 4, 5] {
+            let mut other = stack(0x1000);
+            other[read] += WORD;
+            assert_eq!(find(&mut shapes, 0x1000, &other), None, "{read}");
+        }
+        let mut same = stack(0x1000);
+        (same[0], same[3], same[6]) = (1, 2, 3);
+        assert!(find(&mut shapes, 0x1000, &same).is_some());
+        let words = stack(0x1000);
+        let elsewhere = Registers { pc: 0x401, ..at(0x1000) };
+        let read = reader(0x1000, &words);
+        assert!(shapes.find(&elsewhere, &part(0x1000, &words), &read).is_none());
+        let other_frame = Registers { fp: 0x1010, ..at(0x1000) };
+        assert!(shapes.find(&other_frame, &part(0x1000, &words), &read).is_none());
+    }
+
+    /// Nothing is read beyond the end of one that is shorter.
+    #[test]
+    fn a_shorter_stack_is_not_read_beyond_its_end() {
+        let mut shapes = Shapes::new();
+        learn(&mut shapes, 0x1000, &stack(0x1000), true);
+        assert_eq!(find(&mut shapes, 0x1000, &stack(0x1000)[..5]), None);
+    }
+
+    #[test]
+    fn a_walk_that_was_broken_off_is_not_kept() {
+        let mut shapes = Shapes::new();
+        learn(&mut shapes, 0x1000, &stack(0x1000), false);
+        assert_eq!(find(&mut shapes, 0x1000, &stack(0x1000)), None);
+    }
+
+    #[test]
+    fn not_all_are_kept_for_ever() {
+        let mut shapes = Shapes::new();
+        for n in 0..3 * EACH {
+            let mut words = stack(0x1000);
+            words[2] = 0x701 + n;
+            learn(&mut shapes, 0x1000, &words, true);
+            assert!(find(&mut shapes, 0x1000, &words).is_some());
+        }
+        assert_eq!(shapes.known[&0x400].len(), EACH);
+        assert_eq!(shapes.count, EACH);
+    }
+}

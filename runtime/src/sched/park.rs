@@ -20,6 +20,7 @@
 use super::look::Parked;
 use super::worker::{self, After, Worker};
 use super::{blocking, find};
+use crate::inspect::contention;
 use crate::sys::lock::RawLock;
 use crate::sys::{clock, futex};
 use crate::task::reason::WaitReason;
@@ -161,12 +162,27 @@ pub(crate) fn park_cases<C: Commit>(how: Park, on: &Subject, commit: &C) -> (Wak
 
 #[inline]
 fn park_any<C: Commit>(how: Park, on: *const Subject, commit: &C) -> (Wake, u16) {
+    if contention::is_on() {
+        return park_watched(how, on, commit);
+    }
+    park_since(how, on, commit, clock::coarse())
+}
+
+/// Somebody wants to know how long it takes.
+#[cold]
+#[inline(never)]
+fn park_watched<C: Commit>(how: Park, on: *const Subject, commit: &C) -> (Wake, u16) {
+    contention::during(how.reason, |since| park_since(how, on, commit, since))
+}
+
+#[inline]
+fn park_since<C: Commit>(how: Park, on: *const Subject, commit: &C, since: u64) -> (Wake, u16) {
     match worker::current() {
         Some(worker) => match worker.running() {
-            Some(task) => park_task(worker, task, how, on, commit),
+            Some(task) => park_task(worker, task, how, on, commit, since),
             None => crate::sys::fatal(format_args!("the scheduler itself tried to park")),
         },
-        None => park_thread(task::current().record(), how, on, commit),
+        None => park_thread(task::current().record(), how, on, commit, since),
     }
 }
 
@@ -177,6 +193,7 @@ fn park_task<C: Commit>(
     mut how: Park,
     on: *const Subject,
     commit: &C,
+    since: u64,
 ) -> (Wake, u16) {
     let marked = flag::REAP | flag::UNINTERRUPTIBLE | flag::PREEMPT | flag::DEADLINE;
     let own = how.until;
@@ -187,7 +204,7 @@ fn park_task<C: Commit>(
         note_unwinding(task);
         return (Wake::Reaped, 0);
     }
-    task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
+    task.describe_wait(how.reason, how.site, since, how.until);
     task.set_subject(on);
     let held = C::HELD || how.until != u64::MAX;
     let data = core::ptr::from_ref(commit).cast();
@@ -340,6 +357,7 @@ fn park_thread<C: Commit>(
     mut how: Park,
     on: *const Subject,
     commit: &C,
+    since: u64,
 ) -> (Wake, u16) {
     let own = how.until;
     let marked = flag::REAP | flag::UNINTERRUPTIBLE | flag::DEADLINE;
@@ -349,7 +367,7 @@ fn park_thread<C: Commit>(
         return (Wake::Reaped, 0);
     }
     note_unwinding(task);
-    task.describe_wait(how.reason, how.site, clock::coarse(), how.until);
+    task.describe_wait(how.reason, how.site, since, how.until);
     task.set_subject(on);
     let parked_at = Parked::here();
     task.sp.store(ptr::from_ref(&parked_at).cast_mut().cast(), Ordering::Relaxed);

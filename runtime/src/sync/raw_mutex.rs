@@ -7,7 +7,7 @@ use super::contended::{self, Whom};
 use super::mutex_word::{MutexWord, Waiter, Wake};
 use super::owner::{Holder, Owner};
 use super::waiters::{Held, Parked, Place, Waiters};
-use crate::inspect::WaitReason;
+use crate::inspect::{WaitReason, contention};
 use crate::sched::park::{self, Park};
 use crate::sys::clock;
 use crate::task::{self, TaskRef, affinity::Affinity};
@@ -112,11 +112,15 @@ impl RawMutex {
         if wake == Wake::Nobody {
             return;
         }
+        let waited = contention::counts_unlock().then(|| held.waited(1));
         let first = held.claim_first();
         self.word.end_wake(wake, first.is_some(), !held.is_empty());
         drop(held);
         if let Some(first) = first {
             first.enqueue();
+        }
+        if let Some(waited) = waited {
+            contention::unlocked(waited);
         }
     }
 

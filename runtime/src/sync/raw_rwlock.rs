@@ -8,7 +8,7 @@ use super::raw_mutex::{RawMutex, Wish};
 use super::readers::Readers;
 use super::rw_word::RwWord;
 use super::waiters::{Parked, Place, Waiters};
-use crate::inspect::WaitReason;
+use crate::inspect::{WaitReason, contention};
 use crate::sched::park::{self, Park};
 use crate::task::{self, TaskRef, affinity::Affinity};
 use lock_api::RawRwLock as _;
@@ -130,10 +130,14 @@ impl RawRwLock {
         if !self.word.drained() {
             return;
         }
+        let waited = contention::counts_unlock().then(|| held.waited(1));
         let writer = held.claim_first();
         drop(held);
         if let Some(writer) = writer {
             writer.enqueue();
+        }
+        if let Some(waited) = waited {
+            contention::unlocked(waited);
         }
     }
 
@@ -219,7 +223,11 @@ impl RawRwLock {
     fn admit(&self, more: u32) {
         let mut held = self.readers.hold();
         self.word.admit(held.members() + more);
+        let waited = contention::counts_unlock().then(|| held.waited(usize::MAX));
         held.end_round();
+        if let Some(waited) = waited {
+            contention::unlocked(waited);
+        }
     }
 
     pub(super) fn holder(&self) -> Option<Holder> {

@@ -15,7 +15,9 @@
 //!   of `waitq`.)
 
 use crate::chan::waitq::{Link, Queue};
+use crate::inspect::contention::Waited;
 use crate::sched::park::{self, Claimed, Commit, Park, Wake};
+use crate::sys::clock;
 use crate::sys::lock::RawLock;
 use crate::task::TaskRef;
 use crate::task::subject::{Describe, Subject};
@@ -104,6 +106,17 @@ impl<'a> Held<'a> {
 
     pub(crate) fn is_empty(&mut self) -> bool {
         self.inner().queue.is_empty()
+    }
+
+    /// So many of those that wait, from the first on, and how long they have.
+    pub(crate) fn waited(&mut self, most: usize) -> Waited {
+        let now = clock::now();
+        // SAFETY: S1.
+        let since = unsafe { self.inner().queue.since() };
+        since.take(most).fold(Waited::default(), |all, since| Waited {
+            count: all.count + 1,
+            time: all.time + now.saturating_sub(since),
+        })
     }
 
     /// The first waiter that still waits, out of the queue. The caller enqueues

@@ -28,12 +28,17 @@ pub(crate) fn thread_cpu() -> u64 {
 /// none of that number.
 #[cfg(target_os = "linux")]
 pub(crate) fn cpu_of(tid: u32) -> Option<u64> {
-    // As pthread_getcpuclockid(3) makes it; `CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED`.
-    let clock = (!tid << 3 | 4 | 2) as libc::clockid_t;
     let mut ts = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `ts` is a valid place for one timespec.
-    let rc = unsafe { libc::clock_gettime(clock, &raw mut ts) };
+    let rc = unsafe { libc::clock_gettime(cpu_clock_of(tid), &raw mut ts) };
     (rc == 0).then(|| ts.tv_sec as u64 * 1_000_000_000 + ts.tv_nsec as u64)
+}
+
+/// The clock of that, as pthread_getcpuclockid(3) makes it;
+/// `CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED`.
+#[cfg(target_os = "linux")]
+pub(crate) fn cpu_clock_of(tid: u32) -> libc::clockid_t {
+    (!tid << 3 | 4 | 2) as libc::clockid_t
 }
 
 /// `now() + d`, saturating.

@@ -41,6 +41,8 @@ pub(crate) mod lock;
 #[cfg(runtime)]
 pub(crate) mod mem;
 #[cfg(runtime)]
+pub(crate) mod prof;
+#[cfg(runtime)]
 pub(crate) mod program;
 #[cfg(runtime)]
 pub(crate) mod section;

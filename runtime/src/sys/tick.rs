@@ -18,7 +18,7 @@ pub(crate) enum Clock {
     ThreadCpu,
 }
 
-/// A timer that sends the thread that made it a signal.
+/// A timer that sends a thread a signal.
 pub(crate) struct Timer(libc::timer_t);
 
 // SAFETY: a number of the kernel's, in the shape of a pointer.
@@ -33,6 +33,21 @@ impl Timer {
             Clock::Monotonic => libc::CLOCK_MONOTONIC,
             Clock::ThreadCpu => libc::CLOCK_THREAD_CPUTIME_ID,
         };
+        Timer::make(clock, super::thread::id(), signal, value)
+    }
+
+    /// A timer that is off, for what another thread of this process computes; the signal is
+    /// that thread's.
+    pub(crate) fn of_thread(tid: u32, signal: libc::c_int) -> io::Result<Timer> {
+        Timer::make(super::clock::cpu_clock_of(tid), tid, signal, ptr::null_mut())
+    }
+
+    fn make(
+        clock: libc::clockid_t,
+        tid: u32,
+        signal: libc::c_int,
+        value: *mut (),
+    ) -> io::Result<Timer> {
         let mut timer = ptr::null_mut();
         // SAFETY: a zeroed sigevent is valid; all pointers are to local places.
         let rc = unsafe {
@@ -40,7 +55,7 @@ impl Timer {
             event.sigev_notify = libc::SIGEV_THREAD_ID;
             event.sigev_signo = signal;
             event.sigev_value.sival_ptr = value.cast();
-            event.sigev_notify_thread_id = super::thread::id() as libc::c_int;
+            event.sigev_notify_thread_id = tid as libc::c_int;
             libc::timer_create(clock, &raw mut event, &raw mut timer)
         };
         if rc == 0 { Ok(Timer(timer)) } else { Err(io::Error::last_os_error()) }

@@ -522,6 +522,18 @@ impl Record {
         unsafe { self.own_extra() }.and_then(|extra| extra.name.as_deref())
     }
 
+    /// Calls `f` with the name and the labels, for the task's own thread only, in a signal
+    /// handler, say.
+    ///
+    /// # Safety
+    /// As for [`own_name`](Self::own_name).
+    pub(crate) unsafe fn own_labels(&self, mut f: impl FnMut(&str, &str)) {
+        // SAFETY: as in own_name().
+        let Some(extra) = (unsafe { self.extra.load(Ordering::Relaxed).as_ref() }) else { return };
+        extra.name.iter().for_each(|name| f("name", name));
+        extra.labels.iter().for_each(|(key, value)| f(key, value));
+    }
+
     /// Name and labels. The caller holds the registry's lock, so the end of the
     /// task cannot free them meanwhile.
     pub(crate) fn clone_extra(&self) -> Option<Extra> {

@@ -2,6 +2,7 @@
 
 mod adopted;
 mod census;
+mod contention;
 mod foreign;
 mod frames;
 mod groups;

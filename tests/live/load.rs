@@ -1,0 +1,166 @@
+//! A program that has all to do, and is looked at all the time: by a signal that has all
+//! tasks written to stderr every ten milliseconds, and over HTTP. `GOPARK_TEST_SECONDS` says
+//! for how long.
+
+use crate::child::{Child, here, inside};
+use crate::client::get;
+use crate::grammar;
+use gopark::sync::Mutex;
+use gopark::{JoinHandle, chan, debug, stack};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const SIGNAL: i32 = libc::SIGUSR1;
+const EVERY: Duration = Duration::from_millis(10);
+
+fn time() -> Duration {
+    let seconds = std::env::var("GOPARK_TEST_SECONDS").ok();
+    Duration::from_secs(seconds.map_or(1, |text| text.parse().expect("a number of seconds")))
+}
+
+/// What goes on, and how often each part of it did.
+#[derive(Default)]
+struct Load {
+    stop: AtomicBool,
+    done: [AtomicU64; PARTS.len()],
+}
+
+type Part = fn(&Load, &AtomicU64);
+const PARTS: [Part; 6] = [pairs, locks, children, deep, computing, sleepers];
+
+impl Load {
+    fn goes_on(&self, done: &AtomicU64) -> bool {
+        done.fetch_add(1, Ordering::Relaxed);
+        !self.stop.load(Ordering::Relaxed)
+    }
+}
+
+fn pairs(load: &Load, done: &AtomicU64) {
+    let (there, inbox) = chan::rendezvous();
+    let (reply, back) = chan::bounded(1);
+    let echo = gopark::go(move || {
+        for value in inbox {
+            reply.send(value).unwrap();
+        }
+    });
+    while load.goes_on(done) {
+        there.send(7).unwrap();
+        assert_eq!(back.recv(), Ok(7));
+    }
+    drop(there);
+    echo.join().unwrap();
+}
+
+static LOCK: Mutex<u64> = Mutex::new(0);
+
+fn locks(load: &Load, done: &AtomicU64) {
+    while load.goes_on(done) {
+        *LOCK.lock() += 1;
+        if done.load(Ordering::Relaxed).is_multiple_of(64) {
+            gopark::yield_now();
+        }
+    }
+}
+
+fn children(load: &Load, done: &AtomicU64) {
+    while load.goes_on(done) {
+        let child = gopark::Builder::new().name("child").label("of", "children");
+        child.go(|| black_box(vec![0_u8; 100])).unwrap().join().unwrap();
+    }
+}
+
+fn deep(load: &Load, done: &AtomicU64) {
+    #[inline(never)]
+    fn down(depth: usize) -> usize {
+        match depth {
+            0 => {
+                gopark::yield_now();
+                1
+            }
+            // Twice it goes on elsewhere.
+            _ if depth.is_multiple_of(16) => stack::grow(256 << 10, || down(depth - 1) + 1),
+            _ => black_box(down(depth - 1)) + 1,
+        }
+    }
+    while load.goes_on(done) {
+        assert_eq!(down(40), 41);
+    }
+}
+
+fn computing(load: &Load, done: &AtomicU64) {
+    while load.goes_on(done) {
+        black_box((0..100_000_u64).fold(1, |a, b| black_box(a ^ b)));
+    }
+}
+
+fn sleepers(load: &Load, done: &AtomicU64) {
+    while load.goes_on(done) {
+        gopark::sleep(Duration::from_millis(1));
+    }
+}
+
+fn is_looked_at() {
+    let load: Arc<Load> = Arc::default();
+    let endpoint = debug::serve("127.0.0.1:0").unwrap();
+    let address = endpoint.local_addr();
+    let tasks: Vec<JoinHandle<()>> = (0..2 * PARTS.len())
+        .map(|n| {
+            let load = load.clone();
+            gopark::go(move || PARTS[n % PARTS.len()](&load, &load.done[n % PARTS.len()]))
+        })
+        .collect();
+    let (begun, time) = (Instant::now(), time());
+    let signals = std::thread::spawn(move || {
+        while begun.elapsed() < time {
+            // SAFETY: sends this process a signal that it has a handler for.
+            unsafe { libc::kill(libc::getpid(), SIGNAL) };
+            std::thread::sleep(EVERY);
+        }
+    });
+    while begun.elapsed() < time || load.done.iter().any(|done| done.load(Ordering::Relaxed) < 2) {
+        let dump = get(address, "/debug/pprof/goroutine?debug=2");
+        let text = dump.text();
+        grammar::parse(text).unwrap_or_else(|why| panic!("{why}\n{text}"));
+        let json = get(address, "/debug/tasks.json");
+        serde_json::from_str::<serde_json::Value>(json.text()).unwrap();
+    }
+    signals.join().unwrap();
+    load.stop.store(true, Ordering::Relaxed);
+    tasks.into_iter().for_each(|task| task.join().unwrap());
+}
+
+/// A dump begins where a task's first line does not follow an empty one.
+fn dumps(text: &str) -> Vec<String> {
+    let mut dumps: Vec<String> = Vec::new();
+    let mut before = "-";
+    for line in text.lines() {
+        if line.starts_with("goroutine ") && !before.is_empty() {
+            dumps.push(String::new());
+        }
+        if let Some(dump) = dumps.last_mut() {
+            dump.push_str(line);
+            dump.push('\n');
+        }
+        before = line;
+    }
+    dumps
+}
+
+#[test]
+fn nothing_is_torn() {
+    if inside(here!()) {
+        return is_looked_at();
+    }
+    let settings = format!("dumpsignal={SIGNAL},watchdog=0");
+    let ended = Child::new(here!()).env("GOPARK_DEBUG", settings).run();
+    let stderr = ended.stderr.clone();
+    ended.passed(here!());
+    let dumps = dumps(&stderr);
+    // Signals that come while one is being written are one.
+    assert!(dumps.len() >= 2, "{stderr}");
+    for dump in &dumps {
+        grammar::parse(dump).unwrap_or_else(|why| panic!("{why}\n{dump}"));
+    }
+}
