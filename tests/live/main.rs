@@ -6,13 +6,18 @@
 //! | `load` | a program that is looked at all the time, and has all to do besides |
 //! | `profiles` | what is in the profiles of waits, locks and CPU time |
 //! | `pages` | what the endpoint shows, and that it does not show itself |
+//! | `state` | what the live page is told |
+//! | `browser` | the live page, in Chromium; skipped where there is none |
+//! | `devtools` | a browser for tests |
 //! | `refusals` | what it does not answer, and to whom |
 //! | `crowd` | malformed, slow and silent clients hold nobody up |
 
+mod browser;
 #[path = "../it/child.rs"]
 mod child;
 mod client;
 mod crowd;
+mod devtools;
 mod go;
 #[path = "../golden/grammar.rs"]
 mod grammar;
@@ -23,6 +28,7 @@ mod pages;
 mod profiles;
 mod proto;
 mod refusals;
+mod state;
 #[path = "../../bench/src/go.rs"]
 mod toolchain;
 

@@ -1,6 +1,7 @@
 //! What a client is told.
 
 use std::fmt::Write as _;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 
 pub(super) struct Answer {
@@ -8,27 +9,52 @@ pub(super) struct Answer {
     kind: &'static str,
     /// Under which name a browser keeps it, instead of showing it.
     file: Option<&'static str>,
+    /// The word that marks what may run and style in a page.
+    nonce: Option<String>,
     body: Vec<u8>,
 }
 
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
-pub(super) const HTML: &str = "text/html; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
 /// What Prometheus calls its text.
 pub(super) const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
+/// Where a page has its own nonce.
+const NONCE: &str = "{nonce}";
+
+/// 128 bits that nobody can guess who has not seen them: a keyed hash, by a key that std asks
+/// the system for. The pages are constant, so it is the second lock of a door that is shut.
+fn nonce() -> String {
+    let key = RandomState::new();
+    format!("{:016x}{:016x}", key.hash_one(0_u8), key.hash_one(1_u8))
+}
+
 impl Answer {
     pub(super) fn page(kind: &'static str, body: String) -> Answer {
-        Answer { status: 200, kind, file: None, body: body.into_bytes() }
+        Answer { status: 200, kind, file: None, nonce: None, body: body.into_bytes() }
+    }
+
+    /// A page in which `{nonce}` stands where something may run or style.
+    pub(super) fn html(page: &str) -> Answer {
+        let nonce = nonce();
+        let body = page.replace(NONCE, &nonce).into_bytes();
+        Answer { status: 200, kind: HTML, file: None, nonce: Some(nonce), body }
     }
 
     pub(super) fn file(name: &'static str, body: Vec<u8>) -> Answer {
-        Answer { status: 200, kind: BYTES, file: Some(name), body }
+        Answer { status: 200, kind: BYTES, file: Some(name), nonce: None, body }
     }
 
     pub(super) fn refusal(status: u16, why: &str) -> Answer {
-        Answer { status, kind: TEXT, file: None, body: format!("{why}\n").into_bytes() }
+        Answer {
+            status,
+            kind: TEXT,
+            file: None,
+            nonce: None,
+            body: format!("{why}\n").into_bytes(),
+        }
     }
 
     #[cfg(test)]
@@ -61,12 +87,16 @@ impl Answer {
             head,
             "Content-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\
              Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\
-             Cross-Origin-Resource-Policy: same-origin\r\n"
+             Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
         );
-        if kind == HTML {
-            head.push_str(
-                "Content-Security-Policy: default-src 'none'; connect-src 'self'; \
-                 style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'\r\n",
+        if let Some(nonce) = &self.nonce {
+            let _ = write!(
+                head,
+                "Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; \
+                 script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; base-uri 'none'; \
+                 form-action 'none'; frame-ancestors 'none'; \
+                 require-trusted-types-for 'script'; trusted-types 'none'\r\n\
+                 Cross-Origin-Opener-Policy: same-origin\r\n"
             );
         }
         if self.status == 405 {

@@ -4,7 +4,8 @@
 //! by the place where they wait. A leak in a running program is a place where they become more
 //! and more, so each look is compared with the one before.
 
-use crate::inspect::{Snapshot, TaskInfo, WaitReason, source};
+use super::normal::Level;
+use crate::inspect::{Kind, Snapshot, TaskInfo, WaitReason, source};
 use crate::sync::Mutex;
 use core::panic::Location;
 use std::collections::HashMap;
@@ -44,7 +45,8 @@ impl Looks {
         let before = self.0.lock().replace(now);
         // What was counted otherwise cannot be compared.
         let before = before.filter(|look| look.longer_than == longer_than);
-        report(all.tasks.len(), &places, longer_than, before.as_ref())
+        let tasks = all.tasks.iter().filter(|task| task.kind == Kind::Task).count();
+        report(all.tasks.len(), tasks, &places, longer_than, before.as_ref())
     }
 }
 
@@ -66,6 +68,7 @@ fn group(tasks: &[TaskInfo], longer_than: Duration) -> Vec<(Place, Group<'_>)> {
 
 fn report(
     all: usize,
+    tasks: usize,
     places: &[(Place, Group<'_>)],
     longer_than: Duration,
     before: Option<&Look>,
@@ -79,6 +82,10 @@ fn report(
         many(places.len(), "place"),
         many(all, "task"),
     );
+    let level = Level::of(tasks);
+    if level.is_warning() {
+        let _ = writeln!(text, "WARNING: {tasks} tasks live; so many are {}", level.meaning);
+    }
     // Writing to a string does not fail.
     let _ = match before {
         Some(look) => writeln!(text, "compared with the look {} ago", age(look.at.elapsed())),

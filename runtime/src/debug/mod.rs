@@ -24,8 +24,10 @@
 //! | `/debug/pprof/threadcreate` | how many threads the process has; `debug=1` as text |
 //! | `/debug/pprof/block`, `/debug/pprof/mutex` | where tasks have waited for each other, and who has made others wait for a lock; `debug=1` as text. The program turns them on: [`set_block_profile_rate`](crate::inspect::set_block_profile_rate), [`set_mutex_profile_fraction`](crate::inspect::set_mutex_profile_fraction) |
 //! | `/debug/pprof/profile?seconds=N` | what is computed in the next N seconds (30 if nothing is said, 600 at most), by all threads: [`cpu_profile`](crate::inspect::cpu_profile) |
-//! | `/debug/leaks?minutes=N` | tasks that have been blocked for so long (10 if nothing is said), by the place where they wait, and by how many more they are than at the last look |
-//! | `/debug/tasks.json` | every task with its frames; `frames=0`: without |
+//! | `/debug/leaks?minutes=N` | tasks that have been blocked for so long (10 if nothing is said), by the place where they wait, and by how many more they are than at the last look; with a warning if there are [more than is normal](crate::inspect#how-many-tasks-are-normal) |
+//! | `/debug/tasks` | the live page, for a browser: the life of a task with counts of states and transitions, run queues, groups with their growth, a task's frames and whom it waits for |
+//! | `/debug/tasks.json` | every task with its frames; `frames=0`: without; `q=WORDS`, `status=STATE`, `minutes=N`, `limit=N`: some |
+//! | `/debug/live.json`, `/debug/task.json?id=N` | what the live page shows |
 //! | `/metrics` | numbers, for Prometheus |
 //!
 //! # Who may look
@@ -33,7 +35,9 @@
 //! [`Server::allow_remote`] was said. Only `GET` and `HEAD` are answered, and no path changes
 //! what the program does. A request that names another host than an address or `localhost`
 //! is refused, so that no web site can have a browser ask for it
-//! ([`Server::host`] adds names).
+//! ([`Server::host`] adds names). A request that a browser makes on behalf of another site is
+//! refused, unless somebody follows a link. Pages allow nothing but their own style and script
+//! (`Content-Security-Policy`), and what is unusual in a task's name is text.
 //!
 //! # What it costs
 //! A thread, which sleeps while nobody asks. The endpoint is made of tasks, which it does not
@@ -49,7 +53,9 @@ mod answer;
 mod guests;
 mod host;
 mod leaks;
+mod live;
 mod metrics;
+mod normal;
 mod pages;
 mod request;
 mod server;

@@ -1,7 +1,8 @@
 //! Which pages there are, and what is on them.
 
-use super::answer::{Answer, HTML, JSON, METRICS, TEXT};
+use super::answer::{Answer, JSON, METRICS, TEXT};
 use super::leaks::Looks;
+use super::live::{self, Wanted};
 use super::metrics;
 use crate::inspect::{
     Contention, GoDump, Profile, Snapshot, block_profile, cpu_profile, mutex_profile, threads,
@@ -10,16 +11,28 @@ use std::fmt::Write;
 use std::time::Duration;
 
 /// A page, and what of it was asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Page {
     Index,
     Goroutine(Form),
     Threads(Form),
     Block(Form),
     Mutex(Form),
-    Cpu { time: Duration },
-    Leaks { longer_than: Duration },
-    Tasks { frames: bool },
+    Cpu {
+        time: Duration,
+    },
+    Leaks {
+        longer_than: Duration,
+    },
+    /// The page, its numbers, one task.
+    Live,
+    LiveState {
+        longer_than: Duration,
+    },
+    Task {
+        id: u64,
+    },
+    Tasks(Wanted),
     Metrics,
 }
 
@@ -62,11 +75,11 @@ impl Page {
                 seconds @ 1..=MOST_SECONDS => Ok(Page::Cpu { time: Duration::from_secs(seconds) }),
                 _ => Err(Answer::refusal(400, &format!("seconds is at most {MOST_SECONDS}"))),
             },
-            "/debug/leaks" => {
-                let minutes = query.number("minutes", MINUTES)?;
-                Ok(Page::Leaks { longer_than: Duration::from_secs(minutes * 60) })
-            }
-            "/debug/tasks.json" => Ok(Page::Tasks { frames: query.flag("frames", true)? }),
+            "/debug/leaks" => Ok(Page::Leaks { longer_than: query.minutes()? }),
+            "/debug/tasks" | "/debug/tasks/" => Ok(Page::Live),
+            "/debug/live.json" => Ok(Page::LiveState { longer_than: query.minutes()? }),
+            "/debug/task.json" => Ok(Page::Task { id: query.id()? }),
+            "/debug/tasks.json" => query.wanted().map(Page::Tasks),
             "/metrics" => Ok(Page::Metrics),
             _ => Err(Answer::refusal(404, "there is no such page; /debug/pprof/ lists them")),
         }
@@ -75,7 +88,7 @@ impl Page {
 
 impl Page {
     /// It is made while others are: it takes its time, and no CPU.
-    pub(super) fn is_slow(self) -> bool {
+    pub(super) fn is_slow(&self) -> bool {
         matches!(self, Page::Cpu { .. })
     }
 }
@@ -102,13 +115,56 @@ impl Query<'_> {
     fn flag(&self, key: &str, otherwise: bool) -> Result<bool, Answer> {
         self.number(key, otherwise.into()).map(|number| number != 0)
     }
+
+    fn minutes(&self) -> Result<Duration, Answer> {
+        self.number("minutes", MINUTES).map(|minutes| Duration::from_secs(minutes * 60))
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, text)| text.as_str())
+    }
+
+    /// What is said has to be understood.
+    fn option<T>(
+        &self,
+        key: &str,
+        read: impl Fn(&str) -> Option<T>,
+        wants: &str,
+    ) -> Result<Option<T>, Answer> {
+        let Some(text) = self.get(key) else { return Ok(None) };
+        match read(text) {
+            Some(value) => Ok(Some(value)),
+            None => Err(Answer::refusal(400, &format!("{key} wants {wants}"))),
+        }
+    }
+
+    /// Numbers of tasks become large.
+    fn id(&self) -> Result<u64, Answer> {
+        let digits =
+            |text: &str| text.parse().ok().filter(|_| text.bytes().all(|c| c.is_ascii_digit()));
+        let id = self.option("id", digits, "a task's number")?;
+        id.ok_or_else(|| Answer::refusal(400, "id is missing: a task's number"))
+    }
+
+    fn wanted(&self) -> Result<Wanted, Answer> {
+        let blocked = self.get("minutes").map(|_| self.minutes()).transpose()?;
+        let limit = self.get("limit").map(|_| self.number("limit", 0)).transpose()?;
+        Ok(Wanted {
+            words: Wanted::words(self.get("q").unwrap_or_default()),
+            group: self.option("group", Wanted::group, "a group's key")?,
+            status: self.option("status", Wanted::status, "a task's state")?,
+            blocked,
+            limit: limit.map(|limit| limit as usize),
+            frames: self.flag("frames", true)?,
+        })
+    }
 }
 
 /// Computes for long, if there are many tasks.
 pub(super) fn make(page: Page, looks: &Looks) -> Answer {
     let all = || Snapshot::all().with_frames();
     match page {
-        Page::Index => Answer::page(HTML, index()),
+        Page::Index => Answer::html(&index()),
         Page::Goroutine(Form::Proto) => file("goroutine", |out| all().profile(out)),
         Page::Goroutine(Form::Counts) => Answer::page(TEXT, all().profile_text()),
         Page::Goroutine(Form::Dump(form)) => Answer::page(TEXT, form.text(&all().tasks)),
@@ -131,8 +187,13 @@ pub(super) fn make(page: Page, looks: &Looks) -> Answer {
             Err(error) => Answer::refusal(500, &error.to_string()),
         },
         Page::Leaks { longer_than } => Answer::page(TEXT, looks.look(longer_than)),
-        Page::Tasks { frames: true } => Answer::page(JSON, all().to_json()),
-        Page::Tasks { frames: false } => Answer::page(JSON, Snapshot::all().to_json()),
+        Page::Live => Answer::html(live::PAGE),
+        Page::LiveState { longer_than } => Answer::page(JSON, live::state(longer_than)),
+        Page::Task { id } => match live::task(id) {
+            Some(json) => Answer::page(JSON, json),
+            None => Answer::refusal(404, "there is no such task, or it has ended"),
+        },
+        Page::Tasks(wanted) => Answer::page(JSON, wanted.find()),
         Page::Metrics => Answer::page(METRICS, metrics::text()),
     }
 }
@@ -157,7 +218,7 @@ fn index() -> String {
     let blocked = tasks.iter().filter(|task| task.durably_blocked()).count();
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>/debug/pprof/</title>\n\
-         <style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem}\
+         <style nonce=\"{nonce}\">:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem}\
          td{padding:.1rem 1rem .1rem 0}td:first-child{text-align:right}</style>\n\
          <h1>/debug/pprof/</h1>\n<table>\n",
     );
@@ -189,6 +250,7 @@ fn index() -> String {
             "leaks",
             "blocked tasks by place; minutes=N: for so long",
         ),
+        (Some(tasks.len()), "/debug/tasks", "tasks", "the live page"),
         (None, "/debug/tasks.json", "tasks.json", "every task, as JSON"),
         (None, "/metrics", "metrics", "for Prometheus"),
     ];

@@ -16,7 +16,7 @@ pub(super) struct Request {
     pub(super) is_head: bool,
     /// Without the query.
     pub(super) path: String,
-    /// In the order in which they came.
+    /// Decoded, in the order in which they came.
     pub(super) query: Vec<(String, String)>,
     pub(super) host: Option<String>,
 }
@@ -106,10 +106,13 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<Request, Answer> {
     if !path.starts_with('/') || !path.bytes().all(plain) || path.contains("..") {
         return bad("no path here looks like that");
     }
-    let mut pairs = Vec::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        pairs.push((key.to_owned(), value.to_owned()));
+    let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    // A browser says so when another site has it ask. That one sees no answer, and yet might
+    // have this program make large ones all day. A link that somebody follows is no harm.
+    let value = |name| named(name).next().map_or(&b""[..], |line| line.value);
+    let foreign = matches!(value("sec-fetch-site"), b"cross-site" | b"same-site");
+    if foreign && value("sec-fetch-mode") != b"navigate" {
+        return Err(Answer::refusal(403, "another site asks for this"));
     }
     Ok(Request { is_head, path: path.to_owned(), query: pairs, host })
 }
@@ -132,9 +135,30 @@ mod tests {
         assert_eq!(request.query, [pair("minutes", "5"), pair("x", ""), pair("y", "a=b")]);
         assert_eq!(request.host.as_deref(), Some("localhost:1"));
         assert!(!request.is_head);
+        let text = b"GET /?q=a%20b+c&%71=%ff%3D%&&=x HTTP/1.0\r\n\r\n";
+        let request = parse(text).unwrap().ok().unwrap();
+        assert_eq!(request.query, [pair("q", "a b c"), pair("q", "\u{fffd}=%"), pair("", "x")]);
         // Any beginning of it is one that may go on.
         for end in 0..text.len() {
             assert_eq!(status(&text[..end]), None, "{end}");
+        }
+    }
+
+    #[test]
+    fn another_site_may_link_here_and_no_more() {
+        for (site, mode, expected) in [
+            ("none", "navigate", 200),
+            ("same-origin", "cors", 200),
+            ("cross-site", "navigate", 200),
+            ("cross-site", "no-cors", 403),
+            ("cross-site", "cors", 403),
+            ("same-site", "no-cors", 403),
+            ("cross-site", "", 403),
+        ] {
+            let text = format!(
+                "GET / HTTP/1.0\r\nSec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\n\r\n"
+            );
+            assert_eq!(status(text.as_bytes()), Some(expected), "{site} {mode}");
         }
     }
 

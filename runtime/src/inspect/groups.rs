@@ -57,28 +57,43 @@ pub struct Group {
 /// # tasks.into_iter().for_each(|task| drop(task.join()));
 /// ```
 pub fn groups() -> Vec<Group> {
-    let mut groups: HashMap<Key, (usize, u64)> = HashMap::new();
+    collect(u64::MAX).into_iter().map(|(group, _)| group).collect()
+}
+
+/// The same, each with how many of it have been blocked for so long where only others can
+/// wake them; daemons are not counted there.
+#[cfg(feature = "debug")]
+pub(crate) fn groups_blocked(longer_than: Duration) -> Vec<(Group, usize)> {
+    collect(u64::try_from(longer_than.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn collect(longer_than: u64) -> Vec<(Group, usize)> {
+    let now = clock::now();
+    let mut groups: HashMap<Key, (usize, usize, u64)> = HashMap::new();
     registry::each_unlocked(|record| {
-        if let Some((_, Some((key, since)))) = record.observe(look) {
-            let (count, oldest) = groups.entry(key).or_insert((0, u64::MAX));
+        if let Some((_, Some((key, seen)))) = record.observe(look) {
+            let (count, blocked, oldest) = groups.entry(key).or_insert((0, 0, u64::MAX));
             *count += 1;
-            *oldest = since.min(*oldest);
+            *blocked += usize::from(seen.blocked && now.saturating_sub(seen.since) >= longer_than);
+            *oldest = seen.since.min(*oldest);
         }
     });
-    let now = clock::now();
-    let mut groups: Vec<Group> = groups
+    let mut groups: Vec<(Group, usize)> = groups
         .into_iter()
-        .map(|(key, (count, since))| Group {
-            count,
-            status: key.status,
-            reason: key.wait.map(|(reason, _)| reason),
-            site: key.wait.map(|(_, site)| site),
-            entry: key.entry,
-            created_at: key.created_at,
-            oldest: key.wait.map(|_| Duration::from_nanos(now.saturating_sub(since))),
+        .map(|(key, (count, blocked, since))| {
+            let group = Group {
+                count,
+                status: key.status,
+                reason: key.wait.map(|(reason, _)| reason),
+                site: key.wait.map(|(_, site)| site),
+                entry: key.entry,
+                created_at: key.created_at,
+                oldest: key.wait.map(|_| Duration::from_nanos(now.saturating_sub(since))),
+            };
+            (group, blocked)
         })
         .collect();
-    groups.sort_by_key(|group| std::cmp::Reverse((group.count, group.oldest)));
+    groups.sort_by_key(|(group, _)| std::cmp::Reverse((group.count, group.oldest)));
     groups
 }
 
@@ -90,7 +105,12 @@ struct Key {
     created_at: &'static Location<'static>,
 }
 
-fn look(record: &Record) -> Option<(Key, u64)> {
+struct Seen {
+    since: u64,
+    blocked: bool,
+}
+
+fn look(record: &Record) -> Option<(Key, Seen)> {
     let reading = record.state.read();
     let status = match reading.status() {
         Status::Idle | Status::Dead => return None,
@@ -108,7 +128,9 @@ fn look(record: &Record) -> Option<(Key, u64)> {
         entry: record.entry(),
         created_at: record.created_at(),
     };
-    Some((key, record.since()))
+    let durable = key.wait.is_some_and(|(reason, _)| reason.durable());
+    let blocked = durable && record.until() == u64::MAX && !record.has(flag::DAEMON);
+    Some((key, Seen { since: record.since(), blocked }))
 }
 
 impl fmt::Display for Group {

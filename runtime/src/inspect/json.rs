@@ -20,17 +20,19 @@ impl Snapshot {
     /// assert!(json.starts_with('[') && json.ends_with(']'));
     /// ```
     pub fn to_json(&self) -> String {
-        let mut out = String::from("[");
-        for (n, task) in self.tasks.iter().enumerate() {
-            out.push_str(if n == 0 { "\n" } else { ",\n" });
-            write_task(&mut out, task);
-        }
-        out.push_str("\n]");
+        let mut out = String::new();
+        write_tasks(&mut out, &self.tasks);
         out
     }
 }
 
-fn write_task(out: &mut String, task: &TaskInfo) {
+pub(crate) fn write_tasks<'a>(out: &mut String, tasks: impl IntoIterator<Item = &'a TaskInfo>) {
+    let mut list = List::begin(out);
+    tasks.into_iter().for_each(|task| write_task(list.next(), task));
+    list.end();
+}
+
+pub(crate) fn write_task(out: &mut String, task: &TaskInfo) {
     let mut object = Object::begin(out);
     object.number("id", task.id);
     object.text("kind", if task.kind == Kind::Task { "task" } else { "thread" });
@@ -100,7 +102,7 @@ fn write_frame(out: &mut String, frame: &Frame) {
     object.end();
 }
 
-struct Place(&'static Location<'static>);
+pub(crate) struct Place(pub(crate) &'static Location<'static>);
 
 impl Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,18 +111,18 @@ impl Display for Place {
 }
 
 /// An object that is being written.
-struct Object<'a> {
-    out: &'a mut String,
+pub(crate) struct Object<'a> {
+    pub(crate) out: &'a mut String,
     first: bool,
 }
 
 impl<'a> Object<'a> {
-    fn begin(out: &'a mut String) -> Object<'a> {
+    pub(crate) fn begin(out: &'a mut String) -> Object<'a> {
         out.push('{');
         Object { out, first: true }
     }
 
-    fn key(&mut self, key: &str) {
+    pub(crate) fn key(&mut self, key: &str) {
         self.out.push_str(if self.first { "" } else { "," });
         self.first = false;
         quote(self.out, &key);
@@ -128,18 +130,42 @@ impl<'a> Object<'a> {
     }
 
     // Writing to a string does not fail.
-    fn number(&mut self, key: &str, value: impl Display) {
+    pub(crate) fn number(&mut self, key: &str, value: impl Display) {
         self.key(key);
         let _ = write!(self.out, "{value}");
     }
 
-    fn text(&mut self, key: &str, value: &(impl Display + ?Sized)) {
+    pub(crate) fn text(&mut self, key: &str, value: &(impl Display + ?Sized)) {
         self.key(key);
         quote(self.out, value);
     }
 
-    fn end(self) {
+    pub(crate) fn end(self) {
         self.out.push('}');
+    }
+}
+
+/// An array that is being written.
+pub(crate) struct List<'a> {
+    pub(crate) out: &'a mut String,
+    first: bool,
+}
+
+impl<'a> List<'a> {
+    pub(crate) fn begin(out: &'a mut String) -> List<'a> {
+        out.push('[');
+        List { out, first: true }
+    }
+
+    /// What is written next is one more.
+    pub(crate) fn next(&mut self) -> &mut String {
+        self.out.push_str(if self.first { "\n" } else { ",\n" });
+        self.first = false;
+        self.out
+    }
+
+    pub(crate) fn end(self) {
+        self.out.push_str("\n]");
     }
 }
 

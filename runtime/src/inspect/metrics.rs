@@ -161,6 +161,12 @@ impl Metrics {
         WaitReason::ALL.iter().filter(same).map(|other| self.parks[*other as usize]).sum()
     }
 
+    /// The same of this very reason.
+    #[cfg(feature = "debug")]
+    pub(crate) fn parks_for(&self, reason: WaitReason) -> u64 {
+        self.parks[reason as usize]
+    }
+
     /// The text that Prometheus scrapes (format 0.0.4): names `gopark_…`, counters with
     /// `_total` at their ends. Every series is there from the beginning.
     ///

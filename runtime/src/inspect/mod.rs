@@ -122,7 +122,11 @@ pub use contention::{
 pub use cpu::{CpuProfile, CpuSample, cpu_profile};
 pub use dump::{GoDump, dump, write_go_dump};
 pub use frames::{Frame, Trace, add_frames};
+#[cfg(feature = "debug")]
+pub(crate) use groups::groups_blocked;
 pub use groups::{Group, groups};
+#[cfg(feature = "debug")]
+pub(crate) use json::{List, Object, Place, write_task, write_tasks};
 pub use lineage::{Ancestor, keep_ancestors, keep_creation_stacks};
 pub use metrics::Metrics;
 #[cfg(feature = "debug")]
