@@ -159,8 +159,8 @@ impl Viewer {
 
     #[track_caller]
     fn get(&self, path: &str) -> Vec<u8> {
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        // By 1.1 it would come in chunks.
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.address);
         let answer = client::send(self.address, request.as_bytes());
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         answer.body
