@@ -34,7 +34,7 @@
 //! | `WithoutCancel` | [`Context::without_cancel`] |
 //! | `AfterFunc` | [`Context::after_func`] |
 //! | `Done`, `Err`, `Cause`, `Deadline` | [`Context::done`], [`err`](Context::err), [`cause`](Context::cause), [`deadline`](Context::deadline) |
-//! | `select` on `Done` and one operation | [`Context::recv`], [`send`](Context::send), [`sleep`](Context::sleep), [`wait`](Context::wait), [`wait_for`](Context::wait_for), [`acquire`](Context::acquire) |
+//! | `select` on `Done` and one operation | [`Context::recv`], [`send`](Context::send), [`sleep`](Context::sleep), [`wait`](Context::wait), [`wait_for`](Context::wait_for), [`wait_at`](Context::wait_at), [`wait_while`](Context::wait_while), [`acquire`](Context::acquire), [`join`](Context::join); none for locks, as in Go |
 //! | `errgroup.WithContext` of `golang.org/x/sync` | [`Group::with_context`](crate::sync::Group::with_context) |
 //! | – | [`Context::merge`]: done with the first of several |
 //!
@@ -76,15 +76,17 @@
 //! |---|---|
 //! | `node` | the tree: who is done with whom |
 //! | `value` | the values |
-//! | `wait` | the direct forms |
+//! | `wait`, `join` | the direct forms |
 //! | `group` | tasks that stop when one of them fails |
 
 mod group;
+mod join;
 #[expect(clippy::disallowed_types, reason = "contexts are used outside of sections")]
 mod node;
 mod value;
 mod wait;
 
+pub use join::JoinError;
 pub use node::{AfterFunc, Cancel};
 pub use wait::{RecvError, SendError};
 

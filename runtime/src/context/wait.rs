@@ -5,7 +5,10 @@
 
 use super::{Context, ContextError};
 use crate::chan::{self, Limit, Receiver, Sender, TryRecvError, TrySendError};
-use crate::sync::{AcquireCase, Permit, Semaphore, WaitGroup};
+use crate::sync::{
+    AcquireCase, Barrier, BarrierCase, BarrierWaitResult, CondCase, Condvar, MutexGuard, Permit,
+    Semaphore, WaitGroup,
+};
 use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -239,17 +242,97 @@ impl Context {
         }
     }
 
-    fn check(&self) -> Result<(), ContextError> {
+    /// Waits until all have arrived at a barrier, unless the context is or gets done.
+    /// Then this one has not arrived.
+    ///
+    /// Parks the task with reason `select`.
+    ///
+    /// # Errors
+    /// The context is done, even if this one would have been the last.
+    ///
+    /// ```
+    /// use gopark::context::{Context, ContextError};
+    /// use gopark::sync::Barrier;
+    /// use std::time::Duration;
+    ///
+    /// let ctx = Context::background();
+    /// assert!(ctx.wait_at(&Barrier::new(1)).unwrap().is_leader());
+    /// let (ctx, _cancel) = ctx.with_timeout(Duration::from_millis(5));
+    /// assert_eq!(ctx.wait_at(&Barrier::new(2)), Err(ContextError::DeadlineExceeded));
+    /// ```
+    #[track_caller]
+    pub fn wait_at(&self, barrier: &Barrier) -> Result<BarrierWaitResult, ContextError> {
+        self.check()?;
+        let (mut case, mut done) = (BarrierCase::new(barrier), self.done().case());
+        chan::select_within(&mut [&mut case, &mut done], self.limit());
+        // All may have arrived just before the context was done.
+        case.result().ok_or_else(|| self.reason())
+    }
+
+    /// Waits for signals as long as the condition holds, unless the context is or gets
+    /// done (Go: `Cond.Wait` in a loop, with an `AfterFunc` that broadcasts).
+    ///
+    /// Gives the lock up while it waits. Parks the task with reason `select`, and then,
+    /// if need be, with `sync.Mutex.Lock`.
+    ///
+    /// # Errors
+    /// The context is done. The lock is held in this case, too.
+    ///
+    /// ```
+    /// use gopark::context::{Context, ContextError};
+    /// use gopark::sync::{Condvar, Mutex};
+    ///
+    /// static JOBS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+    /// static CHANGED: Condvar = Condvar::new();
+    ///
+    /// let (ctx, cancel) = Context::background().with_cancel();
+    /// let worker = gopark::go(move || -> Result<(), ContextError> {
+    ///     let mut jobs = JOBS.lock();
+    ///     loop {
+    ///         ctx.wait_while(&CHANGED, &mut jobs, |jobs| jobs.is_empty())?;
+    ///         println!("job {:?}", jobs.pop());
+    ///     }
+    /// });
+    /// JOBS.lock().push(7);
+    /// CHANGED.notify_one();
+    /// drop(cancel);
+    /// assert_eq!(worker.join().unwrap(), Err(ContextError::Cancelled));
+    /// ```
+    #[track_caller]
+    pub fn wait_while<T, F>(
+        &self,
+        condvar: &Condvar,
+        guard: &mut MutexGuard<'_, T>,
+        mut condition: F,
+    ) -> Result<(), ContextError>
+    where
+        T: ?Sized,
+        F: FnMut(&mut T) -> bool,
+    {
+        loop {
+            self.check()?;
+            if !condition(&mut **guard) {
+                return Ok(());
+            }
+            let (mut case, mut done) = (CondCase::new(condvar, guard), self.done().case());
+            match chan::select_within(&mut [&mut case, &mut done], self.limit()) {
+                Some(0) => {}
+                _ => return Err(self.reason()),
+            }
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ContextError> {
         self.err().map_or(Ok(()), Err)
     }
 
     /// After its channel was closed or its deadline passed. Else the task is being
     /// reaped, where waits fail.
-    fn reason(&self) -> ContextError {
+    pub(super) fn reason(&self) -> ContextError {
         self.err().unwrap_or(ContextError::Cancelled)
     }
 
-    fn limit(&self) -> Limit {
+    pub(super) fn limit(&self) -> Limit {
         self.deadline().map_or(Limit::None, Limit::At)
     }
 }

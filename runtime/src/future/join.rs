@@ -72,13 +72,25 @@ impl<T> Future for JoinFuture<T> {
     }
 }
 
-impl<T> Drop for JoinFuture<T> {
-    fn drop(&mut self) {
+impl<T> JoinFuture<T> {
+    /// Takes the handle back from one that is not done.
+    pub(crate) fn give_up(mut self) -> JoinHandle<T> {
+        self.withdraw();
+        self.handle.take().expect("a JoinFuture was given up after it was done")
+    }
+
+    fn withdraw(&mut self) {
         if let (Some(handle), Some(bell)) = (&self.handle, self.bell.take())
             && !handle.withdraw()
         {
             bell.silence();
         }
+    }
+}
+
+impl<T> Drop for JoinFuture<T> {
+    fn drop(&mut self) {
+        self.withdraw();
     }
 }
 

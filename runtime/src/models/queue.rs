@@ -52,7 +52,7 @@ impl Model {
     fn steal(&self) -> Vec<usize> {
         let mut half = [std::ptr::null_mut(); HALF];
         loop {
-            let grab = self.ring.grab(&mut half);
+            let grab = self.ring.grab(&mut half, SIZE);
             if grab.len() == 0 {
                 return Vec::new();
             }
@@ -69,7 +69,7 @@ impl Model {
             return;
         }
         let mut half = [std::ptr::null_mut(); HALF];
-        let grab = self.ring.grab(&mut half);
+        let grab = self.ring.grab(&mut half, SIZE);
         if !self.ring.commit(grab) {
             return self.put_or_move(n, global);
         }
@@ -196,7 +196,7 @@ fn broken_a_thief_ignores_that_the_commit_failed() {
             let model = Arc::clone(&model);
             thread::spawn(move || {
                 let mut half = [std::ptr::null_mut(); HALF];
-                let grab = model.ring.grab(&mut half);
+                let grab = model.ring.grab(&mut half, SIZE);
                 let _ = model.ring.commit(grab);
                 half[..grab.len() as usize].iter().map(|e| e.addr()).collect::<Vec<_>>()
             })

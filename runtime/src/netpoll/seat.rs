@@ -7,6 +7,12 @@
 //! from those who hold one, and they look by themselves. So a worker sits down only
 //! if a processor is idle, and gets up when it is woken and none is any more.
 //!
+//! In default mode who sits may be woken for tasks that others must run. If those are
+//! busy it could as well have slept: they look by themselves when they have nothing
+//! left to run, and find many events at once. So it stays away for a moment, which
+//! costs whoever makes the events a wake-up less for each; then it sits down again, if
+//! nobody else has meanwhile.
+//!
 //! Who sits is the watch for timers too, like any idle worker (`time/watch.rs`).
 //!
 //! # Somebody sits if all are idle
@@ -16,6 +22,9 @@
 //! looks once more whether one is. So either the first finds the seat free or the
 //! second finds the processor. One that gets up for a processor of its own looks at
 //! the seat again when it has given that up.
+//!
+//! One that stays away has freed the seat as well, and looks at it again soon, so for
+//! that long nobody may sit although all are idle.
 //!
 //! What is left: a processor becomes idle without a worker that goes to sleep, when
 //! sysmon takes it out of a blocking call and nobody wants it. Then sysmon sees,
@@ -31,6 +40,7 @@ use crate::sys::barrier;
 use crate::sys::epoll::{BELL, Events, Poller};
 use crate::time;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// In a cache line of its own.
 #[repr(align(128))]
@@ -62,7 +72,14 @@ enum Up {
     Served,
     /// No processor is idle.
     AllBusy,
+    /// It was woken for those only who were busy anyway.
+    InVain,
 }
+
+/// How long who was woken in vain stays away from the poller. (The kernel's timers add
+/// as much again.) Whoever is busy looks when it has nothing left to run, and gets many
+/// events at once; who sits would be woken for each.
+const AWAY: Duration = Duration::from_micros(50);
 
 /// A worker without a processor may sleep in the poller, until it has one or had
 /// better sleep elsewhere. Whether it has one.
@@ -71,7 +88,7 @@ pub(crate) fn sit(w: &'static Worker) -> bool {
     while w.is_idle() && SCHED.idle.any() && SEAT.take() {
         let up = sit_down(w, poller);
         SEAT.leave();
-        if up == Up::Served {
+        if up == Up::Served || up == Up::InVain && w.await_for_a_while(AWAY) {
             break;
         }
         barrier::heavy();
@@ -101,7 +118,11 @@ fn sit_down(w: &'static Worker, poller: &Poller) -> Up {
         // those that are bound here are queued without one.
         let takes = SCHED.migrating() && events.clone().any(|event| event.token() != BELL);
         let got = takes && find::reclaim(w, false);
-        wake(events);
+        let idle = SCHED.idle.count();
+        let woken = wake(events);
+        // Guesses will do.
+        let some_are_busy = (idle as usize) < SCHED.processors().len();
+        let in_vain = woken && some_are_busy && idle == SCHED.idle.count();
         if time::idle_are_due() {
             // Nobody need wake it now: it may give itself a processor.
             time::run_idle();
@@ -115,6 +136,9 @@ fn sit_down(w: &'static Worker, poller: &Poller) -> Up {
         }
         if !SCHED.idle.any() {
             return Up::AllBusy;
+        }
+        if in_vain {
+            return Up::InVain;
         }
     }
 }

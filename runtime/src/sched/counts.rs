@@ -8,7 +8,7 @@
 //! whoever is in one alone.
 
 use crate::task::reason::WaitReason;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Written by one thread at a time.
 pub(crate) struct Count(AtomicU64);
@@ -27,6 +27,33 @@ impl Count {
     /// Anybody.
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// How many there are now; written by one thread at a time.
+pub(crate) struct Level(AtomicUsize);
+
+impl Level {
+    pub(crate) const fn new() -> Level {
+        Level(AtomicUsize::new(0))
+    }
+
+    /// Anybody.
+    #[inline]
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The one thread: one more.
+    #[inline]
+    pub(crate) fn rise(&self) {
+        self.0.store(self.get() + 1, Ordering::Relaxed);
+    }
+
+    /// The one thread: one less.
+    #[inline]
+    pub(crate) fn fall(&self) {
+        self.0.store(self.get() - 1, Ordering::Relaxed);
     }
 }
 

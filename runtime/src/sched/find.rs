@@ -12,7 +12,7 @@
 //! 5. tasks whose timers of this processor are due. Also every eighth time before
 //!    all else, so that a busy processor does not let them wait;
 //! 6. the network: whoever waits for a socket that is ready;
-//! 7. half of the ring of a random other processor;
+//! 7. half of the ring of a random other processor, or less (`share.rs`);
 //! 8. tasks whose timers of other processors are due (`time/watch.rs`).
 //!
 //! A task that has had a whole slice (`preempt.rs`) goes behind all that are ready
@@ -233,7 +233,8 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
             if core::ptr::eq(victim, p) {
                 continue;
             }
-            if let Some(task) = p.steal_from(victim).or_else(|| steal_next(p, victim)) {
+            let most = w.modesty.most(w, victim);
+            if let Some(task) = p.steal_from(victim, most).or_else(|| steal_next(p, victim)) {
                 p.counts.steals.add(1);
                 return Some(task);
             }

@@ -104,6 +104,12 @@ impl IdleWord {
         self.0.load(Ordering::Relaxed) & IDLE != 0
     }
 
+    /// Idle processors; a guess.
+    #[cfg(not(loom))]
+    pub(crate) fn count(&self) -> u32 {
+        (self.0.load(Ordering::Relaxed) & IDLE) as u32
+    }
+
     /// Workers that search; a guess.
     #[cfg(not(loom))]
     pub(crate) fn spinning(&self) -> u32 {

@@ -111,7 +111,7 @@ fn lock(task: &'static Record) {
         let w = worker::current().expect("a task runs on a worker");
         set_locks(w, w.locks.get() + 1);
         if migrates(w) {
-            w.bound_alive.set(w.bound_alive.get() + 1);
+            w.bound_alive.rise();
             // ORDERING: Release; pairs with the Acquire in enqueue().
             task.worker.store(core::ptr::from_ref(w).cast_mut(), Ordering::Release);
         }
@@ -128,7 +128,7 @@ fn unlock(task: &'static Record) {
         if migrates(w) {
             // Nobody readies a task that runs, so nobody reads this now.
             task.worker.store(core::ptr::null_mut(), Ordering::Relaxed);
-            w.bound_alive.set(w.bound_alive.get() - 1);
+            w.bound_alive.fall();
         }
         set_locks(w, w.locks.get() - 1);
     }

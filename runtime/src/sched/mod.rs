@@ -78,6 +78,7 @@ pub(crate) mod processors;
 pub(crate) mod queue;
 mod quit;
 pub(crate) mod settings;
+mod share;
 pub(crate) mod signal;
 mod spare;
 pub(crate) mod sysmon;

@@ -332,7 +332,7 @@ impl Pin {
         task.set(flag::UNWINDING);
         worker.unwinding.set(worker.unwinding.get() + 1);
         if pin.bound {
-            worker.bound_alive.set(worker.bound_alive.get() + 1);
+            worker.bound_alive.rise();
             // ORDERING: Release; pairs with the Acquire in enqueue().
             task.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
         }
@@ -345,7 +345,7 @@ impl Pin {
         let worker = worker::current().expect("a task resumes on a worker");
         worker.unwinding.set(worker.unwinding.get() - 1);
         if self.bound {
-            worker.bound_alive.set(worker.bound_alive.get() - 1);
+            worker.bound_alive.fall();
             task.worker.store(core::ptr::null_mut(), Ordering::Relaxed);
         }
     }

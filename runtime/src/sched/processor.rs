@@ -128,7 +128,7 @@ impl Processor {
     #[cold]
     fn overflow(&self, record: &'static Record) {
         let mut half = [ptr::null_mut(); ring::SIZE as usize / 2];
-        let grab = self.ring.grab(&mut half);
+        let grab = self.ring.grab(&mut half, ring::SIZE);
         if !self.ring.commit(grab) {
             // A thief made room.
             self.put(record);
@@ -176,12 +176,12 @@ impl Processor {
         Some(unsafe { &*record })
     }
 
-    /// Holder of `self`: steals half of the victim's ring, keeps it in the own
-    /// ring (empty before) and returns the newest of it.
-    pub(crate) fn steal_from(&self, victim: &Processor) -> Option<&'static Record> {
+    /// Holder of `self`: steals half of the victim's ring, but no more than `most`,
+    /// keeps it in the own ring (empty before) and returns the newest of it.
+    pub(crate) fn steal_from(&self, victim: &Processor, most: u32) -> Option<&'static Record> {
         let mut half = [ptr::null_mut(); ring::SIZE as usize / 2];
         loop {
-            let grab = victim.ring.grab(&mut half);
+            let grab = victim.ring.grab(&mut half, most);
             let count = grab.len() as usize;
             if count == 0 {
                 return None;

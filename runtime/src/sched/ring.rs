@@ -125,9 +125,9 @@ impl<T> Ring<T> {
         self.slot(self.head.load(Ordering::Relaxed).wrapping_add(n)).load(Ordering::Relaxed)
     }
 
-    /// Anybody: reads the older half into `into`, oldest first. It is taken
-    /// only when [`commit`](Self::commit) says so.
-    pub(crate) fn grab(&self, into: &mut [*mut T; SIZE as usize / 2]) -> Grab {
+    /// Anybody: reads the older half into `into`, oldest first, but no more than `most`.
+    /// It is taken only when [`commit`](Self::commit) says so.
+    pub(crate) fn grab(&self, into: &mut [*mut T; SIZE as usize / 2], most: u32) -> Grab {
         loop {
             // ORDERING: Acquire; pairs with the Release in commit() and take(),
             // so that the tail read next is not older than this head.
@@ -142,7 +142,7 @@ impl<T> Ring<T> {
                 loom::thread::yield_now();
                 continue;
             }
-            let count = len - len / 2;
+            let count = (len - len / 2).min(most);
             for n in 0..count {
                 into[n as usize] = self.slot(head.wrapping_add(n)).load(Ordering::Relaxed);
             }
@@ -197,12 +197,12 @@ mod tests {
         let ring = Ring::<u8>::new();
         fill(&ring, 1..6);
         let mut into = [core::ptr::null_mut(); SIZE as usize / 2];
-        let grab = ring.grab(&mut into);
+        let grab = ring.grab(&mut into, SIZE);
         assert_eq!(grab.len(), 3);
         assert!(ring.commit(grab));
         assert_eq!(into[..3].iter().map(|p| p.addr()).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(ring.take().map(|p| p.addr()), Some(4));
-        let stale = ring.grab(&mut into);
+        let stale = ring.grab(&mut into, SIZE);
         assert_eq!(ring.take().map(|p| p.addr()), Some(5));
         assert!(!ring.commit(stale), "the owner was faster");
     }

@@ -31,6 +31,7 @@ use super::counts::{self, Flag};
 use super::look::Spot;
 use super::processor::Processor;
 use super::queue::{Fifo, Inbox};
+use super::share::Modesty;
 use super::signal::{self, Slices};
 use super::tapes::Slot;
 use super::{SCHED, find, observe};
@@ -133,7 +134,8 @@ pub(crate) struct Worker {
     /// Tasks that parked here while they unwound.
     pub(crate) unwinding: Cell<usize>,
     /// Started tasks that are bound here and alive.
-    pub(crate) bound_alive: Cell<usize>,
+    pub(crate) bound_alive: counts::Level,
+    pub(crate) modesty: Modesty,
     /// When somebody was first seen waiting for this worker's processor.
     pub(crate) wanted_since: Cell<u64>,
     /// What it writes down for the execution trace.
@@ -195,7 +197,8 @@ impl Worker {
             ring_first: Cell::new(false),
             ring_until: Cell::new(0),
             unwinding: Cell::new(0),
-            bound_alive: Cell::new(0),
+            bound_alive: counts::Level::new(),
+            modesty: Modesty::new(),
             wanted_since: Cell::new(0),
             tape: Slot::new(),
         }
@@ -355,6 +358,17 @@ impl Worker {
         self.await_for(None, look_after_timers)
     }
 
+    /// Sleeps for so long, or until it is given a processor or a task, and looks after
+    /// timers meanwhile. Whether it has a processor.
+    pub(crate) fn await_for_a_while(&self, time: Duration) -> bool {
+        self.await_for(Some(time), look_after_timers)
+            || self
+                .handoff
+                // ORDERING: Relaxed; as for going to sleep.
+                .compare_exchange(ASLEEP, 0, Ordering::Relaxed, Ordering::Relaxed)
+                .is_err()
+    }
+
     /// `false`: nobody has assigned one for so long.
     #[inline]
     fn await_for(
@@ -440,7 +454,7 @@ impl Worker {
             // ORDERING: Release; pairs with the Acquire in ready(): whoever sees
             // the worker sees a finished first start.
             task.worker.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
-            self.bound_alive.set(self.bound_alive.get() + 1);
+            self.bound_alive.rise();
         }
     }
 
@@ -483,7 +497,9 @@ impl Worker {
 
     #[inline]
     fn count_park(&self, task: &Record) {
-        self.counts.parks[task.reason() as usize].add(1);
+        if let Some(count) = self.counts.parks.get(task.reason_number()) {
+            count.add(1);
+        }
     }
 
     /// A park that somebody could end before the commit has run: a timer that
@@ -517,7 +533,7 @@ impl Worker {
         let home = task.home();
         let p = self.processor();
         if !task.worker.load(Ordering::Relaxed).is_null() {
-            self.bound_alive.set(self.bound_alive.get() - 1);
+            self.bound_alive.fall();
         }
         let place = task.place();
         task.set_place(Place::none(place.class()));

@@ -1,11 +1,11 @@
 //! The barrier: a queue whose present round is complete when the last one comes.
 
 use super::TimeoutError;
-use super::waiters::{Parked, Waiters};
+use super::waiters::{Held, Parked, Waiters};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
 use crate::task::subject::{Describe, Pad, Sketch};
-use crate::task::{self, affinity::Affinity};
+use crate::task::{self, TaskRef, affinity::Affinity};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
@@ -52,6 +52,10 @@ impl BarrierWaitResult {
     /// ```
     pub fn is_leader(self) -> bool {
         self.0
+    }
+
+    pub(super) fn new(is_leader: bool) -> Self {
+        Self(is_leader)
     }
 }
 
@@ -101,6 +105,19 @@ impl Barrier {
         self.arrive(Instant::now().checked_add(timeout), Location::caller())
     }
 
+    pub(super) fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    pub(super) fn touch(&self, me: TaskRef) {
+        self.affinity.touch_by(me.record());
+    }
+
+    /// Whether one more makes the round complete.
+    pub(super) fn completes(&self, held: &mut Held<'_>) -> bool {
+        held.members() + 1 >= self.parties
+    }
+
     fn arrive(
         &self,
         deadline: Option<Instant>,
@@ -114,7 +131,7 @@ impl Barrier {
         }
         loop {
             let mut held = self.waiters.hold();
-            if held.members() + 1 >= self.parties {
+            if self.completes(&mut held) {
                 held.end_round();
                 return Ok(BarrierWaitResult(true));
             }

@@ -17,7 +17,7 @@ use super::waiters::{Parked, Waiters};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
 use crate::task::subject::{Describe, Pad, Sketch};
-use crate::task::{self, affinity::Affinity};
+use crate::task::{self, TaskRef, affinity::Affinity};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
@@ -202,6 +202,14 @@ impl Condvar {
     pub fn notify_all(&self) {
         self.affinity.touch_by(task::pass().record());
         self.waiters.hold().end_round();
+    }
+
+    pub(super) fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    pub(super) fn touch(&self, me: TaskRef) {
+        self.affinity.touch_by(me.record());
     }
 
     /// False if the deadline passed. C1 holds for the guard.

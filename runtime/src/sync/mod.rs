@@ -49,7 +49,7 @@
 //! | `wait_group` | the counter |
 //! | `group` | tasks with one outcome |
 //! | `scoped` | [`scope`](crate::scope()): tasks that borrow |
-//! | `wait_case`, `acquire_case` | the waits for a counter and for permits as cases of a select |
+//! | `wait_case`, `acquire_case`, `barrier_case`, `cond_case` | the waits for a counter, for permits, at a barrier and for a condition as cases of a select |
 //!
 //! # When a task is reaped
 //!
@@ -63,6 +63,10 @@
 #[expect(unsafe_code, reason = "a node in the stack frame of a parked task")]
 mod acquire_case;
 mod barrier;
+#[expect(unsafe_code, reason = "a node in the stack frame of a parked task")]
+mod barrier_case;
+#[expect(unsafe_code, reason = "a node in the stack frame of a parked task")]
+mod cond_case;
 #[expect(unsafe_code, reason = "access to the raw lock of a guard")]
 mod condvar;
 #[expect(unsafe_code, reason = "a list of what stands in the frames of parked tasks")]
@@ -95,6 +99,8 @@ use super::{mutex_word, rw_word, sem_word, wg_word};
 
 pub(crate) use acquire_case::AcquireCase;
 pub use barrier::{Barrier, BarrierWaitResult};
+pub(crate) use barrier_case::BarrierCase;
+pub(crate) use cond_case::CondCase;
 pub use condvar::Condvar;
 pub use contended::LockInfo;
 pub(crate) use contended::lock_of;

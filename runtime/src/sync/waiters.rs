@@ -202,10 +202,23 @@ impl<'a> Held<'a> {
     /// Unlocks, and wakes all who are in the queue now; none of those who come
     /// meanwhile.
     pub(crate) fn end_round(mut self) {
+        let round = self.close_round();
+        self.wake_round(round);
+    }
+
+    /// Ends the present round: who is in it belongs to those for whom that was done,
+    /// and [`wake_round`](Self::wake_round) follows.
+    #[must_use]
+    pub(crate) fn close_round(&mut self) -> u32 {
         let inner = self.inner();
         let round = inner.rounds;
         inner.rounds = round.wrapping_add(1);
         inner.members = 0;
+        round
+    }
+
+    /// Unlocks, and wakes those of a round that was closed and of those before it.
+    pub(crate) fn wake_round(mut self, round: u32) {
         while let Some(waiter) = self.claim_first_of(round) {
             // One at a time, so that no number of waiters makes others wait long
             // for the lock.

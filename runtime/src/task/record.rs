@@ -453,6 +453,12 @@ impl Record {
         self.scope.store(ptr::from_ref(scope).cast_mut(), Ordering::Relaxed);
     }
 
+    /// The number of [`reason`](Self::reason), which costs no look at a table.
+    #[inline]
+    pub(crate) fn reason_number(&self) -> usize {
+        self.reason.load(Ordering::Relaxed).into()
+    }
+
     pub(crate) fn reason(&self) -> WaitReason {
         WaitReason::from_u8(self.reason.load(Ordering::Relaxed))
     }
