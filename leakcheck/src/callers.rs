@@ -7,7 +7,7 @@ use gopark::inspect::Trace;
 
 /// What is said in the place of a stack that names nobody.
 pub(crate) const UNKNOWN: &str = "not known, as the functions are inlined and the program has no line tables \
-     (`debug = \"line-tables-only\"` in its profile brings them)";
+     (`debug = \"limited\"` in its profile brings them)";
 
 /// A function, and how far it has come.
 #[derive(Debug, Clone)]

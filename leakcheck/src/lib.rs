@@ -94,6 +94,10 @@
 //! not in static ones, not under sanitizers, and not with `LEAKCHECK_WRAP_THREADS=0`.
 //! There the lists of threads before and after the test are compared.
 //!
+//! Reports show who made a leaked task, who made that one, and so on, up to the test, also
+//! when they have ended; a thread that stands between is part of the line. With
+//! [`Options::creation_stacks`] they show on what stacks that happened.
+//!
 //! What else can be left behind, a program tells by a [`source::Source`] of its own.
 //!
 //! # Settings

@@ -120,7 +120,7 @@ pub fn select(input: TokenStream) -> TokenStream {
 /// | `deadline = "1s"` | how long a task that could still end is waited for | `1s` |
 /// | `hang = "10s"` | after how long a body that does not go on is reported; `"0"`: never | `10s` |
 /// | `threads = true` | OS threads that the test started and that still run are leaks, too | `false` |
-/// | `creation_stacks = true` | the stack is kept on which each task is made (not recorded yet) | `false` |
+/// | `creation_stacks = true` | the stack is kept on which each task is made, and shown; some microseconds a task | `false` |
 /// | `before_check = function` | called when the body is over, before anything is looked at | |
 /// | `cleanup = function` | called when the verdict is known | |
 /// | `ignore_name = "pool-*"` | tasks with such a name are not leaks | |
