@@ -44,7 +44,8 @@ const KINDS: [Kind; 3] = [
         name: "healthy",
         run: healthy,
         shows: Line::is_healthy,
-        says: "every processor is busy, its queue is short, and nothing waits in the global one",
+        says: "every processor is busy, its queue is short, nothing waits in the global one, and \
+               a thread stands by",
     },
     Kind {
         name: "starved",
@@ -143,6 +144,8 @@ impl Line {
     fn is_healthy(&self) -> bool {
         self.idleprocs == 0
             && self.runqueue == 0
+            && self.threads > self.maxprocs
+            && self.idlethreads + self.spinning > 0
             && self.queues.iter().all(|length| (8..=15).contains(length))
     }
 

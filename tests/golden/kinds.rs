@@ -3,12 +3,14 @@
 use gopark::chan::{self, Receiver};
 use gopark::net::TcpListener;
 use gopark::sync::{Barrier, Condvar, Mutex, Once, RwLock, Semaphore, WaitGroup};
-use gopark::{JoinHandle, blocking, offload, select};
+use gopark::{Builder, JoinHandle, blocking, offload, select};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+type Start = fn() -> JoinHandle<()>;
+
 /// What the dump calls them, and how one is made.
-pub(crate) const KINDS: [(&str, fn() -> JoinHandle<()>); 20] = [
+pub(crate) const KINDS: [(&str, Start); 20] = [
     ("chan receive", || gopark::go(receives)),
     ("chan send", || gopark::go(sends)),
     ("chan receive (nil chan)", || gopark::go(|| ignore(chan::never::<u8>().recv()))),
@@ -28,14 +30,21 @@ pub(crate) const KINDS: [(&str, fn() -> JoinHandle<()>); 20] = [
     ("IO wait", || gopark::go(accepts)),
     ("block_on", || gopark::go(|| gopark::block_on(std::future::pending()))),
     ("offload", || gopark::go(|| offload(blocks))),
-    ("syscall", || gopark::go(|| blocking(blocks))),
+    ("syscall", || alone(|| blocking(blocks))),
 ];
 
-/// More of them than of any other kind: they are on one processor.
-pub(crate) fn hog() {
-    loop {
-        std::hint::spin_loop();
-    }
+/// Who keeps its thread has no siblings, which would wait for ever, too.
+fn alone(f: fn()) -> JoinHandle<()> {
+    Builder::new().own_thread().go(f).unwrap()
+}
+
+/// Computes for ever.
+pub(crate) fn hog() -> JoinHandle<()> {
+    alone(|| {
+        loop {
+            std::hint::spin_loop();
+        }
+    })
 }
 
 /// Never returns, and is no call of the runtime's.

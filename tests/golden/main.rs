@@ -131,7 +131,7 @@ fn every_state_and_reason_is_read_back() {
     alone(here!(), &[("GOPARK_MAXPROCS", "1"), ("GOPARK_SLICE", "1ms")], || {
         let kinds = kinds::KINDS.iter().flat_map(|kind| std::iter::repeat_n(kind.1, EACH));
         let tasks: Vec<_> = kinds.map(|start| start()).collect();
-        let hogs = [gopark::go(kinds::hog), gopark::go(kinds::hog)];
+        let hogs = [kinds::hog(), kinds::hog()];
         let ids: HashSet<_> = tasks.iter().map(|task| task.id()).collect();
         let wanted = kinds::KINDS.iter().map(|kind| kind.0);
         let wanted: BTreeSet<_> = wanted.chain(["running", "preempted", "runnable"]).collect();

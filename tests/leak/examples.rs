@@ -381,6 +381,7 @@ fn patterns_of(name: &str, says: &str) -> Vec<Block> {
 fn schedtrace_of_a_healthy_program() {
     for block in patterns_of("healthy", "every processor is busy, its queue is short") {
         assert_eq!((block.idle_processors, block.run_queue), (0, 0), "{block:?}");
+        assert!(block.threads >= 10 && block.idle_threads + block.spinning >= 1, "{block:?}");
         assert!(block.queues.iter().all(|length| (8..=15).contains(length)), "{block:?}");
     }
 }
