@@ -303,6 +303,8 @@ pub mod trace;
 // Uses all of the above.
 #[cfg(all(runtime, feature = "debug"))]
 pub mod debug;
+#[cfg(all(runtime, feature = "tracing"))]
+pub mod tracing;
 
 pub mod guide;
 

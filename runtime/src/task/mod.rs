@@ -30,6 +30,11 @@ pub(crate) mod reason;
 pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod scope;
+#[cfg(feature = "tracing")]
+pub(crate) mod spans;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_spans.rs"]
+pub(crate) mod spans;
 pub(crate) mod spawn;
 pub(crate) mod subject;
 pub(crate) mod threads;

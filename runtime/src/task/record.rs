@@ -29,6 +29,7 @@ use super::join::JoinWord;
 use super::packet::Body;
 use super::reason::WaitReason;
 use super::scope::ScopeInner;
+use super::spans::{self, Spans};
 use super::state::StateWord;
 use crate::sched::worker::Worker;
 use crate::stack::Place;
@@ -77,6 +78,7 @@ pub(crate) struct Extra {
     pub(crate) labels: Vec<(String, String)>,
     /// The stack that it was made on, if that is kept (`lineage.rs`).
     pub(crate) stack: Option<Arc<[usize]>>,
+    spans: Spans,
 }
 
 /// Bits of `Record::flags`.
@@ -534,10 +536,39 @@ impl Record {
     /// # Safety
     /// As for [`own_name`](Self::own_name).
     pub(crate) unsafe fn own_labels(&self, mut f: impl FnMut(&str, &str)) {
-        // SAFETY: as in own_name().
-        let Some(extra) = (unsafe { self.extra.load(Ordering::Relaxed).as_ref() }) else { return };
+        // SAFETY: by contract.
+        let Some(extra) = (unsafe { self.own_extra() }) else { return };
         extra.name.iter().for_each(|name| f("name", name));
         extra.labels.iter().for_each(|(key, value)| f(key, value));
+        // SAFETY: by contract.
+        unsafe { extra.spans.text() }.into_iter().for_each(|text| f(spans::KEY, text));
+    }
+
+    /// The running task, outside of sections: it has entered the span of that number and
+    /// text.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn enter_span(&self, span: u64, text: Arc<String>) {
+        if !self.has_extra() {
+            let new = Box::into_raw(Box::default());
+            // ORDERING: Release; pairs with the Acquire in clone_extra(). Only the running
+            // task stores or takes it.
+            self.extra.store(new, Ordering::Release);
+        }
+        // SAFETY: the running task, by contract.
+        unsafe { self.own_extra() }.into_iter().for_each(|extra| {
+            // SAFETY: as above.
+            unsafe { extra.spans.enter(span, text.clone()) };
+        });
+    }
+
+    /// The same for one that it leaves.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn leave_span(&self, span: u64) {
+        // SAFETY: the running task, by contract.
+        if let Some(extra) = unsafe { self.own_extra() } {
+            // SAFETY: as above.
+            unsafe { extra.spans.leave(span) };
+        }
     }
 
     /// Name and labels. The caller holds the registry's lock, so the end of the
@@ -547,6 +578,12 @@ impl Record {
         let p = self.extra.load(Ordering::Acquire);
         // SAFETY: non-null means that take_extra() did not run, and it cannot
         // run while the caller holds the registry's lock.
-        unsafe { p.as_ref() }.cloned()
+        let extra = unsafe { p.as_ref() }?;
+        let mut copy = extra.clone();
+        // SAFETY: the caller holds the registry's lock.
+        if let Some(text) = unsafe { extra.spans.text() } {
+            copy.labels.push((spans::KEY.to_owned(), text.to_owned()));
+        }
+        Some(copy)
     }
 }

@@ -12,4 +12,5 @@ mod metrics;
 mod schedtrace;
 mod snapshot;
 mod source;
+mod spans;
 mod waits;
