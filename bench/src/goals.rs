@@ -103,6 +103,8 @@ const GOALS: &[Goal] = &[
         "settle of 20 ms and this: <= 0.1 of goleak's 2500 ms",
         0.1 * 2500.0 - 20.0,
     ),
+    fixed("trace_echo", "<= 3 %", 3.0),
+    fixed("trace_pool", "<= 3 %", 3.0),
     shown("thread_plain", "none: what std and the system take"),
     fixed("thread_wrapped", "<= 2 us more", 2.0),
 ];

@@ -206,6 +206,7 @@
 //! | `GOPARK_MAXPROCS` | how many tasks run at the same time, from 1 to 1024; default: the CPUs that this process may use |
 //! | `GOPARK_STACK` | how many bytes of stack a task can use, such as `1M` or `512KiB`, at most `1G`; overrides [`stack_limit`](runtime::Config::stack_limit) and raises what a task asks for itself if that is less |
 //! | `GOPARK_SLICE` | how long a task may keep a processor that others want, from `1ms` to `1s`; default `10ms` |
+//! | `GOPARK_TRACE` | a file for an [execution trace](trace::start()) of the whole run; `%p` in its name becomes the number of the process |
 //! | `GOPARK_DEBUG` | settings for finding faults, `name=value,name=value`; `help` prints them at the start |
 //!
 //! # Platforms
@@ -425,6 +426,12 @@ pub mod __private {
     /// Tasks ever born, in all scopes.
     pub fn born() -> u64 {
         crate::task::scope::everywhere::born()
+    }
+
+    /// A leak is being reported: what is to be said of what a flight recorder has written.
+    pub fn record_leak() -> Option<String> {
+        use crate::trace::recorder::{Failure, write};
+        write(Failure::Leak)
     }
 
     /// Whether anything has ever used the runtime.

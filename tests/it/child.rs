@@ -50,6 +50,7 @@ impl Child {
             .env("RUST_BACKTRACE", "0")
             .env_remove("RUST_TEST_THREADS")
             .env_remove("GOPARK_STACK")
+            .env_remove("GOPARK_TRACE")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

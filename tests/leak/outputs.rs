@@ -41,6 +41,24 @@ impl Drop for File {
     }
 }
 
+/// What a flight recorder has of the time before a leak.
+#[test]
+fn a_leak_is_recorded() {
+    let name = format!("leakcheck-{}-recorded", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir(&folder).unwrap();
+    let variables =
+        [("GOPARK_DEBUG", "flightrecorder=60"), ("TMPDIR", folder.to_str().expect("text"))];
+    let run = run("torn_a", 1, &variables);
+    let line = "gopark: what came before the leak is in ";
+    assert_eq!(run.text.matches(line).count(), 1, "{}", run.text);
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path()).collect();
+    let trace = files.iter().find(|path| path.to_str().unwrap().ends_with("-leak.trace"));
+    let bytes = std::fs::read(trace.expect("the file")).unwrap();
+    assert!(bytes.windows(9).any(|part| part == b"chan send"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 /// Runs ignored tests whose names begin so.
 fn run(names: &str, tests: usize, variables: &[(&str, &str)]) -> Run {
     let run = Run::of(&["--ignored", &format!("fixtures::kinds::{names}")], variables);

@@ -206,6 +206,35 @@ fn leak_checks_do_not_count_it() {
     });
 }
 
+/// Others are served meanwhile, and nobody gets a second one.
+#[test]
+fn a_trace_takes_its_time() {
+    alone(here!(), &[], || {
+        let endpoint = debug::serve("127.0.0.1:0").unwrap();
+        let address = endpoint.local_addr();
+        let begun = std::time::Instant::now();
+        let first = std::thread::spawn(move || get(address, "/debug/pprof/trace"));
+        while !gopark::trace::is_enabled() {
+            std::thread::yield_now();
+        }
+        assert_eq!(get(address, "/metrics").status, 200);
+        let second = get(address, "/debug/pprof/trace?seconds=1");
+        // If it came too late, it is a trace of its own.
+        let early = second.status == 500;
+        assert!(early || second.status == 200, "{}", second.head);
+        let first = first.join().unwrap();
+        assert_eq!(first.status, 200);
+        assert!(begun.elapsed() >= std::time::Duration::from_secs(1));
+        assert!(first.body.starts_with(b"go 1.26 trace\0\0\0"));
+        assert_eq!(first.header("content-disposition"), Some("attachment; filename=\"trace\""));
+        if early {
+            assert!(second.text().contains("a trace is being written already"));
+        }
+        assert!(!gopark::trace::is_enabled());
+        assert_eq!(get(address, "/debug/pprof/trace?seconds=x").status, 400);
+    });
+}
+
 #[test]
 fn when_it_is_closed_nobody_listens() {
     let endpoint = debug::serve("127.93.71.6:0").unwrap();

@@ -4,6 +4,7 @@
 use super::child::{Child, Ended, inside};
 use gopark::chan;
 use gopark::time::{Timer, after, after_func};
+use std::ffi::OsStr;
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(super) const TESTS: &[(&str, fn())] = &[
         an_adopted_thread_that_is_parked_saves_nobody,
     ),
     ("a_thread_that_ends_saved_nobody", a_thread_that_ends_saved_nobody),
+    ("what_came_before_is_recorded", what_came_before_is_recorded),
     ("a_timer_saves_them", a_timer_saves_them),
     ("a_timers_channel_saves_them", a_timers_channel_saves_them),
     ("a_timer_that_is_stopped_saves_nobody", a_timer_that_is_stopped_saves_nobody),
@@ -23,17 +25,23 @@ pub(super) const TESTS: &[(&str, fn())] = &[
 ];
 
 /// Runs the test's own body in a child.
-fn child(name: &str, body: impl FnOnce()) -> Option<Ended> {
+fn child(name: &str, variables: &[(&str, &OsStr)], body: impl FnOnce()) -> Option<Ended> {
     if inside(name) {
         body();
         println!("it came to its end");
         return None;
     }
-    Some(Child::new(name).run())
+    let child =
+        variables.iter().fold(Child::new(name), |child, (key, value)| child.env(key, value));
+    Some(child.run())
 }
 
 fn deadlocks(name: &str, body: impl FnOnce()) -> Option<String> {
-    let ended = child(name, body)?;
+    deadlocks_with(name, &[], body)
+}
+
+fn deadlocks_with(name: &str, variables: &[(&str, &OsStr)], body: impl FnOnce()) -> Option<String> {
+    let ended = child(name, variables, body)?;
     assert_eq!(ended.status.code(), Some(2), "{}\n{}", ended.status, ended.stderr);
     assert!(!ended.stdout.contains("it came to its end"), "{}", ended.stdout);
     let begin = "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine ";
@@ -42,7 +50,7 @@ fn deadlocks(name: &str, body: impl FnOnce()) -> Option<String> {
 }
 
 fn lives(name: &str, body: impl FnOnce()) {
-    if let Some(ended) = child(name, body) {
+    if let Some(ended) = child(name, &[], body) {
         ended.passed(name);
         assert!(ended.stdout.contains("it came to its end"), "{}", ended.stdout);
     }
@@ -68,6 +76,38 @@ fn all_tasks_parked_is_a_deadlock() {
         let (_, thread) = said.split_once("[join, locked to thread]:\n").expect("above");
         let at = |what: &str| thread.find(what).unwrap_or_else(|| panic!("{what}: {said}"));
         assert!(at("::all_tasks_parked_is_a_deadlock(...)\n") < at("main_thread::main(...)\n"));
+    }
+}
+
+/// By a flight recorder, and in the trace of the whole run.
+fn what_came_before_is_recorded() {
+    let folder = std::env::temp_dir().join(format!("gopark-{}-deadlock", std::process::id()));
+    let run = folder.join("run");
+    let variables: [(&str, &OsStr); 3] = [
+        ("GOPARK_DEBUG", "flightrecorder=60".as_ref()),
+        ("GOPARK_TRACE", run.as_ref()),
+        ("TMPDIR", folder.as_ref()),
+    ];
+    if !inside("what_came_before_is_recorded") {
+        std::fs::create_dir(&folder).unwrap();
+    }
+    let said = deadlocks_with("what_came_before_is_recorded", &variables, || {
+        gopark::run(|| {
+            let (_tx, rx) = chan::rendezvous::<()>();
+            gopark::trace::log("the", "last words");
+            rx.recv().unwrap();
+        });
+    });
+    if let Some(said) = said {
+        let (_, file) = said.split_once("before the deadlock is in ").expect("a line");
+        let (file, _) = file.split_once("; see it by").expect("the same line");
+        assert!(file.ends_with("-deadlock.trace"), "{said}");
+        for file in [file.as_ref(), run.as_path()] {
+            let bytes = std::fs::read(file).unwrap();
+            assert!(bytes.starts_with(b"go 1.26 trace"));
+            assert!(bytes.windows(10).any(|part| part == b"last words"), "{}", file.display());
+        }
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }
 

@@ -90,7 +90,7 @@ fn note(start: Instant, mut trips: Vec<u64>) -> u64 {
     trips.len() as u64
 }
 
-fn gopark(size: u64, idle: usize) -> u64 {
+pub(super) fn gopark(size: u64, idle: usize) -> u64 {
     use gopark::net::{TcpListener, TcpStream};
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("an address");

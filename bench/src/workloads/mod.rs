@@ -17,6 +17,7 @@ mod skynet;
 mod sleep;
 mod spawn;
 mod spawn_join;
+mod trace;
 mod verdict;
 mod wrapped_thread;
 mod r#yield;
@@ -37,6 +38,7 @@ pub(crate) const ALL: &[Family] = &[
     sleep::FAMILY,
     parked::FAMILY,
     dump::FAMILY,
+    trace::FAMILY,
     echo::FAMILY,
     recursion::FAMILY,
     grow::FAMILY,

@@ -44,6 +44,9 @@ impl fmt::Display for Painted<'_> {
 pub(super) fn publish(report: &Report) {
     let styles = Styles::of(choice(COLOR_VAR), &report.subject);
     eprintln!("{}", Painted(report, styles));
+    if let Some(line) = gopark::__private::record_leak() {
+        eprintln!("{line}\n");
+    }
     tell_machines(report);
 }
 

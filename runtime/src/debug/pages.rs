@@ -3,7 +3,7 @@
 use super::answer::{Answer, JSON, METRICS, TEXT};
 use super::leaks::Looks;
 use super::live::{self, Wanted};
-use super::metrics;
+use super::{metrics, trace};
 use crate::inspect::{
     Contention, GoDump, Profile, Snapshot, block_profile, cpu_profile, mutex_profile, threads,
 };
@@ -34,6 +34,9 @@ pub(super) enum Page {
     },
     Tasks(Wanted),
     Metrics,
+    Trace {
+        time: Duration,
+    },
 }
 
 /// Go's parameter `debug`.
@@ -46,7 +49,8 @@ pub(super) enum Form {
 
 /// For how long somebody has to be blocked to be shown as a leak, if nothing is said.
 const MINUTES: u64 = 10;
-/// How long a CPU profile takes if nothing is said, and at most.
+/// How long a CPU profile takes if nothing is said, and at most. The latter holds of a
+/// trace, too.
 const SECONDS: u64 = 30;
 const MOST_SECONDS: u64 = 600;
 
@@ -81,6 +85,13 @@ impl Page {
             "/debug/task.json" => Ok(Page::Task { id: query.id()? }),
             "/debug/tasks.json" => query.wanted().map(Page::Tasks),
             "/metrics" => Ok(Page::Metrics),
+            "/debug/pprof/trace" => match query.number("seconds", 1)? {
+                seconds @ 0..=MOST_SECONDS => {
+                    // As Go takes 0.
+                    Ok(Page::Trace { time: Duration::from_secs(seconds.max(1)) })
+                }
+                _ => Err(Answer::refusal(400, &format!("seconds is at most {MOST_SECONDS}"))),
+            },
             _ => Err(Answer::refusal(404, "there is no such page; /debug/pprof/ lists them")),
         }
     }
@@ -89,7 +100,7 @@ impl Page {
 impl Page {
     /// It is made while others are: it takes its time, and no CPU.
     pub(super) fn is_slow(&self) -> bool {
-        matches!(self, Page::Cpu { .. })
+        matches!(self, Page::Cpu { .. } | Page::Trace { .. })
     }
 }
 
@@ -195,6 +206,7 @@ pub(super) fn make(page: Page, looks: &Looks) -> Answer {
         },
         Page::Tasks(wanted) => Answer::page(JSON, wanted.find()),
         Page::Metrics => Answer::page(METRICS, metrics::text()),
+        Page::Trace { time } => trace::take(time),
     }
 }
 
@@ -250,7 +262,6 @@ fn index() -> String {
             "leaks",
             "blocked tasks by place; minutes=N: for so long",
         ),
-        (Some(tasks.len()), "/debug/tasks", "tasks", "the live page"),
         (None, "/debug/tasks.json", "tasks.json", "every task, as JSON"),
         (None, "/metrics", "metrics", "for Prometheus"),
     ];
@@ -289,6 +300,10 @@ mod tests {
         assert_eq!(leaks("0"), Ok(Page::Leaks { longer_than: Duration::ZERO }));
         assert!(leaks("9999999").is_ok());
         assert_eq!(leaks("99999999"), Err(400));
+        let trace = |seconds| find("/debug/pprof/trace", &[("seconds", seconds)]);
+        assert_eq!(trace("0"), Ok(Page::Trace { time: Duration::from_secs(1) }));
+        assert_eq!(trace("600"), Ok(Page::Trace { time: Duration::from_secs(600) }));
+        assert_eq!(trace("601"), Err(400));
         assert_eq!(find("/debug/pprof/heap", &[]), Err(404));
         assert_eq!(find("/debug/pprof/goroutine/", &[]), Err(404));
     }

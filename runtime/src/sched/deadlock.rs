@@ -18,6 +18,8 @@ use crate::inspect;
 use crate::sys::{barrier, clock, program};
 use crate::task::record::{TaskId, flag};
 use crate::task::{adopt, registry, scope};
+use crate::trace::environment;
+use crate::trace::recorder::{self, Failure};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -111,7 +113,10 @@ pub(super) fn check() -> Option<Duration> {
 /// Go's last words, and its exit status.
 fn end() -> ! {
     let dump = inspect::dump();
-    let text = format!("fatal error: all goroutines are asleep - deadlock!\n\n{dump}");
+    let recorded = recorder::write(Failure::Deadlock);
+    let recorded = recorded.map_or(String::new(), |line| format!("\n{line}\n"));
+    environment::end();
+    let text = format!("fatal error: all goroutines are asleep - deadlock!\n\n{dump}{recorded}");
     program::say(text.as_bytes());
     let _ = std::io::stdout().flush();
     program::end(2)

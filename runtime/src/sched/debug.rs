@@ -15,7 +15,7 @@ struct Setting {
     set: fn(&mut Settings, u32),
 }
 
-const SETTINGS: [Setting; 10] = [
+const SETTINGS: [Setting; 11] = [
     Setting {
         name: "asyncpreemptoff",
         most: 1,
@@ -27,6 +27,15 @@ const SETTINGS: [Setting; 10] = [
         most: 64,
         meaning: "N: at signal N all tasks are shown on stderr, and the program goes on; default 0",
         set: |settings, n| settings.dump_signal = (n != 0).then_some(n as libc::c_int),
+    },
+    Setting {
+        name: "flightrecorder",
+        most: 3600,
+        meaning: "N: a trace of the last N seconds is kept, and written when something panics, \
+                  leaks or deadlocks; default 0",
+        set: |settings, n| {
+            settings.recorder = (n != 0).then(|| Duration::from_secs(n.into()));
+        },
     },
     Setting {
         name: "guardpages",

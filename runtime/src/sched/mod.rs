@@ -93,6 +93,7 @@ use crate::sys::barrier;
 use crate::sys::lock::RawLock;
 use crate::task::record::Record;
 use crate::task::registry;
+use crate::trace::environment;
 use core::cell::UnsafeCell;
 use idle::IdleWord;
 use processor::Processor;
@@ -229,6 +230,7 @@ fn start(settings: impl FnOnce() -> Settings) -> bool {
                  raise its limit (ulimit -u)"
             ));
         }
+        environment::begin(SCHED.settings.get().and_then(|s| s.recorder));
     }
     first
 }

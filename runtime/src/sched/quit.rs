@@ -9,6 +9,7 @@ use super::errands::{self, Errand};
 use super::settings::Settings;
 use crate::inspect;
 use crate::sys::{fatal, program, signal};
+use crate::trace::environment;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static ENDS: AtomicBool = AtomicBool::new(false);
@@ -50,6 +51,7 @@ pub(super) fn dump() {
 
 /// The same as the last thing of the process.
 pub(super) fn quit() -> ! {
+    environment::end();
     program::say(format!("SIGQUIT: quit\n\n{}", inspect::dump()).as_bytes());
     program::end(STATUS)
 }

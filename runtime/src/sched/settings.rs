@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(super) sched_detail: bool,
     /// More live tasks than so many are worth a warning.
     pub(super) warn_tasks: Option<usize>,
+    /// Of how long a time there is a flight recorder, if there is one.
+    pub(super) recorder: Option<Duration>,
     /// Does somebody want to know what `GOPARK_DEBUG` can be?
     pub(super) help: bool,
 }
@@ -120,6 +122,7 @@ impl Settings {
             sched_trace: None,
             sched_detail: false,
             warn_tasks: None,
+            recorder: None,
             help: false,
         };
         debug::read(&env("GOPARK_DEBUG").unwrap_or_default(), &mut settings)?;
@@ -384,6 +387,9 @@ mod tests {
         let settings = with("GOPARK_DEBUG", "schedtrace=20,scheddetail=1,warntasks=1000").unwrap();
         let found = (settings.sched_trace, settings.sched_detail, settings.warn_tasks);
         assert_eq!(found, (Some(Duration::from_millis(20)), true, Some(1000)));
+        let settings = with("GOPARK_DEBUG", "flightrecorder=7").unwrap();
+        assert_eq!(settings.recorder, Some(Duration::from_secs(7)));
+        assert_eq!(with("GOPARK_DEBUG", "flightrecorder=0").unwrap().recorder, None);
         let settings = with("GOPARK_DEBUG", "schedtrace=0,scheddetail=0,warntasks=0").unwrap();
         let found = (settings.sched_trace, settings.sched_detail, settings.warn_tasks);
         assert_eq!(found, (None, false, None));

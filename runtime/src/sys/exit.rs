@@ -42,6 +42,14 @@ pub(crate) fn at_exit(f: Asked) -> Result<(), Refused> {
     if register() { Ok(()) } else { Err(Refused::Untold) }
 }
 
+/// Calls `f` when the process ends by `exit`, and in children that were forked, when they
+/// do; a panic of it aborts.
+pub(crate) fn also(f: extern "C" fn()) {
+    // SAFETY: the function may run at any exit and does not unwind. A refusal means that
+    // it does not run.
+    unsafe { libc::atexit(f) };
+}
+
 #[cfg(target_env = "gnu")]
 fn register() -> bool {
     // Only some C libraries have it, so `libc` has not.

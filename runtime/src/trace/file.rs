@@ -4,6 +4,7 @@
 //! every event names them by number. Events stand in batches, one thread's each.
 
 use core::panic::Location;
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -43,6 +44,13 @@ pub(super) mod ev {
     pub(crate) const END: u8 = 52;
 }
 
+/// Where a text lies that stays there: it is known again without being read.
+type Place = (usize, usize);
+
+fn place(text: &'static str) -> Place {
+    (text.as_ptr().addr(), text.len())
+}
+
 /// No thread: in the head of batches of tables.
 pub(super) const NO_THREAD: u64 = u64::MAX;
 
@@ -65,6 +73,9 @@ pub(super) struct Generation {
     /// By function and place; frames are keyed by the same number as their stack, in the
     /// place of an address.
     stacks: HashMap<Stack, u64>,
+    /// The same, found sooner: each event names some.
+    words: FxHashMap<Place, u64>,
+    frames: FxHashMap<(Place, Place, u32), u64>,
 }
 
 /// One frame.
@@ -103,6 +114,8 @@ impl Generation {
             bytes: Vec::new(),
             strings: HashMap::new(),
             stacks: HashMap::new(),
+            words: FxHashMap::default(),
+            frames: FxHashMap::default(),
         };
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut sync = vec![ev::SYNC, ev::FREQUENCY];
@@ -159,10 +172,26 @@ impl Generation {
         id
     }
 
+    /// The number of a text of the program.
+    pub(super) fn word(&mut self, text: &'static str) -> u64 {
+        if let Some(&id) = self.words.get(&place(text)) {
+            return id;
+        }
+        let id = self.string(text);
+        self.words.insert(place(text), id);
+        id
+    }
+
     /// The number of a stack.
     pub(super) fn stack(&mut self, stack: Stack) -> u64 {
+        let key = (place(stack.function), place(stack.file), stack.line);
+        if let Some(&id) = self.frames.get(&key) {
+            return id;
+        }
         let next = self.stacks.len() as u64 + 1;
-        *self.stacks.entry(stack).or_insert(next)
+        let id = *self.stacks.entry(stack).or_insert(next);
+        self.frames.insert(key, id);
+        id
     }
 
     /// The whole of it, when all batches are flushed.

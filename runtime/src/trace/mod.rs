@@ -43,19 +43,29 @@
 //! | `sched/tape.rs` | how a thread writes it down |
 //! | `session.rs` | when the tapes are read, in which order, and who gets the bytes |
 //! | `model.rs` | which events make that acceptable to a strict reader |
+//! | `recorder.rs` | the last seconds, and what is done with them when something goes wrong |
+//! | `environment.rs` | `GOPARK_TRACE`, and the flight recorder of `GOPARK_DEBUG` |
 //! | `file.rs` | the bytes |
 //! | `user.rs` | what the program says |
 //! | `read.rs`, `chrome.rs` | from a file to JSON |
 
 mod chrome;
+#[cfg(test)]
+mod disorder;
+pub(crate) mod environment;
 mod file;
 mod model;
 mod read;
+pub(crate) mod recorder;
 mod session;
+#[cfg(test)]
+#[allow(dead_code, reason = "the tests of whole traces use all of it")]
+mod strict;
 mod user;
 
 pub use chrome::to_chrome_json;
-pub use session::{FlightRecorder, Summary, start, stop};
+pub use recorder::FlightRecorder;
+pub use session::{Summary, start, stop};
 pub use user::{Region, Task, log, region};
 
 /// Whether a trace is being written or recorded: for what costs something to say.

@@ -19,9 +19,9 @@
 use super::file::{Batch, Generation, Stack, ev};
 use crate::sched::observe::{Event, Given, Leave, User};
 use crate::task::reason::WaitReason;
-use core::hash::{BuildHasherDefault, Hasher};
 use core::panic::Location;
-use std::collections::{BTreeMap, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 /// The number of a processor that no worker has.
 const GUEST: u32 = crate::sched::processors::MOST as u32;
@@ -37,26 +37,6 @@ const WAITING: u64 = 4;
 /// Numbers of states of processors.
 const P_RUNNING: u64 = 1;
 const P_IDLE: u64 = 2;
-
-/// Numbers are not chosen by enemies.
-#[derive(Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
-    }
-
-    fn write_u64(&mut self, n: u64) {
-        self.0 = (self.0.rotate_left(5) ^ n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-}
-
-type Map<T> = HashMap<u64, T, BuildHasherDefault<Mix>>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
@@ -143,11 +123,11 @@ pub(super) struct Model {
     limit: u32,
     /// The limit is yet to be told, by the next task that runs.
     tell: bool,
-    tasks: Map<Task>,
+    tasks: FxHashMap<u64, Task>,
     processors: BTreeMap<u32, Processor>,
     threads: Vec<Thread>,
     /// What the registry knew when the trace began.
-    hints: Map<Who>,
+    hints: FxHashMap<u64, Who>,
     events: u64,
 }
 
@@ -161,10 +141,10 @@ impl Model {
             first: true,
             limit,
             tell: true,
-            tasks: Map::default(),
+            tasks: FxHashMap::default(),
             processors: BTreeMap::new(),
             threads: Vec::new(),
-            hints: Map::default(),
+            hints: FxHashMap::default(),
             events: 0,
         };
         model.thread(OUTSIDE);
@@ -206,7 +186,7 @@ impl Model {
                 self.run(m, Some(p), task);
             }
         }
-        self.hints = Map::default();
+        self.hints = FxHashMap::default();
     }
 
     /// Ends the generation and begins another. Its bytes, and how many events there were
@@ -261,11 +241,12 @@ impl Model {
     /// Ends the tasks that exist no more, after some entries were lost.
     pub(super) fn forget(&mut self, alive: impl Fn(u64) -> bool) {
         let gone = self.tasks.iter().filter(|(id, task)| !task.is_thread && !alive(**id));
-        let mut gone: Vec<(u64, State)> = gone.map(|(&id, task)| (id, task.state)).collect();
-        gone.sort_unstable_by_key(|(id, _)| *id);
-        for (id, state) in gone {
+        let mut gone: Vec<u64> = gone.map(|(&id, _)| id).collect();
+        gone.sort_unstable();
+        for id in gone {
             let end = |model: &mut Model, m| model.leave(m, id, &Leave::Ends);
-            match state {
+            // The end of another one may have changed it.
+            match self.tasks[&id].state {
                 State::Running(m) => end(self, m),
                 State::Call(m) => self.as_guest(m, Some(id), |model| end(model, m)),
                 State::Runnable | State::Waiting => {
@@ -283,7 +264,10 @@ impl Model {
         &mut self.threads[m]
     }
 
+    /// Each event has a time of its own, so that their order is that of their times, on
+    /// whichever threads they are.
     fn emit(&mut self, m: usize, kind: u8, args: &[u64]) {
+        self.now += 1;
         self.thread(m);
         self.out.event(&mut self.threads[m].batch, self.now, kind, args);
         self.events += 1;
@@ -312,6 +296,10 @@ impl Model {
             Event::Born { task, p, entry, at, ref name } => {
                 if let Some(p) = p {
                     self.take(m, p);
+                    // If it had none the task that was there has gone on meanwhile.
+                    if let Some(call) = self.threads[m].task {
+                        self.end_call(call);
+                    }
                 }
                 self.born(m, task, Who { entry, at: Some(at) }, name);
             }
@@ -516,11 +504,23 @@ impl Model {
         }
     }
 
-    fn stop(&mut self, m: usize, id: u64, why: &str, site: Option<&'static Location<'static>>) {
+    fn stop(
+        &mut self,
+        m: usize,
+        id: u64,
+        why: &'static str,
+        site: Option<&'static Location<'static>>,
+    ) {
         self.off(m, id, ev::GO_STOP, State::Runnable, why, site);
     }
 
-    fn block(&mut self, m: usize, id: u64, why: &str, site: Option<&'static Location<'static>>) {
+    fn block(
+        &mut self,
+        m: usize,
+        id: u64,
+        why: &'static str,
+        site: Option<&'static Location<'static>>,
+    ) {
         self.off(m, id, ev::GO_BLOCK, State::Waiting, why, site);
     }
 
@@ -530,13 +530,13 @@ impl Model {
         id: u64,
         kind: u8,
         state: State,
-        why: &str,
+        why: &'static str,
         site: Option<&'static Location<'static>>,
     ) {
         let task = self.tasks.get_mut(&id).expect("a task that runs");
         task.state = state;
         let stack = task.who.stack_at(site);
-        let (why, stack) = (self.out.string(why), self.out.stack(stack));
+        let (why, stack) = (self.out.word(why), self.out.stack(stack));
         self.threads[m].task = None;
         self.emit(m, kind, &[why, stack]);
     }

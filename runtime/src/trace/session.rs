@@ -13,6 +13,7 @@
 
 use super::file::HEADER;
 use super::model::{Model, OUTSIDE, Who};
+use super::recorder::Recorder;
 use crate::arch;
 use crate::sched::observe::{self, Event};
 use crate::sched::tape::Tape;
@@ -21,10 +22,10 @@ use crate::sys::{clock, section};
 use crate::task::record::flag;
 use crate::task::registry;
 use crate::task::state::Status;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// How often the collector cuts.
@@ -32,12 +33,29 @@ const EVERY: Duration = Duration::from_millis(10);
 /// A generation ends when it is so old, or so long.
 const AGE: u64 = 1_000_000_000;
 const LENGTH: usize = 8 << 20;
+/// Longer nobody holds the session who goes on.
+const SOON: Duration = Duration::from_secs(1);
 
 static SESSION: Mutex<Option<Session>> = Mutex::new(None);
 
 fn session() -> MutexGuard<'static, Option<Session>> {
     section::check_outside();
     SESSION.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same for who must not wait for ever: whoever has it may be the caller himself, or a
+/// task that will not go on.
+fn session_soon() -> Option<MutexGuard<'static, Option<Session>>> {
+    section::check_outside();
+    let end = clock::after(SOON);
+    loop {
+        match SESSION.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) if clock::now() >= end => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
 }
 
 /// What was written.
@@ -53,7 +71,7 @@ pub struct Summary {
     pub bytes: u64,
 }
 
-struct Session {
+pub(super) struct Session {
     model: Model,
     /// The counter and the clock at the last cut.
     anchor: (u64, u64),
@@ -66,7 +84,7 @@ struct Session {
     /// Some were lost since the last generation.
     gaps: bool,
     writer: Option<Writer>,
-    recorder: Option<Recorder>,
+    pub(super) recorder: Option<Recorder>,
 }
 
 struct Entry {
@@ -95,23 +113,6 @@ impl Writer {
             let done = catch_unwind(AssertUnwindSafe(|| f(&mut self.to)));
             self.failed =
                 done.unwrap_or_else(|_| Err(io::Error::other("the trace's writer panicked"))).err();
-        }
-    }
-}
-
-struct Recorder {
-    period: u64,
-    /// When each began.
-    generations: VecDeque<(u64, Vec<u8>)>,
-}
-
-impl Recorder {
-    fn push(&mut self, began: u64, bytes: Vec<u8>, now: u64) {
-        self.generations.push_back((began, bytes));
-        let start = now.saturating_sub(self.period);
-        // The first is not needed if the second reaches back far enough.
-        while self.generations.get(1).is_some_and(|(began, _)| *began <= start) {
-            self.generations.pop_front();
         }
     }
 }
@@ -186,7 +187,7 @@ impl Session {
 
     /// Ends the generation if it is time.
     fn turn(&mut self) {
-        let age = self.recorder.as_ref().map_or(AGE, |recorder| AGE.min(recorder.period / 4));
+        let age = self.recorder.as_ref().map_or(AGE, |recorder| AGE.min(recorder.period() / 4));
         if self.model.len() >= LENGTH || self.anchor.1 - self.model.began() >= age {
             self.turn_over();
         }
@@ -270,7 +271,7 @@ fn collect() -> ! {
 
 /// Begins a session if there is none; calls `f` with it, at the beginning of a
 /// generation.
-fn join(f: impl FnOnce(&mut Session) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn join(f: impl FnOnce(&mut Session) -> io::Result<()>) -> io::Result<()> {
     let mut guard = session();
     let fresh = guard.is_none();
     if fresh {
@@ -288,8 +289,16 @@ fn join(f: impl FnOnce(&mut Session) -> io::Result<()>) -> io::Result<()> {
 
 /// Ends the session if nobody wants it any more; before that, `f` is called at the end
 /// of a generation.
-fn part<R>(f: impl FnOnce(&mut Session) -> R) -> Option<R> {
-    let mut guard = session();
+pub(super) fn part<R>(f: impl FnOnce(&mut Session) -> R) -> Option<R> {
+    part_of(&mut session(), f)
+}
+
+/// The same, or nothing if somebody else holds the session for long.
+pub(super) fn part_soon<R>(f: impl FnOnce(&mut Session) -> R) -> Option<R> {
+    part_of(&mut *session_soon()?, f)
+}
+
+fn part_of<R>(guard: &mut Option<Session>, f: impl FnOnce(&mut Session) -> R) -> Option<R> {
     let session = guard.as_mut()?;
     session.cut();
     session.turn_over();
@@ -307,8 +316,13 @@ fn part<R>(f: impl FnOnce(&mut Session) -> R) -> Option<R> {
 /// Starts a trace of everything that happens from now on, until [`stop`].
 ///
 /// `writer` is called about once a second, by a thread of the runtime's own, and by
-/// [`stop`]. Starts the runtime if it is not running. May block the calling thread for
-/// some milliseconds. Go: `trace.Start`.
+/// [`stop`]; it must not itself start or stop a trace, which would wait for it. Starts the
+/// runtime if it is not running. May block the calling thread for some milliseconds. Go:
+/// `trace.Start`.
+///
+/// The variable `GOPARK_TRACE=FILE` in the environment has the whole run of a program
+/// written to a file, from the start of the runtime to the end of the process; `%p` in the
+/// name becomes the number of the process.
 ///
 /// # Errors
 /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if a trace is being written;
@@ -342,11 +356,21 @@ pub fn start<W: Write + Send + 'static>(writer: W) -> io::Result<()> {
 /// # Errors
 /// What the writer said first; afterwards nothing more was written.
 pub fn stop() -> io::Result<Summary> {
-    let stopped = part(|session| {
-        let mut writer = session.writer.take()?;
-        writer.attempt(|to| to.flush());
-        Some((writer, session.lost))
-    });
+    summary(part(take_writer))
+}
+
+/// The same, or nothing if somebody else holds the session for long.
+pub(super) fn stop_soon() -> io::Result<Summary> {
+    summary(part_soon(take_writer))
+}
+
+fn take_writer(session: &mut Session) -> Option<(Writer, u64)> {
+    let mut writer = session.writer.take()?;
+    writer.attempt(|to| to.flush());
+    Some((writer, session.lost))
+}
+
+fn summary(stopped: Option<Option<(Writer, u64)>>) -> io::Result<Summary> {
     let Some((mut writer, lost)) = stopped.flatten() else {
         return Ok(Summary::default());
     };
@@ -356,70 +380,4 @@ pub fn stop() -> io::Result<Summary> {
             Ok(Summary { events: writer.events, lost: lost - writer.lost, bytes: writer.bytes })
         }
     }
-}
-
-/// Keeps a trace of the last seconds in memory, until it is dropped.
-///
-/// For programs that run for long and want to know what came before something that
-/// seldom happens. There is one at a time; [`start`] may be called beside it. Go:
-/// `trace.FlightRecorder`.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// let recorder = gopark::trace::FlightRecorder::start(Duration::from_secs(5))?;
-/// gopark::go(|| ()).join().unwrap();
-/// let mut trace = Vec::new();
-/// recorder.write_to(&mut trace)?;
-/// assert!(trace.starts_with(b"go 1.26 trace"));
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "the recorder ends when it is dropped"]
-pub struct FlightRecorder(());
-
-impl FlightRecorder {
-    /// Starts to record. What is older than `period` is forgotten, with some more time
-    /// kept than that.
-    ///
-    /// # Errors
-    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if there is one;
-    /// whatever the system says if it refuses a thread.
-    pub fn start(period: Duration) -> io::Result<FlightRecorder> {
-        let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
-        join(|session| {
-            if session.recorder.is_some() {
-                let text = "there is a flight recorder already";
-                return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
-            }
-            session.recorder = Some(Recorder { period, generations: VecDeque::new() });
-            Ok(())
-        })?;
-        Ok(FlightRecorder(()))
-    }
-
-    /// Writes what is remembered, as a file for `go tool trace`, and goes on.
-    ///
-    /// # Errors
-    /// What the writer says.
-    pub fn write_to(&self, mut to: impl Write) -> io::Result<()> {
-        to.write_all(&copy().unwrap_or_default())
-    }
-}
-
-impl Drop for FlightRecorder {
-    fn drop(&mut self) {
-        part(|session| session.recorder = None).expect("it records until here");
-    }
-}
-
-/// What a recorder remembers; `None` without one.
-fn copy() -> Option<Vec<u8>> {
-    part(|session| {
-        let recorder = session.recorder.as_ref()?;
-        let mut bytes = HEADER.to_vec();
-        recorder.generations.iter().for_each(|(_, generation)| bytes.extend(generation));
-        Some(bytes)
-    })
-    .flatten()
 }

@@ -223,6 +223,7 @@ fn help_lists_the_debug_settings_once_and_the_program_goes_on() {
     for name in [
         "asyncpreemptoff=0|1",
         "dumpsignal=N",
+        "flightrecorder=N",
         "guardpages=0|1",
         "idleworkers=N",
         "scheddetail=0|1",

@@ -2,7 +2,9 @@
 //!
 //! Each trace is taken in a process of its own, where nobody else runs.
 
+mod failures;
 mod loads;
+#[path = "../../../runtime/src/trace/strict.rs"]
 mod reader;
 
 use crate::child::{alone, here};
@@ -74,6 +76,10 @@ fn everything(processors: usize, migrating: bool) {
         loads::calls();
         loads::births(3000);
         loads::words();
+        // Not all of them are joined.
+        while gopark::num_tasks() > 1 {
+            gopark::yield_now();
+        }
     });
     // Who has spoken outside of tasks waits for ever.
     until_gone(&trace, 1);

@@ -195,6 +195,38 @@ fn shows(page: &str, functions: &[&str]) {
     }
 }
 
+/// What an example leaves, when `GOPARK_TRACE` asks for it.
+fn trace_of(example: &str) -> File {
+    let binary = std::env::current_exe().expect("the path of this binary");
+    // target/debug/deps/live-0123
+    let target = binary.ancestors().nth(3).expect("a target folder");
+    let file = File::new(&format!("{example}.trace"), b"");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--package", "gopark-examples", "--example", example]);
+    cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    cargo.env("CARGO_TARGET_DIR", target).env("GOPARK_TRACE", &file.0);
+    toolchain::succeed(&mut cargo, example).unwrap();
+    file
+}
+
+#[test]
+fn its_pages_show_the_functions_of_examples() {
+    let Some(go) = go() else { return };
+    let file = trace_of("patterns");
+    parsed(&go, &std::fs::read(&file.0).unwrap());
+    let viewer = Viewer::new(&go, &file.0);
+    shows(&viewer.page("/goroutines"), &["patterns::pipeline", "patterns::fan_in"]);
+    shows(&viewer.profile(&go, "/block"), &["patterns::pipeline", "patterns::fan_in"]);
+    drop(viewer);
+
+    let file = trace_of("echo_server");
+    parsed(&go, &std::fs::read(&file.0).unwrap());
+    let viewer = Viewer::new(&go, &file.0);
+    shows(&viewer.page("/goroutines"), &["echo_server::Server::accept"]);
+    shows(&viewer.profile(&go, "/io"), &["echo_server::"]);
+    shows(&viewer.profile(&go, "/sched"), &["echo_server::"]);
+}
+
 #[test]
 fn its_pages_show_our_functions() {
     let Some(go) = go() else { return };
