@@ -165,6 +165,10 @@ mod case;
 #[cfg(runtime)]
 mod cycle;
 mod filter;
+/// Parsers, for whoever tries to break them; no part of the public API.
+#[cfg(all(runtime, any(test, fuzzing)))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod guide;
 #[cfg(feature = "harness")]
 mod harness;

@@ -155,6 +155,26 @@ fn switch(name: &str, value: Option<&OsStr>) -> Result<Option<bool>, String> {
     }
 }
 
+/// Whatever it is, a value is what it says or an error that names it.
+#[cfg(all(runtime, any(test, fuzzing)))]
+pub(crate) fn check(value: &[u8]) {
+    use std::os::unix::ffi::OsStrExt;
+
+    let text = std::str::from_utf8(value).ok();
+    let value = OsStr::from_bytes(value);
+    match milliseconds("NAME", Some(value)) {
+        Ok(found) => {
+            let number = text.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+            assert!(found.is_some() && found == number, "{value:?} is {found:?}");
+        }
+        Err(error) => assert!(error.starts_with("NAME is `")),
+    }
+    match switch("NAME", Some(value)) {
+        Ok(found) => assert_eq!(text, Some(if found == Some(true) { "1" } else { "0" })),
+        Err(error) => assert!(error.starts_with("NAME is `")),
+    }
+}
+
 /// What a crate states for all of its checks; made by
 /// [`defaults!`](crate::defaults).
 #[derive(Debug)]

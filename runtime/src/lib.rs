@@ -309,6 +309,11 @@ pub mod tracing;
 
 pub mod guide;
 
+/// Parsers, for whoever tries to break them; no part of the public API.
+#[cfg(all(runtime, feature = "debug", any(test, fuzzing)))]
+#[doc(hidden)]
+pub mod fuzz;
+
 /// What `leakcheck` tells of threads, and asks; no part of the public API.
 #[cfg(runtime)]
 #[doc(hidden)]

@@ -203,6 +203,23 @@ fn place(line: &str) -> Result<(Place<'_>, u64), &'static str> {
     Ok((Place { path, line }, offset))
 }
 
+/// What must be true of any text: it is refused, or all of its lines are in what was
+/// understood, and two of it are a dump, too.
+pub(crate) fn check(text: &str) {
+    let Ok(blocks) = parse(text) else { return };
+    let lines = |block: &Block<'_>| {
+        1 + 2 * block.frames.len() + 2 * usize::from(block.created_by.is_some())
+    };
+    let elided = text.lines().filter(|line| line.ends_with(" frames elided...")).count();
+    let blanks = blocks.len().saturating_sub(1);
+    let understood = blocks.iter().map(lines).sum::<usize>() + elided + blanks;
+    assert_eq!(understood, text.lines().count(), "{text:?}");
+    if !text.is_empty() {
+        let two = format!("{text}\n{text}");
+        assert_eq!(parse(&two).map(|both| both.len()), Ok(2 * blocks.len()), "{text:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,6 +296,30 @@ mod tests {
             let bad = GOOD.replacen(from, to, 1);
             assert_ne!(bad, GOOD, "{from:?} is not there");
             assert!(parse(&bad).is_err(), "{from:?} => {to:?} was accepted:\n{bad}");
+        }
+    }
+
+    use proptest::prelude::{ProptestConfig, any, prop, proptest};
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 2_000, failure_persistence: None, ..ProptestConfig::default()
+        })]
+
+        /// Some lines of the good dump, in any order, with some characters changed.
+        #[test]
+        fn any_dump(
+            lines in prop::collection::vec(prop::sample::select(GOOD.lines().collect::<Vec<_>>()), 0..9),
+            changes in prop::collection::vec((any::<usize>(), any::<char>()), 0..2),
+        ) {
+            let mut text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            for (at, new) in changes {
+                let at = text.floor_char_boundary(at % (text.len() + 1));
+                text.insert(at, new);
+            }
+            check(&text);
+            check(&GOOD[..GOOD.floor_char_boundary(text.len() % GOOD.len())]);
+            check(GOOD);
         }
     }
 }

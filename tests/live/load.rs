@@ -8,6 +8,7 @@ use crate::grammar;
 use gopark::sync::Mutex;
 use gopark::{JoinHandle, chan, debug, stack};
 use std::hint::black_box;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -125,10 +126,32 @@ fn is_looked_at() {
         grammar::parse(text).unwrap_or_else(|why| panic!("{why}\n{text}"));
         let json = get(address, "/debug/tasks.json");
         serde_json::from_str::<serde_json::Value>(json.text()).unwrap();
+        looks_as_the_page_does(address);
     }
     signals.join().unwrap();
     load.stop.store(true, Ordering::Relaxed);
     tasks.into_iter().for_each(|task| task.join().unwrap());
+}
+
+/// The life of all, the tasks of the largest group, one of them.
+fn looks_as_the_page_does(address: SocketAddr) {
+    let json = |path: &str| {
+        let answer = get(address, path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        serde_json::from_str::<serde_json::Value>(answer.text()).unwrap()
+    };
+    let state = json("/debug/live.json?minutes=0");
+    let group = state["groups"][0]["key"].as_str().expect("there are tasks");
+    // All of it may do something else by now, or have ended.
+    let tasks = json(&format!("/debug/tasks.json?group={group}&frames=0&limit=201"));
+    if let Some(task) = tasks.as_array().expect("a list").last() {
+        let one = get(address, &format!("/debug/task.json?id={}", task["id"]));
+        assert!(matches!(one.status, 200 | 404), "{}", one.text());
+        if one.status == 200 {
+            let one: serde_json::Value = serde_json::from_str(one.text()).unwrap();
+            assert_eq!(one["task"]["id"], task["id"]);
+        }
+    }
 }
 
 /// A dump begins where a task's first line does not follow an empty one.

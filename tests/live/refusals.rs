@@ -1,7 +1,11 @@
 //! What is not answered, and who is not.
 
+use crate::child::{alone, here};
 use crate::client::{get, send};
+use crate::parked;
+use crate::state::waiting;
 use gopark::debug::{self, Server};
+use gopark::inspect::{Kind, Snapshot};
 use std::io::ErrorKind;
 
 #[test]
@@ -41,6 +45,66 @@ fn requests_that_are_refused() {
         assert_eq!(answer.header("allow").is_some(), status == 405, "{start:?}");
     }
     assert_eq!(get(address, "/metrics").status, 200);
+}
+
+/// Every path that the documentation of the endpoint names, with what it wants.
+const PATHS: [&str; 20] = [
+    "/",
+    "/debug/pprof/",
+    "/debug/pprof/goroutine",
+    "/debug/pprof/goroutine?debug=1",
+    "/debug/pprof/goroutine?debug=2&labels=1&runtime=1",
+    "/debug/pprof/threadcreate",
+    "/debug/pprof/threadcreate?debug=1",
+    "/debug/pprof/block",
+    "/debug/pprof/block?debug=1",
+    "/debug/pprof/mutex",
+    "/debug/pprof/profile?seconds=1",
+    "/debug/leaks",
+    "/debug/leaks?minutes=0",
+    "/debug/tasks",
+    "/debug/tasks.json",
+    "/debug/tasks.json?frames=0&q=x&limit=3",
+    "/debug/live.json",
+    "/debug/task.json?id=1",
+    "/metrics",
+    "/nothing",
+];
+
+/// Nobody needs a token, because there is nothing that one would permit.
+#[test]
+fn no_path_changes_what_the_program_does() {
+    alone(here!(), &[], || {
+        let endpoint = debug::serve("127.0.0.1:0").unwrap();
+        let address = endpoint.local_addr();
+        let tx = waiting(3, "stays");
+        let seen = || {
+            let tasks = Snapshot::all().tasks.into_iter().filter(|task| task.kind == Kind::Task);
+            tasks.map(|task| (task.id, task.status, task.stamp)).collect::<Vec<_>>()
+        };
+        parked("state::waits", 3);
+        let before = seen();
+        for path in PATHS {
+            for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "X"] {
+                let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                let answer = send(address, request.as_bytes());
+                assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text());
+            }
+            // No script of another site gets anything, and nobody's name is trusted.
+            let host = "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: cors";
+            for head in [host, "Host: evil.example", "Host: localhost.evil.example:6060"] {
+                let answer =
+                    send(address, format!("GET {path} HTTP/1.1\r\n{head}\r\n\r\n").as_bytes());
+                assert_eq!(answer.status, 403, "{head} {path}: {}", answer.text());
+            }
+            let answer = get(address, path);
+            assert!(matches!(answer.status, 200 | 404), "{path}: {}", answer.status);
+            assert_eq!(answer.header("access-control-allow-origin"), None);
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        }
+        assert_eq!(seen(), before);
+        drop(tx);
+    });
 }
 
 #[test]

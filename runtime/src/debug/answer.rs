@@ -57,7 +57,7 @@ impl Answer {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn status(&self) -> u16 {
         self.status
     }

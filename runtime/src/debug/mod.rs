@@ -58,7 +58,7 @@ mod live;
 mod metrics;
 mod normal;
 mod pages;
-mod request;
+pub(crate) mod request;
 mod server;
 mod trace;
 

@@ -256,12 +256,14 @@ fn index() -> String {
             "unlocks that others have waited for, while inspect::set_mutex_profile_fraction is on",
         ),
         (None, "/debug/pprof/profile?seconds=30", "profile", "what is computed, by all threads"),
+        (None, "/debug/pprof/trace?seconds=5", "trace", "what happens, for `go tool trace`"),
         (
             Some(blocked),
             "/debug/leaks?minutes=0",
             "leaks",
             "blocked tasks by place; minutes=N: for so long",
         ),
+        (Some(tasks.len()), "/debug/tasks", "tasks", "the live page"),
         (None, "/debug/tasks.json", "tasks.json", "every task, as JSON"),
         (None, "/metrics", "metrics", "for Prometheus"),
     ];

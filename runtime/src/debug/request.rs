@@ -117,6 +117,66 @@ fn understand(request: &httparse::Request<'_, '_>) -> Result<Request, Answer> {
     Ok(Request { is_head, path: path.to_owned(), query: pairs, host })
 }
 
+/// Whatever comes, `parse` has one opinion of it.
+///
+/// - A beginning that is refused or understood is refused or understood alike with more
+///   behind it, and in whatever pieces it comes.
+/// - A path that is understood has nothing in it that leads elsewhere.
+/// - A host that is known is an address, or a name that nobody else can own.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check(bytes: &[u8]) {
+    let status = |bytes: &[u8]| parse(bytes).map(|it| it.map_or_else(|no| no.status(), |_| 200));
+    let whole = status(bytes);
+    for cut in [1, bytes.len() / 3, bytes.len() / 2, bytes.len().saturating_sub(1)] {
+        let begun = status(&bytes[..cut.min(bytes.len())]);
+        assert!(begun.is_none() || begun == whole, "{begun:?}, and with more {whole:?}");
+    }
+    let lines = bytes.iter().rposition(|c| *c == b'\n').map_or(0, |last| last + 1);
+    let whole_lines = status(&bytes[..lines]);
+    if bytes.len() <= MOST {
+        for piece in [1, 7, 1024] {
+            let mut slow = Slow { bytes, piece };
+            let read = read(&mut slow).expect("no connection that could fail");
+            let read = read.map_or_else(|no| no.status(), |_| 200);
+            // What breaks off in the middle of a line is not looked at any more.
+            let broken = read == 400 && whole_lines.is_none();
+            assert!(read == whole.unwrap_or(400) || broken, "{read}, in one piece {whole:?}");
+        }
+    }
+    let Some(Ok(request)) = parse(bytes) else { return };
+    let path = &request.path;
+    assert!(path.starts_with('/') && !path.contains("..") && !path.contains(['\\', '%', '\0']));
+    let host = request.host.as_deref();
+    if super::host::Hosts::default().is_known(host) {
+        let ours = |host: &str| {
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            let name = name.trim_start_matches('[').trim_end_matches(']');
+            let bare = host.trim_start_matches('[').trim_end_matches(']');
+            let is = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
+            is(name) || is(bare) || name.eq_ignore_ascii_case("localhost")
+        };
+        assert!(host.is_none_or(ours), "{host:?}");
+    }
+    if let Err(refusal) = super::pages::Page::find(path, &request.query) {
+        assert!(matches!(refusal.status(), 400 | 404));
+    }
+}
+
+/// Gives so many bytes at a time.
+#[cfg(any(test, fuzzing))]
+struct Slow<'a> {
+    bytes: &'a [u8],
+    piece: usize,
+}
+
+#[cfg(any(test, fuzzing))]
+impl Read for Slow<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.piece.min(into.len());
+        self.bytes.read(&mut into[..count])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -71,7 +71,7 @@ impl Settings {
     }
 
     /// `env` is the environment. An empty variable is one that is not set.
-    fn read(
+    pub(crate) fn read(
         config: Config,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Settings, StartError> {

@@ -121,6 +121,7 @@ fn write_group(out: &mut String, group: &Group, blocked: usize) {
     object.text("status", group.status.as_str());
     if let Some(reason) = group.reason {
         object.text("reason", reason.as_str());
+        object.number("durable", reason.durable());
     }
     if let Some(site) = group.site {
         object.text("site", &Place(site));

@@ -44,7 +44,7 @@
 
   const exact = new Intl.NumberFormat('en');
   const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
-  const number = (n) => (n < 100000 ? exact.format(Math.round(n)) : compact.format(n));
+  const number = (n) => (n < 1e6 ? exact.format(Math.round(n)) : compact.format(n));
   const perSecond = (n) => (n > 0 && n < 10 ? n.toFixed(1) : number(n)) + '/s';
   const age = (ms) => {
     if (ms == null) return '';
@@ -289,7 +289,7 @@
       const more = growth(group);
       text(cell.count, number(size(group)));
       text(cell.growth, more > 0 ? '+' + number(more) : more < 0 ? '−' + number(-more) : '0');
-      cell.growth.className = 'num' + (more > 0 && group.reason ? ' grows' : more < 0 ? ' shrinks' : '');
+      cell.growth.className = 'num' + (more > 0 && group.durable ? ' grows' : more < 0 ? ' shrinks' : '');
       row.draw(trends.get(group.key) || [group.count]);
       row.svg.dataset.tone = group.status;
       row.state.dataset.tone = group.status;

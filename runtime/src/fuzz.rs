@@ -1,0 +1,171 @@
+//! What reads bytes that others wrote, and what must be true whatever they are.
+//!
+//! `fuzz/` has libFuzzer call these functions, for as long as somebody likes; the tests below
+//! have proptest do so in every test run. Each of them panics when a promise is broken.
+
+use crate::sched::config::Config;
+use crate::sched::settings::Settings;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+/// A request to the debug endpoint, in pieces too.
+pub fn request(bytes: &[u8]) {
+    crate::debug::request::check(bytes);
+}
+
+/// The value of a variable of the environment; the first byte says which.
+///
+/// What is understood is within its limits, and is the same when it is read again behind
+/// itself; what is not is an error that has words.
+pub fn settings(bytes: &[u8]) {
+    let Some((which, value)) = bytes.split_first() else { return };
+    let names = ["GOPARK_MAXPROCS", "GOPARK_STACK", "GOPARK_SLICE", "GOPARK_DEBUG"];
+    let name = names[usize::from(*which) % names.len()];
+    let read = |value: &[u8]| {
+        let value = OsString::from_vec(value.to_vec());
+        Settings::read(Config::new(), |wanted| (wanted == name).then(|| value.clone()))
+    };
+    match read(value) {
+        Ok(settings) => {
+            assert!((1..=1024).contains(&settings.maxprocs));
+            assert!((1_000_000..=1_000_000_000).contains(&settings.slice));
+            assert!((64 << 10..=1 << 30).contains(&settings.stack.usable()));
+            if name == "GOPARK_DEBUG" {
+                let twice = read(&[value, b",", value].concat()).expect("each half is understood");
+                assert_eq!(format!("{settings:?}"), format!("{twice:?}"));
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A file with an execution trace, to be made into JSON.
+pub fn trace(bytes: &[u8]) {
+    let mut json = Vec::new();
+    if crate::trace::to_chrome_json(bytes, &mut json).is_ok() {
+        std::str::from_utf8(&json).expect("JSON is text");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    /// Bytes that are likely to mean something, in any order.
+    fn pieces(of: &'static [&'static str], most: usize) -> impl Strategy<Value = Vec<u8>> {
+        let known = prop::sample::select(of).prop_map(|text| text.as_bytes().to_vec());
+        let any = prop::collection::vec(any::<u8>(), 0..4);
+        let piece = prop_oneof![5 => known, 1 => any];
+        prop::collection::vec(piece, 0..most).prop_map(|pieces| pieces.concat())
+    }
+
+    const REQUEST: &[&str] = &[
+        "GET ",
+        "HEAD ",
+        "POST ",
+        "/",
+        "/debug/pprof/goroutine",
+        "/debug/leaks",
+        "/debug/tasks.json",
+        "/debug/task.json",
+        "..",
+        "%2e",
+        "%",
+        "+",
+        "?",
+        "debug=2",
+        "minutes=",
+        "9999999",
+        "0",
+        "q=",
+        "group=",
+        "00000000000000ff",
+        "status=waiting",
+        "&",
+        "=",
+        " HTTP/1.1\r\n",
+        " HTTP/1.0\n",
+        " HTTP/2.0\r\n",
+        "Host: ",
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+        "evil.example",
+        ":6060",
+        "@",
+        "\r\n",
+        "\n",
+        "\r",
+        "Content-Length: 0",
+        "Transfer-Encoding: chunked",
+        "Sec-Fetch-Site: cross-site",
+        ": ",
+        "\0",
+        "A: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\n\
+        A: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\nA: b\r\n",
+        "\r\n\r\n",
+    ];
+    const SETTINGS: &[&str] = &[
+        "\0",
+        "\u{1}",
+        "\u{2}",
+        "\u{3}",
+        "0",
+        "1",
+        "2",
+        "64",
+        "1024",
+        "9999999999999999999999",
+        "-",
+        "+",
+        ".",
+        "k",
+        "KiB",
+        "M",
+        "g",
+        "us",
+        "ms",
+        "s",
+        " ",
+        ",",
+        "=",
+        "help",
+        "asyncpreemptoff=1",
+        "schedtrace=",
+        "guardpages=0",
+        "warntasks=",
+        "dumpsignal=10",
+        "scheddetail",
+        "idleworkers=",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 2_000, failure_persistence: None, ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn any_request(bytes in pieces(REQUEST, 14)) {
+            super::request(&bytes);
+        }
+
+        #[test]
+        fn a_request_with_a_head(
+            path in pieces(&REQUEST[3..23], 8), head in pieces(&REQUEST[23..], 8)
+        ) {
+            let request = [b"GET /", &*path, b" HTTP/1.1\r\nHost: ", &head, b"\r\n\r\n"];
+            super::request(&request.concat());
+        }
+
+        #[test]
+        fn any_setting(which in 0_u8..4, value in pieces(SETTINGS, 8)) {
+            super::settings(&[&[which][..], &value].concat());
+        }
+
+        #[test]
+        fn any_trace(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            super::trace(&bytes);
+            super::trace(&[b"go 1.26 trace\0\0\0", &*bytes].concat());
+        }
+    }
+}
