@@ -44,6 +44,7 @@
 //! | `entersyscall` | [`blocking`], and [`offload`] for what blocks long; a call that says nothing is found |
 //! | `runtime.Stack`, `runtime/pprof` | [`inspect`] |
 //! | `net/http/pprof` | `debug::serve`, with the feature `debug` |
+//! | `runtime/trace` | [`trace`] |
 //! | – | [`future`]: [`block_on`], [`spawn_future`], channels and handles in async code |
 //! | – | [`JoinHandle`]: the result, or the panic, of a task |
 //! | – | [`scope`](scope()): tasks that borrow from the one that starts them |
@@ -208,6 +209,15 @@
 //! | `GOPARK_SLICE` | how long a task may keep a processor that others want, from `1ms` to `1s`; default `10ms` |
 //! | `GOPARK_TRACE` | a file for an [execution trace](trace::start()) of the whole run; `%p` in its name becomes the number of the process |
 //! | `GOPARK_DEBUG` | settings for finding faults, `name=value,name=value`; `help` prints them at the start |
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `debug` | `debug::serve`: pages over HTTP, Go's `/debug/pprof/` among them; profiles as files for `go tool pprof` |
+//! | `tracing` | `tracing::TaskLabels`: spans of the crate `tracing` as labels of tasks |
+//!
+//! None is on by default.
 //!
 //! # Platforms
 //!

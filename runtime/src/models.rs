@@ -8,7 +8,7 @@
 //! | file | protocol | the real code in it | rebuilt here, step by step |
 //! |---|---|---|---|
 //! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
-//! | `parking` | park and suspension against claim, hold, condemn | `state` | `settle`, `settle_held`, `park_thread`, `look::held` |
+//! | `parking` | park and suspension against claim, hold, condemn; what a parked task waits for | `state` | `settle`, `settle_held`, `park_thread`, `look::held`, `Pad::look` |
 //! | `selecting` | two partners and a timer against one select | `state` | `chan::select`, `Queue::try_first` |
 //! | `workers` | who sleeps and who searches; inboxes; hand-over; suspension; spares; fewer processors | `idle`, `barrier` | `find.rs`, `signal.rs`, `spare.rs`, `processors.rs` |
 //! | `calling` | a lent processor: take back, retake, wait; sysmon's sleep | `call`, `barrier` | `blocking.rs` |

@@ -11,10 +11,17 @@ use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 
+/// What the record's link leads to.
+const LINK: u32 = 0;
+const SUBJECT: u32 = 1;
+
 struct Task {
     state: StateWord,
     /// What the switch saves: written before the park, read by whoever starts it.
     context: Plain<u32>,
+    /// The record's link: to what the task waits for while it is parked, to the next one
+    /// while it is in a queue (X2 of `task/subject.rs`).
+    next: Plain<u32>,
     /// What the commit does: complete before the task goes on.
     committed: Plain<bool>,
     /// What each cause leaves for the task before it claims.
@@ -30,6 +37,7 @@ impl Task {
         let task = Task {
             state: StateWord::new(),
             context: Plain::new(0),
+            next: Plain::new(LINK),
             committed: Plain::new(false),
             left: [Plain::new(false), Plain::new(false), Plain::new(false)],
             runs: AtomicU32::new(0),
@@ -42,6 +50,7 @@ impl Task {
 
     fn save(&self) {
         self.context.set(7);
+        self.next.set(SUBJECT);
     }
 
     fn park(&self) {
@@ -50,8 +59,9 @@ impl Task {
         self.state.wait();
     }
 
-    /// From a queue back onto a worker.
+    /// Into a queue, and back onto a worker.
     fn run(&self) {
+        self.next.set(LINK);
         let cause = self.state.start();
         assert_eq!(self.context.get(), 7, "started before its context was saved");
         assert!(self.committed.get(), "went on before its commit");
@@ -73,10 +83,11 @@ impl Task {
         claim != Claim::Lost
     }
 
-    /// sysmon, which trims once, if it may.
+    /// sysmon, which trims once, if it may; or `Pad::look`, which reads what it waits for.
     fn look(&self) {
         if self.state.begin_trim(self.state.read()) {
             assert_eq!(self.context.get(), 7, "held before its context was saved");
+            assert_eq!(self.next.get(), SUBJECT, "held, and in a queue");
             if self.state.end_trim() == Release::Enqueue {
                 self.run();
             }
@@ -154,6 +165,35 @@ fn broken_an_observer_does_not_enqueue() {
 }
 
 #[test]
+#[should_panic(expected = "Causality violation")]
+fn broken_what_it_waits_for_is_read_without_holding_it() {
+    explore(None, || {
+        let task = Task::running();
+        task.park();
+        let observer = spawn(&task, |task| {
+            if task.state.read().status() == Status::Waiting {
+                assert_eq!(task.next.get(), SUBJECT);
+            }
+        });
+        assert!(task.ready(Cause::Ready, None));
+        observer.join().unwrap();
+    });
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn broken_what_it_waits_for_is_written_after_the_park() {
+    explore(None, || {
+        let task = Task::running();
+        let observer = spawn(&task, Task::look);
+        task.context.set(7);
+        task.state.wait();
+        task.next.set(SUBJECT);
+        observer.join().unwrap();
+    });
+}
+
+#[test]
 #[should_panic(expected = "+ scan => 2 (running)")]
 fn broken_a_claim_starts_a_task_that_is_held() {
     explore(None, || {
@@ -161,7 +201,7 @@ fn broken_a_claim_starts_a_task_that_is_held() {
         task.park();
         let observer = spawn(&task, Task::look);
         if task.claim(Cause::Ready, None) != Claim::Lost {
-            task.run();
+            let _ = task.state.start();
         }
         observer.join().unwrap();
     });

@@ -16,6 +16,13 @@
 //! happen under the scheduler's lock, so neither can miss the other. Until then it
 //! sleeps to the next pass of trimming, or without end.
 //!
+//! Two words say that it sleeps. `sysmon_sleeps` is for who takes an idle processor: it lies
+//! under the lock that he holds anyway, and costs him nothing more. `NAP` (`call.rs`) is for
+//! who begins a blocking call, which takes no lock: there sysmon pays, with a heavy barrier
+//! before it sleeps. One word for both would make each processor that is taken pay for the
+//! barriers of calls, or each call for the lock; and they mean different times: sysmon
+//! dozes for calls while processors are held, when nobody can take an idle one from it.
+//!
 //! Where the scheduler's state is to be printed (`GOPARK_DEBUG=schedtrace=N`), it wakes
 //! for that in any case, and asks the thread for errands to do it: printing is nothing
 //! to do in a section.

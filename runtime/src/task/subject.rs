@@ -12,7 +12,7 @@
 //!   it is over: [`park_on`](crate::sched::park::park_on) borrows it.
 //! - **X2** An observer looks at a subject while it holds the task with the scan bit
 //!   in its park: the task does not go on, and nobody queues it, until it is let go
-//!   (T3). So nobody writes `next` meanwhile, and X1 holds.
+//!   (T3). So nobody writes `next` meanwhile, and X1 holds (`models/parking.rs`).
 //! - **X3** The observer is in a section then, so it allocates nothing (N1): what it
 //!   finds goes on a [`Pad`] that has room from the start. It may take the lock of
 //!   what it looks at: who holds that does not wait for the task or for observers.
