@@ -44,12 +44,12 @@ impl Caller {
     }
 }
 
-/// The innermost first, from return addresses; up to what has called a test or a thread.
+/// The innermost first, from an address in each; up to what has called a test or a thread.
 pub(crate) fn of_addresses(frames: &[usize]) -> Vec<Caller> {
     let mut all: Vec<Caller> = Vec::new();
     for frame in frames {
-        // A return address may belong to the next line, or function.
-        let address = std::ptr::without_provenance_mut(frame.saturating_sub(1));
+        // The crate looks for the instruction before the one that it is given.
+        let address = std::ptr::without_provenance_mut(frame + 1);
         backtrace::resolve(address, |symbol| {
             let Some(name) = symbol.name() else { return };
             let file = symbol.filename().map(|path| path.to_string_lossy().into_owned());
@@ -106,6 +106,7 @@ fn is_std(function: &str) -> bool {
     inside.iter().any(|prefix| path.starts_with(prefix))
         || matches!(function, "leakcheck_pthread_create" | "pthread_create")
         || path.starts_with("gopark::task::threads")
+        || path.starts_with("gopark::inspect::callers")
 }
 
 /// The library whose pool the function belongs to.

@@ -186,6 +186,7 @@ mod settings;
 pub mod source;
 #[cfg(runtime)]
 #[expect(unsafe_code, reason = "a function in the place of the C library's")]
+#[cfg_attr(not(wrap_threads), allow(dead_code, reason = "nobody calls that function"))]
 mod sys;
 mod test_main;
 #[cfg(runtime)]

@@ -42,13 +42,13 @@ use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Once, OnceLock};
+use std::sync::{LazyLock, Once, OnceLock};
 
 use gopark::threads::{self, Birth, Origin};
 
 /// Return addresses that are kept. Enough to reach from here through std to the
 /// function that makes the thread, and through a `Once` around it; a debug build has
-/// more frames for the same. Each costs 0.1 us.
+/// more frames for the same.
 const DEPTH: usize = if cfg!(debug_assertions) { 32 } else { 16 };
 
 /// A thread's function. It may be unwound through: `pthread_exit` does.
@@ -238,14 +238,14 @@ thread_local! {
     static LEARNING: Cell<bool> = const { Cell::new(false) };
 }
 
+#[inline(never)]
 fn origin() -> Origin {
-    let (frames, outer) = frames();
+    let frames = threads::callers(DEPTH);
     let marks = if LEARNING.get() { &[] } else { marks() };
-    let mut shared = frames.iter().any(|frame| marks.contains(frame));
+    // The frames are in the call, and the marks are behind it.
+    let mut shared = frames.iter().any(|frame| marks.contains(&(frame + 1)));
     // Most stacks have none of the words, and then nobody need unwind them to their ends.
-    if !shared
-        && let Some(from) = outer
-        && threads::may_return_to(marks, from)
+    if !shared && frames.len() == DEPTH && threads::may_return_to(marks, (&raw const shared).addr())
     {
         backtrace::trace(|frame| {
             shared = marks.contains(&frame.ip().addr());
@@ -253,26 +253,6 @@ fn origin() -> Origin {
         });
     }
     Origin { frames, shared }
-}
-
-/// Return addresses of the callers, the innermost first, and where on the stack those are
-/// that are more than [`DEPTH`].
-#[inline(never)]
-fn frames() -> (Arc<[usize]>, Option<usize>) {
-    let (mut frames, mut count) = ([0; DEPTH], 0);
-    let mut outer = None;
-    backtrace::trace(|frame| {
-        if count == DEPTH {
-            outer = Some(frame.sp().addr());
-            return false;
-        }
-        frames[count] = frame.ip().addr();
-        count += 1;
-        true
-    });
-    // Where the unwinder says nothing of that, from here on.
-    let outer = outer.map(|at| at.max((&raw const frames).addr()));
-    (Arc::from(&frames[..count]), outer)
 }
 
 /// Addresses that are on the stack of whoever is inside of a `Once`, and else never.

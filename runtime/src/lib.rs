@@ -328,6 +328,7 @@ pub mod fuzz;
 #[cfg(runtime)]
 #[doc(hidden)]
 pub mod threads {
+    pub use crate::inspect::callers::callers;
     pub use crate::inspect::census::strangers;
     pub use crate::task::threads::{Birth, Origin, Thread, count, known, may_return_to, of};
 }

@@ -21,6 +21,8 @@ struct Link<'a> {
     /// Where it was made, and who did.
     made: Option<(String, Option<TaskId>)>,
     stack: Option<&'a Trace>,
+    /// It is no thread.
+    is_task: bool,
 }
 
 impl<'a> Link<'a> {
@@ -30,7 +32,8 @@ impl<'a> Link<'a> {
                 Kind::Task => Some((it.created_at.to_string(), it.parent)),
                 Kind::Thread => place_of_thread(it).map(|place| (place, it.parent)),
             };
-            return Link { id, made, stack: it.creation_stack.as_ref() };
+            let is_task = it.kind == Kind::Task;
+            return Link { id, made, stack: it.creation_stack.as_ref(), is_task };
         }
         // It has not been noted, but lives.
         match report.people.info(report, id) {
@@ -38,8 +41,9 @@ impl<'a> Link<'a> {
                 id,
                 made: Some((task.created_at.to_string(), task.parent)),
                 stack: task.creation_stack.as_ref(),
+                is_task: true,
             },
-            _ => Link { id, made: None, stack: None },
+            _ => Link { id, made: None, stack: None, is_task: false },
         }
     }
 }
@@ -107,15 +111,22 @@ pub(super) fn stacks_of(report: &Report, group: &Group) -> Vec<String> {
 
 /// The stack that a task was made on, and those of its ancestors.
 pub(super) fn stacks(report: &Report, own: Option<&Trace>, parent: Option<TaskId>) -> Vec<String> {
-    let mut lines = Vec::new();
     // Those of threads are kept in any case, and are of use beside the others only.
-    let Some(own) = own else { return lines };
-    lines.extend(functions(own));
+    let Some(own) = own else { return Vec::new() };
+    let mut lines = functions(own);
+    let mut unknown = lines.is_empty();
     for link in line(report, parent).iter().take(LINKS) {
-        if let Some(stack) = link.stack {
+        let functions = link.stack.map(functions).unwrap_or_default();
+        if !functions.is_empty() {
             lines.push(format!("task {} was made by", link.id));
-            lines.extend(functions(stack).iter().map(|line| format!("  {line}")));
+            lines.extend(functions.iter().map(|line| format!("  {line}")));
         }
+        unknown |= functions.is_empty() && link.is_task && link.stack.is_some();
+    }
+    match lines.is_empty() {
+        true => lines.push(callers::UNKNOWN.to_owned()),
+        false if unknown => lines.push(format!("others are {}", callers::UNKNOWN)),
+        false => {}
     }
     lines
 }
@@ -125,9 +136,6 @@ fn functions(stack: &Trace) -> Vec<String> {
     let mut lines: Vec<String> = callers.iter().take(SHOWN).map(Caller::text).collect();
     if callers.len() > SHOWN {
         lines.push("…".to_owned());
-    }
-    if lines.is_empty() {
-        lines.push(callers::UNKNOWN.to_owned());
     }
     lines
 }

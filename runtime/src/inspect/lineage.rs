@@ -20,7 +20,7 @@ pub fn keep_ancestors() {
 /// [`TaskInfo::creation_stack`] and [`Ancestor::creation_stack`] show it. Else only the place
 /// is known at which it was made, which may be that of a function that everybody calls.
 ///
-/// It takes some microseconds for each task that is started, and half a kilobyte as long as
+/// It takes about a microsecond for each task that is started, and half a kilobyte as long as
 /// the task lives, or as somebody is known to descend from it ([`keep_ancestors`]). The
 /// innermost 64 frames are kept. [`Scope::keep_creation_stacks`](crate::Scope::keep_creation_stacks)
 /// does so in one scope.

@@ -87,6 +87,7 @@
 #[cfg(feature = "debug")]
 pub(crate) use census::count_threads as threads;
 
+pub(crate) mod callers;
 pub(crate) mod census;
 pub(crate) mod contention;
 mod cpu;

@@ -45,6 +45,8 @@ pub(super) struct Found {
     count: usize,
     /// The outermost is the first of the stack.
     pub(super) whole: bool,
+    /// No more are looked for.
+    pub(super) most: usize,
 }
 
 impl Found {
@@ -54,6 +56,7 @@ impl Found {
             outer: Vec::with_capacity(KEPT),
             count: 0,
             whole: false,
+            most: MOST,
         }
     }
 
@@ -142,7 +145,7 @@ impl Walker {
             let mut word = |at: u64| part.word(at as usize).map(|at| read(at) as u64).ok_or(());
             loop {
                 found.push(address.address_for_lookup() as usize);
-                if found.count == MOST {
+                if found.count == found.most {
                     return;
                 }
                 let next =

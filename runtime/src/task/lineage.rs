@@ -28,6 +28,7 @@
 use super::record::{Extra, Record, TaskId, flag};
 use super::scope::ScopeInner;
 use super::{registry, threads};
+use crate::inspect::callers::callers;
 use crate::sys::section;
 use core::panic::Location;
 use std::collections::HashMap;
@@ -130,7 +131,6 @@ pub(crate) fn with_stack(scope: &ScopeInner, extra: Option<Box<Extra>>) -> Optio
 
 #[cold]
 fn add_stack(keeps: u8, scope: &ScopeInner, extra: Option<Box<Extra>>) -> Option<Box<Extra>> {
-    section::check_outside();
     if keeps & keep::ASK != 0 {
         KEEPS.fetch_and(!keep::ASK, Ordering::Relaxed);
         if WANTED.get().is_some_and(|wanted| wanted()) {
@@ -142,25 +142,8 @@ fn add_stack(keeps: u8, scope: &ScopeInner, extra: Option<Box<Extra>>) -> Option
         return extra;
     }
     let mut extra = extra.unwrap_or_default();
-    extra.stack = Some(stack());
+    extra.stack = Some(callers(FRAMES));
     Some(extra)
-}
-
-/// An address in each function that the caller is in, the innermost first.
-#[inline(never)]
-fn stack() -> Arc<[usize]> {
-    let (mut addresses, mut count) = ([0; FRAMES], 0);
-    backtrace::trace(|frame| {
-        addresses[count] = inside(frame.ip().addr());
-        count += 1;
-        count < FRAMES
-    });
-    Arc::from(&addresses[..count])
-}
-
-/// What is returned to may belong to the next line, or function.
-fn inside(return_address: usize) -> usize {
-    return_address.saturating_sub(1)
 }
 
 fn part(id: TaskId) -> MutexGuard<'static, Part> {
@@ -177,7 +160,7 @@ fn note(parent: &'static Record) {
     let extra = unsafe { parent.own_extra() };
     let thread = parent.has(flag::THREAD);
     let birth = if thread { threads::own_birth() } else { None };
-    let birth = birth.map(|birth| birth.frames.iter().copied().map(inside).collect());
+    let birth = birth.map(|birth| birth.frames);
     let note = Note {
         thread,
         parent: parent.parent(),

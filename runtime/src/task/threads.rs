@@ -62,7 +62,7 @@ thread_local! {
 /// What is known of a thread's origin.
 #[derive(Debug, Default)]
 pub struct Origin {
-    /// Return addresses of the call that makes it, the innermost first.
+    /// An address in each function that leads to the call that makes it, the innermost first.
     pub frames: Arc<[usize]>,
     /// It serves the whole program, whoever happens to start it: it belongs to the
     /// root scope.
@@ -226,7 +226,7 @@ pub struct Thread {
     pub id: Option<u32>,
     /// Since it was made.
     pub age: Duration,
-    /// Where it was made: return addresses, the innermost first.
+    /// Where it was made: an address in each function, the innermost first.
     pub frames: Arc<[usize]>,
     /// It serves the whole program (see [`Origin::shared`]).
     pub shared: bool,
