@@ -49,8 +49,7 @@ pub(super) enum Form {
 
 /// For how long somebody has to be blocked to be shown as a leak, if nothing is said.
 const MINUTES: u64 = 10;
-/// How long a CPU profile takes if nothing is said, and at most. The latter holds of a
-/// trace, too.
+/// How long a CPU profile takes if nothing is said, and it or a trace at most.
 const SECONDS: u64 = 30;
 const MOST_SECONDS: u64 = 600;
 
@@ -86,9 +85,10 @@ impl Page {
             "/debug/tasks.json" => query.wanted().map(Page::Tasks),
             "/metrics" => Ok(Page::Metrics),
             "/debug/pprof/trace" => match query.number("seconds", 1)? {
-                seconds @ 0..=MOST_SECONDS => {
-                    // As Go takes 0.
-                    Ok(Page::Trace { time: Duration::from_secs(seconds.max(1)) })
+                // As Go takes 0.
+                0 => Ok(Page::Trace { time: Duration::from_secs(1) }),
+                seconds @ 1..=MOST_SECONDS => {
+                    Ok(Page::Trace { time: Duration::from_secs(seconds) })
                 }
                 _ => Err(Answer::refusal(400, &format!("seconds is at most {MOST_SECONDS}"))),
             },

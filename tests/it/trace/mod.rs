@@ -266,7 +266,7 @@ fn what_is_lost_is_counted() {
         };
         file.extend(first);
         let spinners: Vec<_> =
-            (0..2).map(|_| gopark::go(|| (0..100_000).for_each(|_| gopark::yield_now()))).collect();
+            (0..2).map(|_| gopark::go(|| (0..60_000).for_each(|_| gopark::yield_now()))).collect();
         spinners.into_iter().for_each(|task| task.join().unwrap());
         drop(held);
         gopark::go(|| loads::births(100)).join().unwrap();
