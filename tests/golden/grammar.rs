@@ -210,7 +210,8 @@ pub(crate) fn check(text: &str) {
     let lines = |block: &Block<'_>| {
         1 + 2 * block.frames.len() + 2 * usize::from(block.created_by.is_some())
     };
-    let elided = text.lines().filter(|line| line.ends_with(" frames elided...")).count();
+    let elides = |line: &&str| line.starts_with("...") && line.ends_with(" frames elided...");
+    let elided = text.lines().filter(elides).count();
     let blanks = blocks.len().saturating_sub(1);
     let understood = blocks.iter().map(lines).sum::<usize>() + elided + blanks;
     assert_eq!(understood, text.lines().count(), "{text:?}");
@@ -320,6 +321,8 @@ mod tests {
             check(&text);
             check(&GOOD[..GOOD.floor_char_boundary(text.len() % GOOD.len())]);
             check(GOOD);
+            // Found by libFuzzer.
+            check(&GOOD.replace("by app::leak", "by app::leak frames elided..."));
         }
     }
 }

@@ -48,7 +48,7 @@ fn requests_that_are_refused() {
 }
 
 /// Every path that the documentation of the endpoint names, with what it wants.
-const PATHS: [&str; 20] = [
+const PATHS: [&str; 21] = [
     "/",
     "/debug/pprof/",
     "/debug/pprof/goroutine",
@@ -60,6 +60,7 @@ const PATHS: [&str; 20] = [
     "/debug/pprof/block?debug=1",
     "/debug/pprof/mutex",
     "/debug/pprof/profile?seconds=1",
+    "/debug/pprof/trace?seconds=1",
     "/debug/leaks",
     "/debug/leaks?minutes=0",
     "/debug/tasks",
