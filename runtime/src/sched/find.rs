@@ -233,7 +233,9 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
             if core::ptr::eq(victim, p) {
                 continue;
             }
-            let most = w.modesty.most(w, victim);
+            let fair = w.modesty.most(w, victim);
+            // Rather one too many than a task that waits beside an idle processor.
+            let most = if round == ROUNDS - 1 { fair.max(1) } else { fair };
             if let Some(task) = p.steal_from(victim, most).or_else(|| steal_next(p, victim)) {
                 p.counts.steals.add(1);
                 return Some(task);

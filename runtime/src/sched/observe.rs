@@ -31,13 +31,7 @@ pub(crate) enum Event {
     /// The task can go on.
     Ready { task: u64 },
     /// There is a new task, which can start.
-    Born {
-        task: u64,
-        p: Option<u32>,
-        entry: &'static str,
-        at: &'static Location<'static>,
-        name: String,
-    },
+    Born(Box<Birth>),
     /// The worker has the processor; if a task is named, that goes on.
     Taken { p: u32, task: Option<u64> },
     /// The worker gives the processor up; if a task is named, that stays on the worker.
@@ -45,7 +39,16 @@ pub(crate) enum Event {
     /// So many processors are in use.
     Limit { count: u32 },
     /// What the program itself says, in the task.
-    User { task: u64, p: Option<u32>, user: User },
+    User { task: u64, p: Option<u32>, user: Box<User> },
+}
+
+/// Apart, as what the program says: most events are small, and many lie side by side.
+pub(crate) struct Birth {
+    pub(crate) task: u64,
+    pub(crate) p: Option<u32>,
+    pub(crate) entry: &'static str,
+    pub(crate) at: &'static Location<'static>,
+    pub(crate) name: String,
 }
 
 /// How a task leaves.
@@ -269,7 +272,7 @@ pub(crate) fn read(kind: u8, rest: &mut Rest<'_>) -> Event {
     let some = Some(task).filter(|&task| task != 0);
     let given = |why| Event::Given { p: p.unwrap_or(0), task: some, why };
     let leave = |how| Event::Leave { task, p, how };
-    let user = |user| Event::User { task, p, user };
+    let user = |user| Event::User { task, p, user: Box::new(user) };
     match kind {
         kind::START => Event::Start { task, p },
         kind::YIELD => leave(Leave::Yields),
@@ -286,7 +289,8 @@ pub(crate) fn read(kind: u8, rest: &mut Rest<'_>) -> Event {
             // SAFETY: the address of a `&'static Meta` (note_birth).
             let meta = unsafe { &*ptr::with_exposed_provenance::<Meta>(meta as usize) };
             let at = location(at).expect("a birth has a site");
-            Event::Born { task, p, entry: (meta.entry)(), at, name: rest.text() }
+            let (entry, name) = ((meta.entry)(), rest.text());
+            Event::Born(Box::new(Birth { task, p, entry, at, name }))
         }
         kind::TAKEN => Event::Taken { p: p.unwrap_or(0), task: some },
         kind::GIVEN => given(Given::Idle),

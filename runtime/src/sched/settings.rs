@@ -481,6 +481,8 @@ mod tests {
                  only; default 0\
                  \n  dumpsignal=N         N: at signal N all tasks are shown on stderr, and the program \
                  goes on; default 0\
+                 \n  flightrecorder=N     N: a trace of the last N seconds is kept, and written when \
+                 something panics, leaks or deadlocks; default 0\
                  \n  guardpages=0|1       0: guards of stacks are made by mprotect, as on Linux before \
                  6.13; default 1\
                  \n  idleworkers=N        N: a worker thread that is idle for N milliseconds ends; \

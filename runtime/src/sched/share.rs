@@ -10,7 +10,8 @@
 //! things: so it is modest some hundred times only, now and then. That is long enough for
 //! a burst of tasks to be started; and where many tasks end soon, a worker with many
 //! that wait loses a hundredth of its time and else takes half, as in migrating mode,
-//! where nothing stays.
+//! where nothing stays. And before it sleeps it takes one in any case: whoever has the
+//! ring may compute for long, and no processor is idle while a task waits.
 
 use super::SCHED;
 use super::processor::Processor;

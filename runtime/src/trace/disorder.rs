@@ -3,7 +3,7 @@
 use super::file::HEADER;
 use super::model::{Model, Who};
 use super::strict::Trace;
-use crate::sched::observe::{Event, Given, Leave, User};
+use crate::sched::observe::{Birth, Event, Given, Leave, User};
 use crate::task::reason::WaitReason;
 use core::panic::Location;
 
@@ -36,7 +36,7 @@ impl Dice {
             10 => {
                 let (entry, at) = ("shop::bake::{{closure}}", Location::caller());
                 let name = if task.is_multiple_of(2) { "baker" } else { "" }.to_owned();
-                Event::Born { task, p: self.or_none(p), entry, at, name }
+                Event::Born(Box::new(Birth { task, p: self.or_none(p), entry, at, name }))
             }
             11 => Event::Taken { p, task: self.or_none(task) },
             12..14 => {
@@ -45,7 +45,7 @@ impl Dice {
                 Event::Given { p, task: self.or_none(task), why }
             }
             14 => Event::Limit { count: 1 + p },
-            _ => Event::User { task, p: self.or_none(p), user: self.user() },
+            _ => Event::User { task, p: self.or_none(p), user: Box::new(self.user()) },
         }
     }
 

@@ -30,10 +30,10 @@
 //!
 //! # What it costs
 //! While no trace is written, a branch at each change of a task's state. While one is,
-//! some ten nanoseconds and 16 to 32 bytes for each; a thread collects them a hundred
-//! times a second. Each worker has a buffer of a MiB, made when it is first needed and
-//! then kept. If a worker is faster than the collector, what finds no room is lost,
-//! [counted](Summary::lost), and the trace goes on.
+//! some thirty nanoseconds and 16 to 32 bytes for each, and about twice as long on the
+//! thread that collects them a hundred times a second. Each worker has a buffer of a MiB,
+//! made when it is first needed and then kept. If a worker is faster than the collector,
+//! what finds no room is lost, [counted](Summary::lost), and the trace goes on.
 //!
 //! # Rooms
 //!

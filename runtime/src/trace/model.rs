@@ -17,7 +17,7 @@
 //! Such a thread gets the processor [`GUEST`] for that moment.
 
 use super::file::{Batch, Generation, Stack, ev};
-use crate::sched::observe::{Event, Given, Leave, User};
+use crate::sched::observe::{Birth, Event, Given, Leave, User};
 use crate::task::reason::WaitReason;
 use core::panic::Location;
 use rustc_hash::FxHashMap;
@@ -293,7 +293,8 @@ impl Model {
                 self.as_guest(m, Some(task), |model| model.leave(m, task, how));
             }
             Event::Ready { task } => self.ready(m, task),
-            Event::Born { task, p, entry, at, ref name } => {
+            Event::Born(ref birth) => {
+                let Birth { task, p, entry, at, ref name } = **birth;
                 if let Some(p) = p {
                     self.take(m, p);
                     // If it had none the task that was there has gone on meanwhile.

@@ -89,7 +89,7 @@ pub(super) struct Session {
 
 struct Entry {
     ticks: u64,
-    m: usize,
+    m: u32,
     event: Event,
 }
 
@@ -168,7 +168,11 @@ impl Session {
             }
             tape.read(|ticks, kind, rest| {
                 latest[m] = latest[m].max(ticks);
-                pending.push(Entry { ticks: latest[m], m, event: observe::read(kind, rest) });
+                pending.push(Entry {
+                    ticks: latest[m],
+                    m: m as u32,
+                    event: observe::read(kind, rest),
+                });
             });
             *lost += tape.take_lost();
         });
@@ -180,7 +184,7 @@ impl Session {
         let scale = (now.1 - self.anchor.1) as f64 / (now.0 - self.anchor.0).max(1) as f64;
         for Entry { ticks, m, event } in pending.drain(..ready) {
             let since = (ticks.saturating_sub(self.anchor.0) as f64 * scale) as u64;
-            self.model.event(self.anchor.1 + since, m, &event);
+            self.model.event(self.anchor.1 + since, m as usize, &event);
         }
         self.anchor = now;
     }

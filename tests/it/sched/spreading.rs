@@ -35,6 +35,35 @@ fn tasks_that_have_not_started_are_stolen() {
     });
 }
 
+/// Nor does it matter that the other one's thread has two hundred tasks already.
+#[test]
+fn tasks_are_stolen_by_who_has_more() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2"), COOPERATIVE], || {
+        let spawns = || {
+            let (begun, (end, ending)) = (Tally::new(), chan::rendezvous::<()>());
+            for _ in 0..200 {
+                let (begun, ending) = (begun.clone(), ending.clone());
+                gopark::go(move || {
+                    begun.add();
+                    ending.recv()
+                });
+            }
+            spin_until("all are there", || begun.count() == 200);
+            for count in 1..20 {
+                let ran = Tally::new();
+                for _ in 0..count {
+                    let ran = ran.clone();
+                    gopark::go(move || ran.add());
+                }
+                spin_until("these are stolen, too", || ran.count() == count);
+            }
+            drop(end);
+        };
+        // Each spawn would let it give way otherwise.
+        gopark::go(move || gopark::no_park(spawns)).join().unwrap();
+    });
+}
+
 #[test]
 fn tasks_of_a_thread_use_all_processors() {
     alone(here!(), &[("GOPARK_MAXPROCS", "4"), COOPERATIVE], || {
