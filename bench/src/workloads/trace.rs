@@ -26,7 +26,7 @@ pub(super) const FAMILY: Family = Family {
         Case {
             name: "trace_echo",
             procs: 2,
-            sizes: Sizes { full: 64 * 1_000, quick: 64 * 250, warm: 64 },
+            sizes: Sizes { full: 64 * 400, quick: 64 * 250, warm: 64 },
             units: identity,
             want: identity,
             bodies: &[(Runtime::Gopark, Body::Measured(|_, size| lost(move || served(size))))],
@@ -35,7 +35,7 @@ pub(super) const FAMILY: Family = Family {
         Case {
             name: "trace_pool",
             procs: 2,
-            sizes: Sizes { full: 20_000, quick: 5_000, warm: 64 },
+            sizes: Sizes { full: 10_000, quick: 5_000, warm: 64 },
             units: identity,
             want: identity,
             bodies: &[(Runtime::Gopark, Body::Measured(|_, size| lost(move || computed(size))))],
