@@ -141,7 +141,11 @@ fn work_that_another_takes_is_counted() {
             }
         });
         task.join().unwrap();
-        assert!(Metrics::now().steals > before.steals);
+        let after = Metrics::now();
+        // Or the kernel put its thread to sleep meanwhile, and its processor went to
+        // another one with all that was there.
+        let [steals, detached] = since!(before, after, steals, detached);
+        assert!(steals > 0 || detached > 0);
     });
 }
 
