@@ -147,7 +147,7 @@ fn looks_at_the_live_page(program: PathBuf) {
     // Who looks for a name that does harm finds a name.
     let harm = "<img src=x onerror=document.title='harm'>";
     let porters = waiting(5, harm);
-    parked("state::waits", 5);
+    parked("live::waits", 5);
     circle("holds");
     let url = format!("http://{}/debug/tasks", endpoint.local_addr());
     let page = Reader::open(program, &url);
@@ -170,7 +170,7 @@ fn looks_at_the_live_page(program: PathBuf) {
 
     // Growth, since the page was opened.
     let more = waiting(3, "more");
-    parked("state::waits", 8);
+    parked("live::waits", 8);
     page.until("document.querySelector('#table tbody td.grows')?.textContent === '+3'");
     page.press(&["m"]);
     page.until("document.querySelector('#table tbody td:nth-child(2)').textContent === '0'");
@@ -223,7 +223,7 @@ fn looks_at_the_live_page(program: PathBuf) {
     page.until("document.getElementById('pause').getAttribute('aria-pressed') === 'true'");
     assert_eq!(page.text("#pause span"), "Go on");
     let still_more = waiting(4, "later");
-    parked("state::waits", 12);
+    parked("live::waits", 12);
     assert_eq!(
         page.value("fetch('/debug/live.json').then((it) => it.json()).then((it) => it.tasks)"),
         14

@@ -1,7 +1,7 @@
 //! Go's own tool reads what we write. It comes from PyPI; where it cannot be had, the tests say
 //! so and pass.
 
-use crate::{client, parked, toolchain};
+use crate::{client, parked, toolchain, waits};
 use gopark::chan;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,13 +28,8 @@ pub(crate) fn pprof(go: &Path, how: &[&str], what: &str) -> String {
 }
 
 #[inline(never)]
-fn waits_for_ever(rx: &chan::Receiver<u8>) {
-    std::hint::black_box(rx.recv().is_ok());
-}
-
-#[inline(never)]
 fn outer(rx: &chan::Receiver<u8>) {
-    waits_for_ever(rx);
+    waits(rx);
     std::hint::black_box(());
 }
 
@@ -54,13 +49,13 @@ fn pprof_prints_our_functions_and_counts() {
         let task = if n < 3 { task.name("one \"of\" three").label("n", "ü") } else { task };
         task.go(move || outer(&rx)).unwrap();
     }
-    parked("::waits_for_ever", 7);
+    parked("::waits", 7);
     let endpoint = gopark::debug::serve("127.0.0.1:0").unwrap();
     let url = |path| format!("http://{}{path}", endpoint.local_addr());
     let goroutine = url("/debug/pprof/goroutine");
 
     let top = pprof(&go, &["-top"], &goroutine);
-    let inner = rows(&top, "::waits_for_ever");
+    let inner = rows(&top, "::waits");
     assert_eq!(inner.len(), 1, "{top}");
     // How many are in it, and how many in what it calls.
     assert_eq!((inner[0][0], inner[0][3]), ("7", "7"), "{top}");
@@ -71,11 +66,10 @@ fn pprof_prints_our_functions_and_counts() {
     let traces = pprof(&go, &["-traces"], &goroutine);
     let words = traces.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains(" n: ü name: one \"of\" three 3 "), "{traces}");
-    let counts: Vec<_> =
-        rows(&traces, "::waits_for_ever").iter().map(|row| row[0].to_owned()).collect();
+    let counts: Vec<_> = rows(&traces, "::waits").iter().map(|row| row[0].to_owned()).collect();
     assert_eq!(counts, ["4", "3"], "{traces}");
     let lines: Vec<_> = traces.lines().map(str::trim).collect();
-    let at = lines.iter().position(|line| line.ends_with("::waits_for_ever")).unwrap();
+    let at = lines.iter().position(|line| line.ends_with("::waits")).unwrap();
     assert!(lines[at + 1].ends_with("go::outer"), "{traces}");
     assert!(!traces.contains("gopark::debug"), "{traces}");
 
@@ -83,7 +77,7 @@ fn pprof_prints_our_functions_and_counts() {
     let file = std::env::temp_dir().join(format!("gopark-{}.pb.gz", std::process::id()));
     std::fs::write(&file, client::get(endpoint.local_addr(), "/debug/pprof/goroutine").body)
         .unwrap();
-    let lines = pprof(&go, &["-list=waits_for_ever"], &file.display().to_string());
+    let lines = pprof(&go, &["-list=waits"], &file.display().to_string());
     std::fs::remove_file(&file).unwrap();
     assert!(lines.contains("black_box(rx.recv().is_ok())"), "{lines}");
 

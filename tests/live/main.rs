@@ -36,7 +36,15 @@ mod toolchain;
 static ALLOCATOR: no_alloc::Checked = no_alloc::Checked;
 
 use go::{pprof, rows};
+use gopark::chan;
 use gopark::inspect::{Snapshot, TaskInfo};
+
+/// What the tasks do that are looked at. There is one such function: equal ones would be
+/// one, optimised, by one name.
+#[inline(never)]
+fn waits(rx: &chan::Receiver<u8>) {
+    std::hint::black_box(rx.recv().is_ok());
+}
 
 /// Waits until so many tasks that run this function are parked.
 fn parked(function: &str, count: usize) -> Vec<TaskInfo> {

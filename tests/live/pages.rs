@@ -2,16 +2,11 @@
 
 use crate::child::{alone, here};
 use crate::client::{Answer, connect, get, send};
-use crate::{grammar, parked};
+use crate::{grammar, parked, waits};
 use gopark::inspect::{Census, Snapshot, WaitReason};
 use gopark::{Scope, chan, debug};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-
-#[inline(never)]
-fn waits(rx: &chan::Receiver<u8>) {
-    std::hint::black_box(rx.recv().is_ok());
-}
 
 /// Tasks that wait until the sender is dropped.
 fn waiting(count: usize) -> chan::Sender<u8> {
@@ -44,11 +39,11 @@ fn shows_the_tasks() {
     let endpoint = debug::serve("127.0.0.1:0").unwrap();
     let address = endpoint.local_addr();
     let tx = waiting(5);
-    parked("pages::waits", 5);
+    parked("live::waits", 5);
 
     let dump = page(address, "/debug/pprof/goroutine?debug=2", TEXT);
     let blocks = grammar::parse(dump.text()).unwrap_or_else(|why| panic!("{why}\n{}", dump.text()));
-    let ours = |it: &&grammar::Block<'_>| it.frames[0].function.ends_with("pages::waits");
+    let ours = |it: &&grammar::Block<'_>| it.frames[0].function.ends_with("live::waits");
     assert_eq!(blocks.iter().filter(ours).count(), 5, "{}", dump.text());
     let labels = page(address, "/debug/pprof/goroutine?debug=2&labels=1", TEXT);
     assert_eq!(labels.text().matches("[chan receive] {\"name\": \"waits\"}:").count(), 5);
@@ -87,7 +82,7 @@ fn numbers_for_prometheus() {
     alone(here!(), &[("GOPARK_MAXPROCS", "3")], || {
         let endpoint = debug::serve("127.0.0.1:0").unwrap();
         let tx = waiting(4);
-        parked("pages::waits", 4);
+        parked("live::waits", 4);
         let kind = "text/plain; version=0.0.4; charset=utf-8";
         let metrics = page(endpoint.local_addr(), "/metrics", kind);
         let text = metrics.text();
@@ -140,21 +135,21 @@ fn counts_places() {
     };
     let cells = |count: &str, growth: &str| (count.to_owned(), growth.to_owned());
     let first = waiting(2);
-    parked("pages::waits", 2);
+    parked("live::waits", 2);
     let text = look(0);
     assert!(text.contains("the first look"), "{text}");
     assert_eq!(line(&text), cells("2", "chan"), "{text}");
     let more = waiting(3);
-    parked("pages::waits", 5);
+    parked("live::waits", 5);
     let text = look(0);
     assert_eq!(line(&text), cells("5", "+3"), "{text}");
     assert!(text.contains("created by live::pages::waiting at "), "{text}");
     assert_eq!(line(&look(0)), cells("5", "+0"));
     drop(first);
-    parked("pages::waits", 3);
+    parked("live::waits", 3);
     assert_eq!(line(&look(0)), cells("3", "-2"));
     drop(more);
-    parked("pages::waits", 0);
+    parked("live::waits", 0);
     assert_eq!(line(&look(0)), cells("0", "-3"));
     // Nobody has waited for so long, and what was counted otherwise is not compared.
     let text = look(60);
@@ -170,7 +165,7 @@ fn it_does_not_show_itself() {
         let mut slow = TcpStream::connect(endpoint.local_addr()).unwrap();
         slow.write_all(b"GET /").unwrap();
         let tx = waiting(1);
-        parked("pages::waits", 1);
+        parked("live::waits", 1);
         // One that listens, one that reads, and ours.
         while gopark::num_tasks() != 3 {
             std::thread::yield_now();

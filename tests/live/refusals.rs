@@ -83,7 +83,7 @@ fn no_path_changes_what_the_program_does() {
             let tasks = Snapshot::all().tasks.into_iter().filter(|task| task.kind == Kind::Task);
             tasks.map(|task| (task.id, task.status, task.stamp)).collect::<Vec<_>>()
         };
-        parked("state::waits", 3);
+        parked("live::waits", 3);
         let before = seen();
         for path in PATHS {
             for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "X"] {

@@ -2,7 +2,7 @@
 
 use crate::child::{alone, here};
 use crate::client::get;
-use crate::parked;
+use crate::{parked, waits};
 use gopark::inspect::{Kind, Snapshot, WaitReason};
 use gopark::sync::Mutex;
 use gopark::{Builder, chan, debug};
@@ -20,11 +20,6 @@ fn json(address: SocketAddr, path: &str) -> Value {
 
 fn list(value: &Value) -> &Vec<Value> {
     value.as_array().unwrap_or_else(|| panic!("no list: {value}"))
-}
-
-#[inline(never)]
-fn waits(rx: &chan::Receiver<u8>) {
-    std::hint::black_box(rx.recv().is_ok());
 }
 
 pub(crate) fn waiting(count: usize, name: &str) -> chan::Sender<u8> {
@@ -70,7 +65,7 @@ fn counts_belong_together() {
         let endpoint = debug::serve("127.0.0.1:0").unwrap();
         let address = endpoint.local_addr();
         let tx = waiting(5, "waits");
-        parked("state::waits", 5);
+        parked("live::waits", 5);
         let state = json(address, "/debug/live.json?minutes=0");
         assert_eq!(state["tasks"], 5);
         assert_eq!(state["states"]["waiting"], 5, "{state}");
@@ -108,7 +103,7 @@ fn tasks_are_found_by_what_is_said_of_them() {
         let address = endpoint.local_addr();
         let first = waiting(3, "porter");
         let second = waiting(2, "cook & porter");
-        let tasks = parked("state::waits", 5);
+        let tasks = parked("live::waits", 5);
         let found = |query: &str| {
             let tasks = json(address, &format!("/debug/tasks.json?{query}"));
             // This test's thread is there, too.
