@@ -166,7 +166,7 @@ fn looks_at_the_live_page(program: PathBuf) {
     assert!(made.is_some_and(|digit| ('1'..='9').contains(&digit)), "{labels}");
     assert_eq!(page.text("#table tbody tr:first-child td:first-child"), "5");
     assert_eq!(page.text("#table tbody tr:first-child .dot"), "chan receive");
-    page.shows("#table tbody tr:first-child td:nth-child(5)", "live/state.rs:");
+    page.shows("#table tbody tr:first-child td:nth-child(5)", "live/main.rs:");
 
     // Growth, since the page was opened.
     let more = waiting(3, "more");

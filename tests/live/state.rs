@@ -77,7 +77,7 @@ fn counts_belong_together() {
         let group = &groups[0];
         assert_eq!((&group["count"], &group["blocked"]), (&5.into(), &5.into()));
         assert_eq!(group["reason"], "chan receive");
-        assert!(group["site"].as_str().unwrap().starts_with(file!()), "{group}");
+        assert!(group["site"].as_str().unwrap().contains("live/main.rs:"), "{group}");
         // Nobody has waited for so long.
         let long = json(address, "/debug/live.json?minutes=60");
         assert_eq!((&long["blocked"], &long["groups"][0]["blocked"]), (&0.into(), &0.into()));
