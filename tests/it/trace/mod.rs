@@ -4,6 +4,7 @@
 
 mod failures;
 mod loads;
+mod pipe;
 #[path = "../../../runtime/src/trace/strict.rs"]
 mod reader;
 
@@ -14,24 +15,11 @@ use gopark::inspect::WaitReason;
 use gopark::runtime::Config;
 use gopark::trace::{self, FlightRecorder, Summary};
 use loads::Load;
+use pipe::Pipe;
 use reader::*;
 use std::io::{self, Write};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::time::Duration;
-
-/// A writer that another thread reads.
-struct Pipe(Sender<Vec<u8>>);
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.send(bytes.to_vec()).map_err(io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// The file of a trace of `f`, which runs in a task.
 fn file(f: impl FnOnce() + Send + 'static) -> (Vec<u8>, Summary) {

@@ -4,29 +4,18 @@ use crate::child::{alone, here};
 use crate::{client, toolchain};
 use gopark::trace::{self, FlightRecorder};
 use loads::Load;
-use std::io::{self, BufRead, BufReader, Write};
+use pipe::Pipe;
+use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 #[path = "../../it/trace/loads.rs"]
 mod loads;
-
-/// A writer that another thread reads.
-struct Pipe(Sender<Vec<u8>>);
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.send(bytes.to_vec()).map_err(io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+#[path = "../../it/trace/pipe.rs"]
+mod pipe;
 
 /// The file of a trace of all loads.
 fn everything() -> Vec<u8> {

@@ -38,6 +38,16 @@
   };
   const h = (tag, attributes, ...children) => put(document.createElement(tag), attributes, children);
   const s = (tag, attributes, ...children) => put(document.createElementNS(SVG, tag), attributes, children);
+  // Makes these the element's only children, and moves none that is in its place.
+  const arrange = (parent, children) => {
+    let at = parent.firstElementChild;
+    for (const child of children) {
+      if (child === at) at = at.nextElementSibling;
+      else parent.insertBefore(child, at);
+    }
+    while (at) { const next = at.nextElementSibling; at.remove(); at = next; }
+  };
+
   const text = (element, value) => {
     if (element.textContent !== value) element.textContent = value;
   };
@@ -303,12 +313,7 @@
       row.classList.toggle('chosen', opened.group === group.key);
       return row;
     });
-    let at = body.firstElementChild;
-    for (const row of rowsNow) {
-      if (row === at) at = at.nextElementSibling;
-      else body.insertBefore(row, at);
-    }
-    while (at) { const next = at.nextElementSibling; at.remove(); at = next; }
+    arrange(body, rowsNow);
     if (found.length === 0) body.append(h('tr', { 'data-key': '' }, h('td', { class: 'empty', colspan: 7 }, now.groups.length ? 'No group is like that.' : 'There are no tasks.')));
     const tasks = found.reduce((sum, group) => sum + size(group), 0);
     const all = found.length === now.groups.length;
@@ -356,12 +361,7 @@
       item.firstChild.setAttribute('aria-current', String(id === opened.task));
       return item;
     });
-    let at = list.firstElementChild;
-    for (const item of items) {
-      if (item === at) at = at.nextElementSibling;
-      else list.insertBefore(item, at);
-    }
-    while (at) { const next = at.nextElementSibling; at.remove(); at = next; }
+    arrange(list, items);
     if (!items.length) list.append(h('li', { class: 'empty' }, 'None at the moment.'));
   };
 
