@@ -273,22 +273,10 @@ var (
 // parked has size tasks wait on a channel, and reports what is resident then
 // beyond what was before.
 func parked(size int64) int64 {
-	gate := make(chan struct{})
-	var started, ended sync.WaitGroup
 	before := statusKiB("VmRSS")
-	started.Add(int(size))
-	ended.Add(int(size))
-	for range size {
-		go func() {
-			started.Done()
-			<-gate
-			ended.Done()
-		}()
-	}
-	started.Wait()
+	end := crowd(size)
 	extra["resident_bytes"] = (statusKiB("VmRSS") - before) * 1024
-	close(gate)
-	ended.Wait()
+	end()
 	return size
 }
 
