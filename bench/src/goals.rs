@@ -97,6 +97,13 @@ const GOALS: &[Goal] = &[
         text: "<= 1.25 of clean_check (goleak: 129 ms)",
         limit: Limit::OfRow("clean_check", 1.25),
     },
+    fixed("clean_test", "<= 2 us", 2.0),
+    Goal {
+        row: "clean_test_beside_10k",
+        text: "<= 1.25 of clean_test",
+        limit: Limit::OfRow("clean_test", 1.25),
+    },
+    shown("clean_test_first", "none: the runtime meets a thread for the first time"),
     fixed("verdict_1", "settle of 20 ms and this: <= 0.1 of goleak's 446 ms", 0.1 * 446.0 - 20.0),
     fixed(
         "verdict_10k",

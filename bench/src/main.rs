@@ -11,6 +11,8 @@
 mod child;
 mod cli;
 mod contenders;
+#[expect(unsafe_code, reason = "std has no such clock")]
+mod cpu;
 mod go;
 mod go_toolchain;
 mod goals;

@@ -1,9 +1,13 @@
-//! The verifier finds nothing: the scope's one task has ended. Measured with
-//! no other task in the process, and beside ten thousand that are parked
-//! outside the scope.
+//! The verifier finds nothing. Measured with no other task in the process, and beside
+//! ten thousand that are parked outside the scope.
+//!
+//! - The check alone: the scope's one task has ended.
+//! - All that a test under `#[verify_none]` pays for it: a scope is opened and entered,
+//!   its body watched, the scope checked and left. That body is empty.
 //!
 //! A figure is the median of many checks in one process.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use gopark::sync::WaitGroup;
@@ -23,12 +27,21 @@ pub(super) const FAMILY: Family = Family {
         units: identity,
         want: identity,
         bodies: &[(Runtime::Gopark, Body::Measured(measure))],
-        rows: &[row("clean_check", ALONE), row("clean_check_beside_10k", BESIDE)],
+        rows: &[
+            row("clean_check", ALONE),
+            row("clean_check_beside_10k", BESIDE),
+            row("clean_test", TEST),
+            row("clean_test_beside_10k", TEST_BESIDE),
+            row("clean_test_first", FIRST),
+        ],
     }],
 };
 
 const ALONE: &str = "alone_ns";
 const BESIDE: &str = "beside_ns";
+const TEST: &str = "test_ns";
+const TEST_BESIDE: &str = "test_beside_ns";
+const FIRST: &str = "first_ns";
 
 const fn row(name: &'static str, value: &'static str) -> Row {
     Row { name, value, divide: Divide::By(1e3), unit: "us" }
@@ -40,11 +53,48 @@ const OUTSIDE: usize = 10_000;
 fn measure(warm: u64, size: u64) -> Result<Sample, String> {
     checks(warm)?;
     let alone = checks(size)?;
+    tests(warm)?;
+    let test = tests(size)?;
+    firsts(warm)?;
+    let first = firsts(size)?;
     let crowd = Crowd::parked();
     checks(warm)?;
     let beside = checks(size)?;
+    let test_beside = tests(size)?;
     crowd.end()?;
-    Ok(Sample::default().with(ALONE, alone).with(BESIDE, beside))
+    let sample = Sample::default().with(ALONE, alone).with(BESIDE, beside);
+    Ok(sample.with(TEST, test).with(TEST_BESIDE, test_beside).with(FIRST, first))
+}
+
+/// A test; the attribute takes it for one as another attribute stands above.
+#[inline(never)]
+#[leakcheck::verify_none]
+fn passes() {}
+
+/// So many calls are timed together: the clock takes as long as a part of one.
+const TOGETHER: u32 = 20;
+
+/// The median of so many tests, in nanoseconds.
+fn tests(size: u64) -> Result<f64, String> {
+    let time = || {
+        let start = Instant::now();
+        (0..TOGETHER).for_each(|_| passes());
+        start.elapsed().as_nanos() as f64 / f64::from(TOGETHER)
+    };
+    let times: Vec<_> = (0..size).map(|_| time()).collect();
+    Ok(Stats::of(&times).ok_or("no test was asked for")?.median)
+}
+
+/// The same, each the first on a thread of its own, as the harness runs them.
+fn firsts(size: u64) -> Result<f64, String> {
+    let time = || {
+        let start = Instant::now();
+        passes();
+        start.elapsed().as_nanos() as f64
+    };
+    let times: Result<Vec<_>, _> = (0..size).map(|_| thread::spawn(time).join()).collect();
+    let times = times.map_err(|_| "a test failed")?;
+    Ok(Stats::of(&times).ok_or("no test was asked for")?.median)
 }
 
 /// The median of so many checks, in nanoseconds.
