@@ -2,6 +2,7 @@
 //!
 //! `std::time::Instant` cannot be stored in a word; these can.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Nanoseconds on `CLOCK_MONOTONIC`, the clock of `Instant`.
@@ -17,6 +18,24 @@ pub(crate) fn coarse() -> u64 {
     return read(libc::CLOCK_MONOTONIC_COARSE);
     #[cfg(not(target_os = "linux"))]
     return now();
+}
+
+/// Time since boot as `/proc` counts it, in clock ticks (10 ms).
+#[cfg(target_os = "linux")]
+pub(crate) fn ticks() -> u64 {
+    static PER_SECOND: AtomicU64 = AtomicU64::new(0);
+    let per_second = match PER_SECOND.load(Ordering::Relaxed) {
+        0 => {
+            // SAFETY: asks for a number.
+            let number = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+            let number = u64::try_from(number).unwrap_or(0).max(1);
+            PER_SECOND.store(number, Ordering::Relaxed);
+            number
+        }
+        known => known,
+    };
+    // Rounded as the kernel does.
+    read(libc::CLOCK_BOOTTIME) / (1_000_000_000 / per_second)
 }
 
 /// Processor time that the calling thread has used.

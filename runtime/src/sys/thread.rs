@@ -4,7 +4,7 @@
 //! creating test's output capture.
 
 use super::mem::{self, PAGE};
-use super::section;
+use super::{clock, section};
 use core::cell::Cell;
 use std::ffi::CString;
 use std::io;
@@ -161,6 +161,31 @@ pub(crate) struct ThreadKey {
     pub(crate) started: u64,
 }
 
+impl ThreadKey {
+    /// Whether this is the thread that was seen there, and not one that has got its id
+    /// since.
+    pub(crate) fn is(&self, seen: Sighting) -> bool {
+        // One that began later than it was seen is another. Both times are whole ticks of
+        // one clock; no id comes round within a tick.
+        self.id == seen.id && self.started <= seen.at
+    }
+}
+
+/// A thread at a moment of its life: it takes no look at a file, as a key does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sighting {
+    id: u32,
+    /// Clock ticks since boot.
+    at: u64,
+}
+
+impl Sighting {
+    /// The calling thread, now.
+    pub(crate) fn here() -> Sighting {
+        Sighting { id: id(), at: clock::ticks() }
+    }
+}
+
 /// Pages that the kernel keeps free between the main thread's stack and what is
 /// mapped below it (`stack_guard_gap`: 256 pages unless the kernel's command
 /// line says otherwise).
@@ -216,4 +241,38 @@ pub(crate) fn key(id: u32) -> Option<ThreadKey> {
     }
     let started = fields.nth(18)?.parse().ok()?;
     Some(ThreadKey { id, started })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_who_was_seen_there() {
+        for _ in 0..100 {
+            let young = std::thread::spawn(|| {
+                let seen = Sighting::here();
+                key(id()).expect("it is alive").is(seen)
+            });
+            assert!(young.join().unwrap());
+        }
+    }
+
+    #[test]
+    fn who_has_its_id_later_is_another() {
+        let seen = Sighting { id: 7, at: 1000 };
+        assert!(ThreadKey { id: 7, started: 1000 }.is(seen), "it was seen in its first tick");
+        assert!(ThreadKey { id: 7, started: 3 }.is(seen));
+        assert!(!ThreadKey { id: 7, started: 1001 }.is(seen));
+        assert!(!ThreadKey { id: 8, started: 3 }.is(seen));
+    }
+
+    /// Else all would be who was seen, or none.
+    #[test]
+    fn both_clocks_tell_the_same_time() {
+        let before = clock::ticks();
+        let started = std::thread::spawn(|| key(id()).expect("it is alive").started);
+        let started = started.join().unwrap();
+        assert!((before..=clock::ticks()).contains(&started));
+    }
 }

@@ -13,7 +13,7 @@ use super::{scope, threads};
 use crate::sched::{self, SCHED};
 use crate::stack::{self, class::Class};
 use crate::sys::section;
-use crate::sys::thread::{self, ThreadKey};
+use crate::sys::thread::{self, Sighting, ThreadKey};
 use core::cell::Cell;
 use core::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,7 @@ static NAMES_TESTS: AtomicBool = AtomicBool::new(false);
 static HARNESSED: AtomicBool = AtomicBool::new(false);
 
 /// Threads of a test harness, which stay so until they are gone.
-static HARNESS: Mutex<Vec<ThreadKey>> = Mutex::new(Vec::new());
+static HARNESS: Mutex<Vec<Sighting>> = Mutex::new(Vec::new());
 
 /// The calling thread's record. Opaque for the reason given at
 /// [`worker::current`](crate::sched::worker::current).
@@ -172,9 +172,7 @@ pub(crate) fn mark_harness() {
     let record = current();
     if !record.has(flag::HARNESS) {
         record.set(flag::HARNESS);
-        if let Some(key) = thread::key(thread::id()) {
-            lock(&HARNESS).push(key);
-        }
+        lock(&HARNESS).push(Sighting::here());
     }
 }
 
@@ -182,9 +180,7 @@ pub(crate) fn mark_harness() {
 /// the one that ends the process.
 pub(crate) fn mark_ending() {
     HARNESSED.store(true, Ordering::Relaxed);
-    if let Some(key) = thread::key(thread::id()) {
-        lock(&HARNESS).push(key);
-    }
+    lock(&HARNESS).push(Sighting::here());
 }
 
 /// Whether the calling thread belongs to a test harness and makes threads for tests.
@@ -200,8 +196,9 @@ pub(crate) fn has_harness() -> bool {
 /// Threads that may run a test harness's code; forgets those that are gone.
 pub(crate) fn harness_threads(alive: &[ThreadKey]) -> Vec<ThreadKey> {
     let mut harness = lock(&HARNESS);
-    harness.retain(|key| alive.contains(key));
-    harness.clone()
+    harness.retain(|seen| alive.iter().any(|key| key.is(*seen)));
+    let is_harness = |key: &&ThreadKey| harness.iter().any(|seen| key.is(*seen));
+    alive.iter().filter(is_harness).copied().collect()
 }
 
 #[cfg(test)]
