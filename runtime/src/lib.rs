@@ -439,6 +439,11 @@ pub mod __private {
         scope.is_of_test()
     }
 
+    /// See `task/names.rs`.
+    pub fn without_closures(path: &str) -> &str {
+        crate::task::names::without_closures(path)
+    }
+
     /// Tasks ever born, in all scopes.
     pub fn born() -> u64 {
         crate::task::scope::everywhere::born()

@@ -6,6 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use std::panic::Location;
 use std::time::Duration;
 
+use gopark::__private::without_closures;
 use gopark::UnseenPanic;
 use gopark::inspect::{TaskInfo, WaitReason, source, write_go_dump};
 
@@ -85,7 +86,7 @@ fn write_group(
     let what = what(group.state, &tasks);
     writeln!(f, "{strong}[{number}] {} {what}{strong:#}", Count(tasks.len(), "task"))?;
 
-    let made = format!("made here, by {}", function(first.creator));
+    let made = format!("made here, by {}", without_closures(first.creator));
     let mut places = vec![Place { at: group.created_at.into(), says: &made }];
     if let Some(at) = group.wait_site {
         places.insert(0, Place { at: at.into(), says: waits(group.state) });
@@ -388,11 +389,6 @@ fn write_dump(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
         writeln!(f, "\n({} left out of the dump: equal to one above)", Count(left_out, "task"))?;
     }
     Ok(())
-}
-
-/// The function that a closure is written in.
-fn function(path: &str) -> &str {
-    path.trim_end_matches("::{{closure}}")
 }
 
 pub(super) fn distinct<T: Display + Ord>(items: impl Iterator<Item = T>) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! | `state.rs` | the state word and its transitions |
 //! | `reason.rs` | why a task waits |
 //! | `record.rs` | the record, and which field belongs to whom |
+//! | `names.rs` | which function a closure is written in |
 //! | `registry.rs` | all records, for observers |
 //! | `packet.rs`, `join.rs` | closure and result; the word between task and handle |
 //! | `scope.rs`, `affinity.rs` | who owns a task; who shares a primitive |
@@ -24,6 +25,7 @@ pub(crate) mod bell;
 pub(crate) mod caller;
 pub(crate) mod entry;
 pub(crate) mod lineage;
+pub(crate) mod names;
 pub(crate) mod packet;
 pub(crate) mod reap;
 pub(crate) mod reason;

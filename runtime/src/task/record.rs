@@ -26,6 +26,7 @@
 
 use super::TaskRef;
 use super::join::JoinWord;
+use super::names;
 use super::packet::Body;
 use super::reason::WaitReason;
 use super::scope::ScopeInner;
@@ -405,7 +406,7 @@ impl Record {
     /// The function that made it. A closure's type name starts with the function that it
     /// is written in.
     pub(crate) fn creator(&self) -> &'static str {
-        match self.entry().strip_suffix("::{{closure}}") {
+        match names::around_closure(self.entry()) {
             Some(function) => function,
             None => self.creator_entry().unwrap_or("unknown"),
         }

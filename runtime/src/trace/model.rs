@@ -18,6 +18,7 @@
 
 use super::file::{Batch, Generation, Stack, ev};
 use crate::sched::observe::{Birth, Event, Given, Leave, User};
+use crate::task::names;
 use crate::task::reason::WaitReason;
 use core::panic::Location;
 use rustc_hash::FxHashMap;
@@ -348,7 +349,7 @@ impl Model {
         }
         let new = self.out.stack(who.stack());
         // A closure's name begins with that of the function that it is written in.
-        let maker = match who.entry.strip_suffix("::{{closure}}") {
+        let maker = match names::around_closure(who.entry) {
             Some(function) => function,
             None => self.threads[m].task.map_or("unknown", |id| self.tasks[&id].who.entry),
         };
