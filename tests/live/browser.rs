@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Says why there is none.
-fn chromium() -> Option<PathBuf> {
+pub(crate) fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let names = ["chromium", "chromium-browser", "google-chrome", "chrome"];
@@ -29,15 +29,15 @@ fn chromium() -> Option<PathBuf> {
 }
 
 /// Who looks at the page.
-struct Reader(RefCell<Tab>);
+pub(crate) struct Reader(RefCell<Tab>);
 
 impl Reader {
-    fn open(program: PathBuf, url: &str) -> Reader {
+    pub(crate) fn open(program: PathBuf, url: &str) -> Reader {
         Reader(RefCell::new(Tab::open(&program, url, LIMIT)))
     }
 
     #[track_caller]
-    fn value(&self, expression: &str) -> Value {
+    pub(crate) fn value(&self, expression: &str) -> Value {
         self.0.borrow_mut().value(expression)
     }
 
@@ -51,7 +51,7 @@ impl Reader {
 
     /// Waits for it.
     #[track_caller]
-    fn until(&self, expression: &str) {
+    pub(crate) fn until(&self, expression: &str) {
         let begun = Instant::now();
         while self.value(expression) != true {
             let page = || self.value("document.body.innerText");
@@ -62,19 +62,19 @@ impl Reader {
     }
 
     #[track_caller]
-    fn shows(&self, selector: &str, text: &str) {
+    pub(crate) fn shows(&self, selector: &str, text: &str) {
         self.until(&format!(
             "(document.querySelector({selector:?})?.textContent || '').includes({text:?})"
         ));
     }
 
-    fn press(&self, keys: &[&str]) {
+    pub(crate) fn press(&self, keys: &[&str]) {
         for key in keys {
             self.0.borrow_mut().press(key);
         }
     }
 
-    fn types(&self, text: &str) {
+    pub(crate) fn types(&self, text: &str) {
         self.0.borrow_mut().enter(text);
     }
 
@@ -97,7 +97,7 @@ impl Reader {
     }
 
     #[track_caller]
-    fn has_no_complaints(&self) {
+    pub(crate) fn has_no_complaints(&self) {
         assert_eq!(self.0.borrow().complaints, Vec::<Value>::new());
     }
 }

@@ -1,7 +1,8 @@
 //! A program that has all to do, and is looked at all the time: by a signal that has all
-//! tasks written to stderr every ten milliseconds, and over HTTP. `GOPARK_TEST_SECONDS` says
-//! for how long.
+//! tasks written to stderr every ten milliseconds, over HTTP, and by a browser that has the
+//! live page open, if there is one. `GOPARK_TEST_SECONDS` says for how long.
 
+use crate::browser::{Reader, chromium};
 use crate::child::{Child, here, inside};
 use crate::client::get;
 use crate::grammar;
@@ -9,8 +10,10 @@ use gopark::sync::Mutex;
 use gopark::{JoinHandle, chan, debug, stack};
 use std::hint::black_box;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 const SIGNAL: i32 = libc::SIGUSR1;
@@ -112,14 +115,16 @@ fn is_looked_at() {
             gopark::go(move || PARTS[n % PARTS.len()](&load, &load.done[n % PARTS.len()]))
         })
         .collect();
-    let (begun, time) = (Instant::now(), time());
+    let (ends, end) = mpsc::channel::<()>();
     let signals = std::thread::spawn(move || {
-        while begun.elapsed() < time {
+        while end.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
             // SAFETY: sends this process a signal that it has a handler for.
             unsafe { libc::kill(libc::getpid(), SIGNAL) };
-            std::thread::sleep(EVERY);
         }
     });
+    // It is open before the time begins.
+    let browser = chromium().map(|program| Browser::open(program, address));
+    let (begun, time) = (Instant::now(), time());
     while begun.elapsed() < time || load.done.iter().any(|done| done.load(Ordering::Relaxed) < 2) {
         let dump = get(address, "/debug/pprof/goroutine?debug=2");
         let text = dump.text();
@@ -128,9 +133,72 @@ fn is_looked_at() {
         serde_json::from_str::<serde_json::Value>(json.text()).unwrap();
         looks_as_the_page_does(address);
     }
+    browser.into_iter().for_each(Browser::end);
+    drop(ends);
     signals.join().unwrap();
     load.stop.store(true, Ordering::Relaxed);
     tasks.into_iter().for_each(|task| task.join().unwrap());
+}
+
+/// One with the live page open, and a task that stays; a thread has it that the signal
+/// does not interrupt.
+struct Browser {
+    end: Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Browser {
+    fn open(program: PathBuf, address: SocketAddr) -> Browser {
+        let (end, ends) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            not_interrupted();
+            let page = Reader::open(program, &format!("http://{address}/debug/tasks"));
+            page.value(COUNT_TROUBLES);
+            page.press(&["/"]);
+            page.types("load::pairs");
+            page.until("document.querySelector('#list button') != null");
+            page.value("document.querySelector('#list button').click()");
+            page.shows("#detail dl", "load::pairs");
+            tell.send(()).unwrap();
+            // Nothing is sent: the other half is dropped.
+            let _ = ends.recv();
+            let looks = page.value("Number(document.body.dataset.looks)").as_u64().unwrap();
+            page.until(&format!("Number(document.body.dataset.looks) > {looks}"));
+            println!("the page has looked {} times", looks + 1);
+            assert_eq!(page.value("troubles"), serde_json::json!([]));
+            page.shows("#one-title", "Task");
+            page.has_no_complaints();
+        });
+        // A thread that has panicked tells nothing, and says why when it is joined.
+        let _ = told.recv();
+        Browser { end, thread }
+    }
+
+    fn end(self) {
+        drop(self.end);
+        self.thread.join().expect("the page is whole");
+    }
+}
+
+/// What the page says is wrong, also if the next look is well.
+const COUNT_TROUBLES: &str = "
+    window.troubles = [];
+    const box = document.getElementById('trouble');
+    new MutationObserver(() => { if (!box.hidden) troubles.push(box.textContent); })
+        .observe(box, { attributes: true });
+    null";
+
+/// Who reads with a limit is interrupted by each signal that is handled, `SA_RESTART` or not.
+fn not_interrupted() {
+    // SAFETY: all zeros are a set of signals, and both calls are given one that lives.
+    let failed = unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, SIGNAL);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut())
+    };
+    assert_eq!(failed, 0);
 }
 
 /// The life of all, the tasks of the largest group, one of them.
@@ -180,6 +248,7 @@ fn nothing_is_torn() {
     let ended = Child::new(here!()).env("GOPARK_DEBUG", settings).run();
     let stderr = ended.stderr.clone();
     ended.passed(here!());
+    print!("{}", ended.stdout);
     let dumps = dumps(&stderr);
     // Signals that come while one is being written are one.
     assert!(dumps.len() >= 2, "{stderr}");
