@@ -248,6 +248,8 @@ fn looks_at_the_live_page(program: PathBuf) {
     }
     page.small();
     page.until("document.documentElement.scrollWidth <= 400");
+    // Nothing of a row is out of sight.
+    page.until("document.getElementById('table').scrollWidth <= 400");
     page.picture("page-small.png");
 
     // Nothing came from elsewhere, and nothing was in the way of what runs.

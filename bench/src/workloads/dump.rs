@@ -1,14 +1,20 @@
 //! What the tasks of a program do, while a hundred thousand of them wait on a channel:
 //! as text, a block for each, and as a profile for `go tool pprof`. What others lose of
-//! their speed meanwhile, and what a program loses that is dumped all the time.
+//! their speed meanwhile, and what a program loses that is dumped all the time, with its live
+//! page open besides: what a browser asks for is asked for, without a browser, which would
+//! want the same processors.
 //!
 //! A dump is made into memory, as a page is that somebody asks for. Go makes its text in
 //! a buffer that it doubles until all fits, so it takes that several times; its profile
 //! goes through its encoder. tokio and may know no such thing.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use gopark::chan::{self, Sender};
 use gopark::inspect::{Snapshot, dump};
@@ -49,6 +55,15 @@ pub(super) const FAMILY: Family = Family {
             want: identity,
             bodies: &[(Runtime::Gopark, Body::Measured(load)), (Runtime::Go, Body::InGo)],
             rows: &[percent("dump_load", LOST)],
+        },
+        Case {
+            name: "dump_page",
+            procs: 2,
+            sizes: Sizes { full: 100, quick: 100, warm: 1 },
+            units: identity,
+            want: identity,
+            bodies: &[(Runtime::Gopark, Body::Measured(page))],
+            rows: &[percent("dump_page", LOST)],
         },
     ],
 };
@@ -110,18 +125,53 @@ const TURN: Duration = Duration::from_millis(400);
 /// On a thread of its own, as those are that the runtime makes at a signal; the pair has
 /// the processors.
 fn beside(_warm: u64, size: u64) -> Result<Sample, String> {
-    pairs_beside(1, size, Duration::ZERO)
+    pairs_beside(1, size, Duration::ZERO, &no_look)
 }
 
 /// Between two dumps of a program that has all to do.
 const OFTEN: Duration = Duration::from_millis(10);
 
 fn load(_warm: u64, size: u64) -> Result<Sample, String> {
-    pairs_beside(8, size, OFTEN)
+    pairs_beside(8, size, OFTEN, &no_look)
 }
 
-/// What so many pairs lose while a crowd is dumped again and again.
-fn pairs_beside(count: usize, crowd: u64, pause: Duration) -> Result<Sample, String> {
+fn no_look() -> Result<(), String> {
+    Ok(())
+}
+
+/// A turn has one look: the page looks once a second, and every half at most.
+fn page(_warm: u64, size: u64) -> Result<Sample, String> {
+    let endpoint = gopark::debug::serve("127.0.0.1:0").map_err(|why| format!("{why}"))?;
+    let address = endpoint.local_addr();
+    pairs_beside(8, size, OFTEN, &|| look(address).map_err(|why| format!("a look: {why}")))
+}
+
+/// What the page asks for with a group and a task of it opened.
+fn look(address: SocketAddr) -> std::io::Result<()> {
+    let state = get(address, "/debug/live.json?minutes=10")?;
+    let group = state["groups"][0]["key"].as_str().unwrap_or_default().to_owned();
+    let tasks = get(address, &format!("/debug/tasks.json?frames=0&limit=201&group={group}"))?;
+    get(address, &format!("/debug/task.json?id={}", tasks[0]["id"])).map(drop)
+}
+
+fn get(address: SocketAddr, path: &str) -> std::io::Result<Value> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let body = answer.strip_prefix("HTTP/1.1 200 OK\r\n").and_then(|it| it.split_once("\r\n\r\n"));
+    let Some((_, body)) = body else { return Err(std::io::Error::other(answer)) };
+    Ok(serde_json::from_str(body)?)
+}
+
+/// What so many pairs lose while a crowd is dumped again and again, and somebody has a look
+/// in each turn.
+fn pairs_beside(
+    count: usize,
+    crowd: u64,
+    pause: Duration,
+    look: &(dyn Fn() -> Result<(), String> + Sync),
+) -> Result<Sample, String> {
     let crowd = Crowd::new(crowd)?;
     let (trips, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let start = |_| {
@@ -129,10 +179,11 @@ fn pairs_beside(count: usize, crowd: u64, pause: Duration) -> Result<Sample, Str
         gopark::go(move || ping_pong(&trips, &stop))
     };
     let pairs: Vec<_> = (0..count).map(start).collect();
-    let lost = lost(&trips, TURN, || {
+    let dumps = || {
         drop(dump());
         pause
-    })?;
+    };
+    let lost = lost(&trips, TURN, dumps, look)?;
     stop.store(true, Ordering::Relaxed);
     for pair in pairs {
         pair.join().map_err(|_| "a pair ended early")?;
@@ -142,8 +193,13 @@ fn pairs_beside(count: usize, crowd: u64, pause: Duration) -> Result<Sample, Str
 }
 
 /// What is lost of a speed by calls of `often`, each of which says how long it is to the
-/// next: the median of several comparisons, as a part.
-fn lost(done: &AtomicU64, turn: Duration, often: impl Fn() -> Duration) -> Result<f64, String> {
+/// next, and one of `once` beside them: the median of several comparisons, as a part.
+fn lost(
+    done: &AtomicU64,
+    turn: Duration,
+    often: impl Fn() -> Duration,
+    once: &(dyn Fn() -> Result<(), String> + Sync),
+) -> Result<f64, String> {
     let speed = |during: &dyn Fn(Instant)| {
         let (begun, before) = (Instant::now(), done.load(Ordering::Relaxed));
         during(begun);
@@ -151,17 +207,21 @@ fn lost(done: &AtomicU64, turn: Duration, often: impl Fn() -> Duration) -> Resul
     };
     let alone = || speed(&|_| gopark::sleep(turn));
     let disturbed = || {
-        speed(&|begun| {
-            while begun.elapsed() < turn {
-                gopark::sleep(often());
-            }
+        std::thread::scope(|threads| {
+            let once = threads.spawn(once);
+            let speed = speed(&|begun| {
+                while begun.elapsed() < turn {
+                    gopark::sleep(often());
+                }
+            });
+            once.join().unwrap_or_else(|_| Err("it has panicked".to_owned())).map(|()| speed)
         })
     };
     alone();
-    disturbed();
+    disturbed()?;
     let mut parts = Vec::new();
     for _ in 0..TURNS {
-        let (before, beside, after) = (alone(), disturbed(), alone());
+        let (before, beside, after) = (alone(), disturbed()?, alone());
         parts.push(1.0 - 2.0 * beside / (before + after));
     }
     median(&parts)

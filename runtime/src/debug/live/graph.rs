@@ -228,11 +228,13 @@ impl<'a> Picture<'a> {
             let title = if end.timer { "a timer's channel" } else { "a channel" };
             let mut detail = format!("made at {}", Place(end.created_at));
             if !end.timer {
+                let held = match end.capacity {
+                    0 => "unbuffered".to_owned(),
+                    capacity => format!("{} of {capacity} in it", end.len),
+                };
                 let _ = write!(
                     detail,
-                    "; {} of {} in it; {}, {}",
-                    end.len,
-                    end.capacity,
+                    "; {held}; {}, {}",
                     many(end.senders, "sender"),
                     many(end.receivers, "receiver")
                 );

@@ -399,8 +399,10 @@
         onkeydown: can && ((event) => { if (event.key === 'Enter') open(); }),
       }, s('title', {}, `${node.title}: ${node.detail}`),
       s('rect', { x: node.x, y: node.y, width: wide, height: high, rx: 8 }),
-      s('text', { x: node.x + 10, y: node.y + 18 }, cut(node.title, 28)),
-      s('text', { class: 'detail', x: node.x + 10, y: node.y + 34 }, cut(node.detail.replace(/(\S*\/)+/g, '…/'), 36)));
+      // Whatever is written there, and however wide its letters are, it ends with the box.
+      s('svg', { x: node.x + 10, y: node.y, width: wide - 16, height: high },
+        s('text', { x: 0, y: 18 }, cut(node.title, 28)),
+        s('text', { class: 'detail', x: 0, y: 34 }, cut(node.detail.replace(/(\S*\/)+/g, '…/'), 34))));
     });
     return s('svg', { class: 'graph', width, height: height + low, viewBox: `0 0 ${width} ${height + low}`, role: 'group', 'aria-label': 'Who waits for what' }, ...edges, ...nodes);
   };
@@ -516,8 +518,11 @@
       $('trouble').hidden = true;
       document.body.classList.remove('stale');
       document.body.dataset.looks = String(Number(document.body.dataset.looks || 0) + 1);
-      // Looking takes a tenth of the time at most.
-      again = Math.max(again, 10 * (performance.now() - begun));
+      // Looking takes a tenth of the time at most. At the first look symbols are read.
+      const took = looks.length > 1 ? performance.now() - begun : 0;
+      const slow = 10 * took > again;
+      again = Math.max(again, 10 * took);
+      text($('pace'), slow ? `every ${age(again)}, as a look takes ${age(took)}` : '');
     } catch (error) {
       if (mine !== asking) return;
       const why = asked ? 'This page has an error: ' : 'No answer: the program has ended or stands still. What is shown was seen last. ';
