@@ -136,7 +136,7 @@ fn every_state_and_reason_is_read_back() {
         let wanted = kinds::KINDS.iter().map(|kind| kind.0);
         let wanted: BTreeSet<_> = wanted.chain(["running", "preempted", "runnable"]).collect();
         let mut seen = BTreeSet::new();
-        let mut all_wait = false;
+        let (mut all_wait, mut calls) = (false, 0);
         // A look may come before they are all there, or where nobody is just ready.
         for _ in 0..100_000 {
             if all_wait && seen == wanted {
@@ -146,16 +146,19 @@ fn every_state_and_reason_is_read_back() {
             let ready = gopark::go(|| ());
             let mut snapshot = Snapshot::all().with_frames();
             ready.join().unwrap();
-            for (n, wait) in snapshot.tasks.iter_mut().filter_map(|it| it.wait.as_mut()).enumerate()
-            {
-                wait.age = Duration::from_secs(n as u64 % 7 * 30);
-            }
+            let ages = snapshot.tasks.iter_mut().filter_map(|task| match &mut task.wait {
+                Some(wait) => Some(&mut wait.age),
+                None => task.call_age.as_mut(),
+            });
+            ages.enumerate().for_each(|(n, age)| *age = Duration::from_secs(n as u64 % 7 * 30));
             let dump = snapshot.to_string();
             let blocks = grammar::parse(&dump).unwrap_or_else(|error| panic!("{error}\n{dump}"));
             assert!(blocks.len() >= tasks.len() + hogs.len(), "{dump}");
             for (block, task) in blocks.iter().zip(&snapshot.tasks) {
-                let minutes = task.wait.map_or(0, |wait| wait.age.as_secs() / 60);
+                let age = task.wait.map(|wait| wait.age).or(task.call_age);
+                let minutes = age.map_or(0, |age| age.as_secs() / 60);
                 assert_eq!(block.minutes, (minutes > 0).then_some(minutes), "{block:?}");
+                calls += u32::from(block.status == "syscall" && minutes > 0);
                 seen.extend(wanted.get(block.status));
             }
             let mut go = String::new();
@@ -171,6 +174,7 @@ fn every_state_and_reason_is_read_back() {
         }
         assert_eq!(seen, wanted);
         assert!(all_wait);
+        assert!(calls > 0, "no call lasts for minutes");
     });
 }
 

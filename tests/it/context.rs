@@ -534,7 +534,7 @@ fn a_join_has_the_outcome_or_gives_the_handle_back() {
         let ctx = ctx.clone();
         gopark::go(move || ctx.join(task))
     };
-    parked(joiner.id(), WaitReason::Select);
+    parked(joiner.id(), WaitReason::Join);
     gate.open();
     assert_eq!(joiner.join().unwrap().unwrap(), 7);
     let panics = gopark::go(|| std::panic::resume_unwind(Box::new("why")));
@@ -578,7 +578,7 @@ fn joining_and_cancelling_race() {
             Err(other) => panic!("{other:?}"),
         });
         if round % 2 == 0 {
-            parked(joiner.id(), WaitReason::Select);
+            parked(joiner.id(), WaitReason::Join);
         }
         let canceller = gopark::go(move || drop(cancel));
         gate.open();
@@ -691,7 +691,11 @@ fn tasks_can_be_reaped_in_the_direct_forms() {
             }),
         ]
     };
-    waiting.iter().for_each(|task| _ = parked(task.id(), WaitReason::Select));
+    for (task, reason) in
+        waiting.iter().zip([WaitReason::Select, WaitReason::Select, WaitReason::Join])
+    {
+        parked(task.id(), reason);
+    }
     assert_eq!(scope.reap().ended, 3);
     for task in waiting {
         assert!(matches!(task.join(), Err(JoinError::Reaped)));

@@ -175,6 +175,7 @@ pub use future::{RecvFuture, SendFuture};
 pub use iter::{IntoIter, Iter, TryIter};
 pub(crate) use raw::{Attempt, Side};
 pub use receiver::Receiver;
+pub(crate) use select::select_as;
 #[doc(hidden)]
 pub use select::{Limit, select_within};
 pub use select::{select, select_deadline, select_timeout, try_select};

@@ -214,10 +214,22 @@ const FEW: usize = 8;
 #[track_caller]
 #[inline]
 pub fn select_within(cases: &mut [&mut dyn Case], limit: Limit) -> Option<usize> {
-    let site = Location::caller();
+    let reason = if cases.is_empty() { WaitReason::SelectNoCases } else { WaitReason::Select };
+    select_as(reason, cases, limit)
+}
+
+/// The same of a task that says it waits for something else.
+#[track_caller]
+#[inline]
+pub(crate) fn select_as(
+    reason: WaitReason,
+    cases: &mut [&mut dyn Case],
+    limit: Limit,
+) -> Option<usize> {
+    let how = Park::new(reason, Location::caller());
     match cases.len() {
-        0..=FEW => run(cases, &mut [Slot::EMPTY; FEW], limit, site),
-        n @ ..=CASES => run(cases, &mut vec![Slot::EMPTY; n], limit, site),
+        0..=FEW => run(cases, &mut [Slot::EMPTY; FEW], limit, how),
+        n @ ..=CASES => run(cases, &mut vec![Slot::EMPTY; n], limit, how),
         n => panic!("select over {n} cases; {CASES} at most are possible"),
     }
 }
@@ -236,12 +248,7 @@ impl Slot {
 }
 
 #[inline(never)]
-fn run(
-    cases: &[&mut dyn Case],
-    slots: &mut [Slot],
-    limit: Limit,
-    site: &'static Location<'static>,
-) -> Option<usize> {
+fn run(cases: &[&mut dyn Case], slots: &mut [Slot], limit: Limit, mut how: Park) -> Option<usize> {
     // Before any lock: this may give way, end the task, allocate.
     let me = if let Limit::Now = limit { task::pass() } else { task::arrive() };
     let mut len = 0;
@@ -262,8 +269,6 @@ fn run(
     if let Some(n) = attempt(cases, slots, &locks) {
         return Some(n);
     }
-    let reason = if cases.is_empty() { WaitReason::SelectNoCases } else { WaitReason::Select };
-    let mut how = Park::new(reason, site);
     if !matches!(limit, Limit::None) {
         // The clock is read, and a timer prepared, only if there is something to
         // wait for, and outside of the locks.

@@ -4,8 +4,9 @@
 //! which the select waits.
 
 use super::{Context, ContextError};
-use crate::chan::{self, Sender};
+use crate::chan::{self, Case, Sender};
 use crate::future::JoinFuture;
+use crate::inspect::WaitReason;
 use crate::task::spawn::{self, JoinHandle};
 use std::error::Error;
 use std::fmt;
@@ -38,7 +39,7 @@ impl Context {
     /// context is or gets done. The task is not ended by that: give it a context of its
     /// own.
     ///
-    /// Parks the task with reason `select`.
+    /// Parks the task with reason `join`.
     ///
     /// # Errors
     /// [`JoinError::Done`] if the context is done, even if the task has ended, with the
@@ -76,7 +77,8 @@ impl Context {
             }
             // In this order: what fails in a task that is being ended is the context.
             let (mut done, mut case) = (self.done().case(), over.case());
-            match chan::select_within(&mut [&mut done, &mut case], self.limit()) {
+            let cases: &mut [&mut dyn Case] = &mut [&mut done, &mut case];
+            match chan::select_as(WaitReason::Join, cases, self.limit()) {
                 Some(1) => {}
                 _ => return Err(JoinError::Done(end.give_up(), self.reason())),
             }

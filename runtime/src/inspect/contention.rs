@@ -5,7 +5,7 @@
 //!
 //! | profile | whose stack | what is counted | which events |
 //! |---|---|---|---|
-//! | block | who has waited | from the park until the task runs again | waits for channels, locks, groups, conditions, tasks; not sleep, not input and output |
+//! | block | who has waited | from the park until somebody makes the task ready (a thread that is no worker: until it goes on) | waits for channels, locks, groups, conditions, tasks; not sleep, not input and output |
 //! | mutex | who has made others wait: the end of the critical section | from the waiter's park until it is woken | unlocks of [`Mutex`](crate::sync::Mutex) and [`RwLock`](crate::sync::RwLock) for which somebody waits |
 //!
 //! Both add up from the moment they are turned on; turning them off keeps what they have.
@@ -22,6 +22,7 @@ use crate::sched::{look, worker};
 use crate::sys::{clock, section};
 use crate::task::adopt;
 use crate::task::record::{Record, flag};
+use crate::task::state::Status;
 use rustc_hash::FxHashMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -97,13 +98,30 @@ pub(crate) fn during<R>(reason: WaitReason, park: impl FnOnce(u64) -> R) -> R {
     done
 }
 
+/// The task was claimed: whoever does that says when, before it can be started.
+#[inline]
+pub(crate) fn ready(task: &Record) {
+    if is_on() {
+        task.describe_claim(clock::now());
+    }
+}
+
+/// When the wait has ended that began then.
+fn ended(since: u64) -> u64 {
+    // In a call the same word says since when.
+    let me = worker::current_task().filter(|me| me.state.read().status() == Status::Running);
+    let claimed = me.map(Record::since).filter(|claimed| *claimed > since);
+    // That it is counted was not known yet when it was claimed, or it has not parked.
+    claimed.unwrap_or_else(clock::now)
+}
+
 fn blocked(reason: WaitReason, since: u64) {
     let rate = BLOCK_RATE.load(Ordering::Relaxed);
     let alone = matches!(reason, WaitReason::Sleep | WaitReason::IoWait | WaitReason::Offload);
     if rate == 0 || alone {
         return;
     }
-    let time = clock::now().saturating_sub(since).max(1);
+    let time = ended(since).saturating_sub(since).max(1);
     if time >= rate {
         note(Which::Block, 1.0, time as f64);
     } else if chance(rate) <= time {

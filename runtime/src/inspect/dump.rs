@@ -161,7 +161,8 @@ impl Texts {
         if task.status == Status::Leaked {
             out.push_str(" (leaked)");
         }
-        let minutes = task.wait.map_or(0, |wait| wait.age.as_secs() / 60);
+        let age = task.wait.map(|wait| wait.age).or(task.call_age);
+        let minutes = age.map_or(0, |age| age.as_secs() / 60);
         if minutes > 0 {
             out.push_str(", ");
             number(out, minutes);

@@ -49,6 +49,9 @@ pub(crate) fn write_task(out: &mut String, task: &TaskInfo) {
     if let Some(call) = task.call {
         object.text("call", &Place(call));
     }
+    if let Some(age) = task.call_age {
+        object.number("call_age_ns", age.as_nanos());
+    }
     if let Some(name) = &task.name {
         object.text("name", name);
     }

@@ -47,6 +47,9 @@ pub struct TaskInfo {
     pub waits_for: Vec<WaitsFor>,
     /// Where the blocking call is that it is in; `None` outside of one.
     pub call: Option<&'static Location<'static>>,
+    /// For how long it has been in a blocking call, exact to some milliseconds; `None`
+    /// outside of one.
+    pub call_age: Option<Duration>,
     /// The name it was given.
     pub name: Option<String>,
     /// The labels it was given.
@@ -233,7 +236,8 @@ fn read_at(record: &'static Record, now: u64) -> Option<TaskInfo> {
             status,
             wait: parked.then(|| wait(record, now)).flatten(),
             waits_for: Vec::new(),
-            call: if status == Status::Syscall { record.site() } else { None },
+            call: record.site().filter(|_| status == Status::Syscall),
+            call_age: (status == Status::Syscall).then(|| age(record, now)),
             name: None,
             labels: Vec::new(),
             daemon: record.has(flag::DAEMON),
@@ -282,13 +286,17 @@ fn stack_info(record: &Record, status: Status) -> Option<StackInfo> {
     })
 }
 
+fn age(record: &Record, now: u64) -> Duration {
+    Duration::from_nanos(now.saturating_sub(record.since()))
+}
+
 fn wait(record: &Record, now: u64) -> Option<Wait> {
     let until = record.until();
     let timed = until != u64::MAX;
     Some(Wait {
         reason: record.reason(),
         site: record.site()?,
-        age: Duration::from_nanos(now.saturating_sub(record.since())),
+        age: age(record, now),
         timed,
         left: timed.then(|| Duration::from_nanos(until.saturating_sub(now))),
         lock: sync::lock_of(record),

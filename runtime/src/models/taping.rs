@@ -5,7 +5,7 @@
 use super::explore;
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::barrier;
-use crate::tape::{SIZE, Tape};
+use crate::tape::Tape;
 use loom::thread;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ struct World {
 
 impl World {
     fn new(flaw: Option<Flaw>) -> Arc<World> {
-        let words = (0..SIZE).map(|_| AtomicU64::new(0)).collect();
+        let words = Box::new(std::array::from_fn(|_| AtomicU64::new(0)));
         let (on, clock) = (AtomicU64::new(1), AtomicU64::new(0));
         Arc::new(World { tape: Tape::new(words), on, clock, flaw })
     }
@@ -50,11 +50,11 @@ impl World {
 
     /// The times and numbers that there are.
     fn read(&self) -> Vec<(u64, u64)> {
-        let mut entries = Vec::new();
-        self.tape.read(|time, kind, rest| {
-            assert_eq!(kind, 1, "an entry begins in the middle of another");
-            entries.push((time, rest.text().parse().expect("a whole entry")));
-        });
+        let (mut entries, mut reader) = (Vec::new(), self.tape.reader());
+        while let Some(time) = reader.ticks() {
+            assert_eq!(reader.kind(), 1, "an entry begins in the middle of another");
+            entries.push((time, reader.text().parse().expect("a whole entry")));
+        }
         entries
     }
 

@@ -194,7 +194,7 @@ fn lend(task: &'static Record, site: &'static Location<'static>) -> bool {
     let _section = Section::new();
     let w = worker::current().expect("a task runs on a worker");
     let Some(p) = w.holding() else { return declare(w, task, site) };
-    task.describe_call(Some(site));
+    task.describe_call(Some(site), clock::coarse());
     task.state.begin_call();
     let n = p.new_call();
     w.set_processor(None);
@@ -214,7 +214,7 @@ fn declare(w: &'static Worker, task: &'static Record, site: &'static Location<'s
     let detached = w.is_detached();
     if detached {
         w.slices.stop_counting();
-        task.describe_call(Some(site));
+        task.describe_call(Some(site), clock::coarse());
         w.away.set(Some(Away::Lent(Lent { p: SCHED.processor(0), n: NOTHING, site })));
     }
     detached
@@ -293,7 +293,7 @@ fn take_another(w: &'static Worker, task: &'static Record, waits: Waits) {
 pub(super) fn detach(w: &'static Worker, task: &'static Record) {
     let p = w.processor();
     w.counts.detached.add(1);
-    task.describe_call(None);
+    task.describe_call(None, clock::coarse());
     task.state.begin_call();
     w.away.set(Some(Away::Detached));
     w.set_processor(None);

@@ -49,6 +49,7 @@ use super::counts::ELSEWHERE;
 use super::processor::Processor;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
 use super::{SCHED, observe, settings, signal};
+use crate::inspect::contention;
 use crate::netpoll;
 use crate::sys::clock;
 use crate::sys::section::Section;
@@ -570,6 +571,7 @@ enum Turn {
 pub(crate) fn enqueue(task: &'static Record) {
     let _section = Section::new();
     observe::ready(task);
+    contention::ready(task);
     let here = worker::current();
     count_ready(here);
     put(here, task, Turn::Next);
@@ -580,6 +582,7 @@ pub(crate) fn enqueue(task: &'static Record) {
 pub(crate) fn enqueue_behind(task: &'static Record) {
     let _section = Section::new();
     observe::ready(task);
+    contention::ready(task);
     let here = worker::current();
     count_ready(here);
     put(here, task, Turn::Last);

@@ -12,7 +12,7 @@
 //! order of what happened, as far as the processors' counters agree.
 
 use super::processor::Processor;
-use super::tape::Rest;
+use super::tape::Reader;
 use super::tapes::OUTSIDE;
 use super::worker::{self, After, Worker};
 use crate::sys::section::Section;
@@ -265,8 +265,10 @@ fn anywhere(kind: u8, words: &[u64], texts: &[&str]) {
 }
 
 /// Reads an entry that one of the above has written.
-pub(crate) fn read(kind: u8, rest: &mut Rest<'_>) -> Event {
-    let first = rest.word();
+#[inline]
+pub(crate) fn read(entry: &mut Reader<'_>) -> Event {
+    let kind = entry.kind();
+    let first = entry.word();
     let task = first & ((1 << ID) - 1);
     let p = Some(first >> ID).filter(|&p| p != NONE).map(|p| p as u32);
     let some = Some(task).filter(|&task| task != 0);
@@ -278,38 +280,38 @@ pub(crate) fn read(kind: u8, rest: &mut Rest<'_>) -> Event {
         kind::YIELD => leave(Leave::Yields),
         kind::GIVE_WAY => leave(Leave::GivesWay),
         kind::PARK => {
-            let why = rest.word();
+            let why = entry.word();
             let reason = WaitReason::from_u8((why >> SITE) as u8);
             leave(Leave::Parks { reason, site: location(why & ((1 << SITE) - 1)) })
         }
         kind::END => leave(Leave::Ends),
         kind::READY => Event::Ready { task },
         kind::BORN => {
-            let (meta, at) = (rest.word(), rest.word());
+            let (meta, at) = (entry.word(), entry.word());
             // SAFETY: the address of a `&'static Meta` (note_birth).
             let meta = unsafe { &*ptr::with_exposed_provenance::<Meta>(meta as usize) };
             let at = location(at).expect("a birth has a site");
-            let (entry, name) = ((meta.entry)(), rest.text());
+            let (entry, name) = ((meta.entry)(), entry.text());
             Event::Born(Box::new(Birth { task, p, entry, at, name }))
         }
         kind::TAKEN => Event::Taken { p: p.unwrap_or(0), task: some },
         kind::GIVEN => given(Given::Idle),
-        kind::CALL => given(Given::Call(location(rest.word()))),
+        kind::CALL => given(Given::Call(location(entry.word()))),
         kind::SUSPENDED => given(Given::Suspended),
         kind::LIMIT => Event::Limit { count: first as u32 },
         kind::TASK_BEGIN => {
-            let (id, parent) = (rest.word(), rest.word());
-            user(User::TaskBegin { id, parent, name: rest.text() })
+            let (id, parent) = (entry.word(), entry.word());
+            user(User::TaskBegin { id, parent, name: entry.text() })
         }
-        kind::TASK_END => user(User::TaskEnd { id: rest.word() }),
+        kind::TASK_END => user(User::TaskEnd { id: entry.word() }),
         kind::REGION_BEGIN => {
-            let (task, id) = (rest.word(), rest.word());
-            user(User::RegionBegin { task, id, name: rest.text() })
+            let (task, id) = (entry.word(), entry.word());
+            user(User::RegionBegin { task, id, name: entry.text() })
         }
-        kind::REGION_END => user(User::RegionEnd { id: rest.word() }),
+        kind::REGION_END => user(User::RegionEnd { id: entry.word() }),
         kind::LOG => {
-            let task = rest.word();
-            user(User::Log { task, category: rest.text(), message: rest.text() })
+            let task = entry.word();
+            user(User::Log { task, category: entry.text(), message: entry.text() })
         }
         _ => unreachable!("an entry of kind {kind}"),
     }

@@ -43,8 +43,11 @@ const KIND: u32 = 5;
 #[repr(align(128))]
 struct Line<T>(T);
 
+/// What entries are written to.
+pub(crate) type Words = [AtomicU64; SIZE as usize];
+
 pub(crate) struct Tape {
-    words: Box<[AtomicU64]>,
+    words: Box<Words>,
     /// Odd while somebody writes (E2).
     turn: Line<AtomicU64>,
     /// Words ever written.
@@ -55,9 +58,7 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// One that writes to these [`SIZE`] words.
-    pub(crate) fn new(words: Box<[AtomicU64]>) -> Tape {
-        assert_eq!(words.len() as u64, SIZE);
+    pub(crate) fn new(words: Box<Words>) -> Tape {
         Tape {
             words,
             turn: Line(AtomicU64::new(0)),
@@ -95,7 +96,8 @@ impl Tape {
         let length = |text: &&str| 1 + text.len().div_ceil(8) as u64;
         let count = 1 + words.len() as u64 + texts.iter().map(length).sum::<u64>();
         let head = self.head.load(Ordering::Relaxed);
-        // ORDERING: Acquire; pairs with the Release in read(): those words are free.
+        // ORDERING: Acquire; pairs with the Release in give_back(): those words are
+        // free.
         if head + count - self.tail.0.load(Ordering::Acquire) > SIZE {
             self.lost.store(self.lost.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             return false;
@@ -115,7 +117,7 @@ impl Tape {
                 push(u64::from_le_bytes(bytes));
             }
         }
-        // ORDERING: Release; pairs with the Acquire in read(): those words are written.
+        // ORDERING: Release; pairs with the Acquire in reader(): those words are written.
         self.head.store(at, Ordering::Release);
         head / ENOUGH != at / ENOUGH
     }
@@ -130,25 +132,18 @@ impl Tape {
         }
     }
 
-    /// Hands every entry that there is to `f`: ticks, kind, and the rest, of which `f`
-    /// takes what the kind has.
-    pub(crate) fn read(&self, mut f: impl FnMut(u64, u8, &mut Rest<'_>)) {
+    /// Begins to read what is on it at present (E1).
+    pub(crate) fn reader(&self) -> Reader<'_> {
         // ORDERING: Acquire; pairs with the Release in write().
         let head = self.head.load(Ordering::Acquire);
-        let mut rest = Rest { tape: self, at: self.tail.0.load(Ordering::Relaxed) };
-        while rest.at < head {
-            let first = rest.word();
-            f(first >> KIND, (first & ((1 << KIND) - 1)) as u8, &mut rest);
-        }
-        debug_assert_eq!(rest.at, head, "entries end where they end");
-        // ORDERING: Release; pairs with the Acquire in write().
-        self.tail.0.store(head, Ordering::Release);
+        let at = self.tail.0.load(Ordering::Relaxed);
+        Reader { tape: self, at, head, given_back: at }
     }
 
     /// Forgets all that is on it; nobody writes.
     pub(crate) fn rewind(&self) {
         let head = self.head.load(Ordering::Relaxed);
-        // ORDERING: Release; as in read().
+        // ORDERING: Release; as in give_back().
         self.tail.0.store(head, Ordering::Release);
         self.take_lost();
     }
@@ -160,17 +155,51 @@ impl Tape {
     }
 }
 
-/// The words of an entry behind the first.
-pub(crate) struct Rest<'a> {
+/// What is on a tape; what was read is given back when it is dropped, at the latest.
+pub(crate) struct Reader<'a> {
     tape: &'a Tape,
+    /// The next word.
     at: u64,
+    head: u64,
+    given_back: u64,
 }
 
-impl Rest<'_> {
+/// The writer gets back so many words at once.
+const PART: u64 = ENOUGH / 4;
+
+impl Reader<'_> {
+    fn peek(&self) -> u64 {
+        self.tape.words[(self.at % SIZE) as usize].load(Ordering::Relaxed)
+    }
+
+    /// The time of the next entry; `None` behind the last.
+    #[inline]
+    pub(crate) fn ticks(&self) -> Option<u64> {
+        debug_assert!(self.at <= self.head, "entries end where they end");
+        (self.at < self.head).then(|| self.peek() >> KIND)
+    }
+
+    /// Begins to read the next entry: its kind. Then come its [words](Reader::word) and
+    /// [texts](Reader::text), as many as the kind has.
+    #[inline]
+    pub(crate) fn kind(&mut self) -> u8 {
+        if self.at - self.given_back >= PART {
+            self.give_back();
+        }
+        (self.word() & ((1 << KIND) - 1)) as u8
+    }
+
+    #[inline]
     pub(crate) fn word(&mut self) -> u64 {
-        let word = self.tape.words[(self.at % SIZE) as usize].load(Ordering::Relaxed);
+        let word = self.peek();
         self.at += 1;
         word
+    }
+
+    fn give_back(&mut self) {
+        self.given_back = self.at;
+        // ORDERING: Release; pairs with the Acquire in write().
+        self.tape.tail.0.store(self.at, Ordering::Release);
     }
 
     pub(crate) fn text(&mut self) -> String {
@@ -184,12 +213,19 @@ impl Rest<'_> {
     }
 }
 
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
     fn blank() -> Tape {
-        Tape::new((0..SIZE).map(|_| AtomicU64::new(0)).collect())
+        let words: Box<[_]> = (0..SIZE).map(|_| AtomicU64::new(0)).collect();
+        Tape::new(words.try_into().expect("so many"))
     }
 
     #[test]
@@ -198,14 +234,16 @@ mod tests {
         let mut seen = 0;
         for n in 0..20_000 {
             let text = &"a text of some length, ÄÖÜ"[..n % 22];
-            tape.write(0, 3, &[n as u64, u64::MAX], &[text, ""]);
+            tape.write(n as u64, 3, &[n as u64, u64::MAX], &[text, ""]);
             if n % 700 == 0 {
-                tape.read(|_, kind, rest| {
-                    assert_eq!((kind, rest.word(), rest.word()), (3, seen, u64::MAX));
-                    assert_eq!(rest.text().len(), seen as usize % 22);
-                    assert_eq!(rest.text(), "");
+                let mut reader = tape.reader();
+                while reader.ticks() == Some(seen) {
+                    assert_eq!((reader.kind(), reader.word(), reader.word()), (3, seen, u64::MAX));
+                    assert_eq!(reader.text().len(), seen as usize % 22);
+                    assert_eq!(reader.text(), "");
                     seen += 1;
-                });
+                }
+                assert_eq!(reader.ticks(), None);
             }
         }
         assert!(seen > 19_000);
@@ -218,13 +256,15 @@ mod tests {
         (0..SIZE).for_each(|n| {
             tape.write(0, 1, &[n], &[]);
         });
-        let mut seen = 0;
-        tape.read(|_, _, rest| {
-            assert_eq!(rest.word(), seen);
+        let (mut seen, mut reader) = (0, tape.reader());
+        while reader.ticks().is_some() {
+            assert_eq!((reader.kind(), reader.word()), (1, seen));
             seen += 1;
-        });
+        }
         assert_eq!((seen, tape.take_lost()), (SIZE / 2, SIZE / 2));
+        drop(reader);
         tape.write(0, 1, &[7], &[]);
-        tape.read(|_, _, rest| assert_eq!(rest.word(), 7));
+        let mut reader = tape.reader();
+        assert_eq!((reader.kind(), reader.word(), reader.ticks()), (1, 7, None));
     }
 }

@@ -1,7 +1,7 @@
 //! The tapes that there are, whether anything is to be written on them, and who reads
 //! them.
 
-use super::tape::{SIZE, Tape};
+use super::tape::Tape;
 use crate::arch;
 use crate::sys::lock::RawLock;
 use crate::sys::thread::{self, Service};
@@ -91,11 +91,11 @@ impl Slot {
     }
 
     /// Not in a section: it allocates.
-    pub(crate) fn prepare(&self) -> &Tape {
+    pub(crate) fn prepare(&'static self) -> &'static Tape {
         self.0.get_or_init(|| {
             // SAFETY: zero is a value of an atomic. The system gives such memory when it is
             // first written to: a worker that does little takes little.
-            Box::new(Tape::new(unsafe { Box::new_zeroed_slice(SIZE as usize).assume_init() }))
+            Box::new(Tape::new(unsafe { Box::new_zeroed().assume_init() }))
         })
     }
 
@@ -125,7 +125,7 @@ impl Outside {
         self.lock.with(|| self.tape.put(kind, words, texts));
     }
 
-    pub(crate) fn prepare(&self) -> &Tape {
+    pub(crate) fn prepare(&'static self) -> &'static Tape {
         self.tape.prepare()
     }
 }

@@ -18,7 +18,7 @@
 //! | `scope` | the task itself, entering and leaving scopes | the task |
 //! | `extra` | the spawner; taken at the end under the registry's lock | observers under that lock; the task |
 //! | `tid` | an adopted thread, when it is adopted; of a task, itself, and its worker after the switch that parks it | observers |
-//! | `reason`, `site`, `since`, `until` | the task, before it parks; `site` before a blocking call, too | observers, checked by the stamp (**R3**) |
+//! | `reason`, `site`, `since`, `until` | the task, before it parks; `site` and `since` before a blocking call, too; `since`, if waits are counted, who has claimed it | observers, checked by the stamp (**R3**); `since` the task, after its park |
 //!
 //! **R3**: what observers read are atomics, read between two equal stamps of
 //! the state word, or between two equal numbers of the life; a writer changes
@@ -317,13 +317,21 @@ impl Record {
         self.until.store(until, Ordering::Relaxed);
     }
 
-    /// Writes where the task is about to block its thread.
+    /// Who has claimed the task writes when, before it can be started.
+    pub(crate) fn describe_claim(&self, since: u64) {
+        // ORDERING: Release; as in describe_wait().
+        fence(Ordering::Release);
+        self.since.store(since, Ordering::Relaxed);
+    }
+
+    /// Writes where and since when the task is about to block its thread.
     #[inline]
-    pub(crate) fn describe_call(&self, site: Option<&'static Location<'static>>) {
+    pub(crate) fn describe_call(&self, site: Option<&'static Location<'static>>, since: u64) {
         // ORDERING: Release; as in describe_wait().
         fence(Ordering::Release);
         let site = site.map_or(ptr::null(), ptr::from_ref);
         self.site.store(site.cast_mut(), Ordering::Relaxed);
+        self.since.store(since, Ordering::Relaxed);
     }
 
     /// Is it parked where only another task or thread can end it? To be asked within

@@ -83,13 +83,13 @@ fn what_comes_out_is_in_order() {
                 let alive = dice.below(64);
                 model.forget(|id| alive >> id & 1 == 0);
                 let (generation, count) = model.turn_over(time);
-                file.extend(generation);
+                file.extend(generation.into_bytes());
                 events = count;
             }
         }
         if events == 0 {
             let (generation, count) = model.turn_over(2000);
-            file.extend(generation);
+            file.extend(generation.into_bytes());
             events = count;
         }
         assert_eq!(Trace::read(&file).events.len() as u64, events, "seed {seed}");

@@ -7,6 +7,7 @@ use core::panic::Location;
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
+use std::{iter, mem};
 
 /// What a file begins with: the latest version that Go's readers of 1.26 and later
 /// take.
@@ -56,6 +57,8 @@ pub(super) const NO_THREAD: u64 = u64::MAX;
 
 /// The longest batch is 65 536 bytes; an event has far less than what is left.
 const FULL: usize = 60_000;
+/// The longest event, of a kind, a time and four numbers, has 51.
+const EVENT: usize = 64;
 
 pub(super) fn leb128(to: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
@@ -69,6 +72,9 @@ pub(super) fn leb128(to: &mut Vec<u8>, mut n: u64) {
 pub(super) struct Generation {
     number: u64,
     bytes: Vec<u8>,
+    /// So many of those were asked for already, and so many are here no more.
+    told: usize,
+    gone: usize,
     strings: HashMap<String, u64>,
     /// By function and place; frames are keyed by the same number as their stack, in the
     /// place of an address.
@@ -112,6 +118,8 @@ impl Generation {
         let mut generation = Generation {
             number,
             bytes: Vec::new(),
+            told: 0,
+            gone: 0,
             strings: HashMap::new(),
             stacks: HashMap::new(),
             words: FxHashMap::default(),
@@ -130,7 +138,19 @@ impl Generation {
 
     /// How long it is so far.
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.gone + self.bytes.len()
+    }
+
+    /// What has come since the last time.
+    pub(super) fn news(&mut self) -> &[u8] {
+        let from = mem::replace(&mut self.told, self.bytes.len());
+        &self.bytes[from..]
+    }
+
+    /// Nobody wants the beginning any more.
+    pub(super) fn forget_told(&mut self) {
+        self.gone += self.told;
+        self.bytes.drain(..mem::take(&mut self.told));
     }
 
     fn batch(&mut self, m: u64, time: u64, data: &[u8]) {
@@ -149,9 +169,20 @@ impl Generation {
         if to.data.is_empty() {
             (to.first, to.last) = (time, time);
         }
-        to.data.push(kind);
-        leb128(&mut to.data, time - to.last);
-        args.iter().for_each(|&n| leb128(&mut to.data, n));
+        // Room is asked for once, and copying is quick if the compiler knows how much.
+        let (mut bytes, mut at) = ([0; EVENT], 1);
+        bytes[0] = kind;
+        for mut n in iter::once(time - to.last).chain(args.iter().copied()) {
+            while n >= 0x80 {
+                bytes[at] = n as u8 | 0x80;
+                (n, at) = (n >> 7, at + 1);
+            }
+            bytes[at] = n as u8;
+            at += 1;
+        }
+        let end = to.data.len() + at;
+        to.data.extend_from_slice(&bytes);
+        to.data.truncate(end);
         to.last = time;
     }
 
@@ -194,8 +225,8 @@ impl Generation {
         id
     }
 
-    /// The whole of it, when all batches are flushed.
-    pub(super) fn finish(mut self, time: u64) -> Vec<u8> {
+    /// When all batches are flushed: its end comes now, and no more.
+    pub(super) fn finish(&mut self, time: u64) {
         let stacks: Vec<_> = std::mem::take(&mut self.stacks).into_iter().collect();
         self.table(time, ev::STACKS, stacks.iter(), |generation, &(stack, id), to| {
             to.push(ev::STACK);
@@ -215,6 +246,10 @@ impl Generation {
             to.extend_from_slice(text.as_bytes());
         });
         self.bytes.push(ev::END);
+    }
+
+    /// All of it that is not forgotten.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 

@@ -21,6 +21,7 @@ use crate::sched::observe::{Birth, Event, Given, Leave, User};
 use crate::task::names;
 use crate::task::reason::WaitReason;
 use core::panic::Location;
+use core::ptr;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -71,6 +72,25 @@ struct Task {
     name: String,
     /// The innermost last.
     regions: Vec<Region>,
+    /// What is known in this generation: the number of its stack, or 0; and of where it
+    /// was last seen to leave.
+    stack: u64,
+    left: Option<Left>,
+}
+
+/// Where a task leaves, and the numbers for that.
+#[derive(Clone, Copy)]
+struct Left {
+    why: &'static str,
+    site: Option<&'static Location<'static>>,
+    numbers: (u64, u64),
+}
+
+impl Left {
+    /// The same texts are mostly in the same place.
+    fn is(&self, why: &'static str, site: Option<&'static Location<'static>>) -> bool {
+        ptr::eq(self.why, why) && self.site.map(ptr::from_ref) == site.map(ptr::from_ref)
+    }
 }
 
 struct Region {
@@ -161,6 +181,16 @@ impl Model {
         self.out.len()
     }
 
+    /// The bytes that have been added to it since the last time.
+    pub(super) fn news(&mut self) -> &[u8] {
+        self.out.news()
+    }
+
+    /// Nobody wants those another time.
+    pub(super) fn forget_told(&mut self) {
+        self.out.forget_told();
+    }
+
     /// A task that there is.
     pub(super) fn hint(&mut self, task: u64, who: Who) {
         self.hints.insert(task, who);
@@ -190,19 +220,20 @@ impl Model {
         self.hints = FxHashMap::default();
     }
 
-    /// Ends the generation and begins another. Its bytes, and how many events there were
-    /// in all.
-    pub(super) fn turn_over(&mut self, now: u64) -> (Vec<u8>, u64) {
+    /// Ends the generation and begins another. The one that has ended, and how many events
+    /// there were in all.
+    pub(super) fn turn_over(&mut self, now: u64) -> (Generation, u64) {
         self.now = self.now.max(now);
         let events = self.events;
         self.threads.iter_mut().for_each(|thread| self.out.flush(&mut thread.batch));
         self.number += 1;
         let next = Generation::new(self.number, self.now);
-        let bytes = std::mem::replace(&mut self.out, next).finish(self.now);
+        let mut ended = std::mem::replace(&mut self.out, next);
+        ended.finish(self.now);
         self.first = false;
         self.began = self.now;
         self.restate();
-        (bytes, events)
+        (ended, events)
     }
 
     /// States everything that exists: processors and what runs on them first.
@@ -222,7 +253,7 @@ impl Model {
         tasks.sort_unstable();
         for id in tasks {
             let task = self.tasks.get_mut(&id).expect("listed");
-            (task.seq, task.labelled) = (0, false);
+            (task.seq, task.labelled, task.stack, task.left) = (0, false, 0, None);
             self.say_state(id);
         }
         self.tell = true;
@@ -234,8 +265,7 @@ impl Model {
             State::Running(m) | State::Call(m) => m,
             State::Runnable | State::Waiting => OUTSIDE,
         };
-        let (number, stack) = (task.state.number(), task.who.stack());
-        let stack = self.out.stack(stack);
+        let (number, stack) = (task.state.number(), self.stack(id));
         self.emit(m, ev::GO_STATUS_STACK, &[id, m as u64, number, stack]);
     }
 
@@ -336,15 +366,24 @@ impl Model {
 
     fn add(&mut self, id: u64, state: State, who: Who, name: String) {
         let is_thread = who == Who::THREAD;
-        let regions = Vec::new();
-        let task = Task { state, seq: 0, who, is_thread, labelled: false, name, regions };
+        let task = Task {
+            state,
+            seq: 0,
+            who,
+            is_thread,
+            labelled: false,
+            name,
+            regions: Vec::new(),
+            stack: 0,
+            left: None,
+        };
         self.tasks.insert(id, task);
     }
 
     fn born(&mut self, m: usize, id: u64, who: Who, name: &str) {
         if let Some(task) = self.tasks.get_mut(&id) {
             // Its start was read first.
-            task.who = who;
+            (task.who, task.stack, task.left) = (who, 0, None);
             return;
         }
         let new = self.out.stack(who.stack());
@@ -458,12 +497,19 @@ impl Model {
     /// The task starts on the thread.
     fn run(&mut self, m: usize, p: Option<u32>, id: u64) {
         self.take(m, p.unwrap_or(GUEST));
-        if self.threads[m].task == Some(id) && self.tasks[&id].state == State::Running(m) {
-            return;
+        if let Some(other) = self.threads[m].task {
+            if other == id && self.tasks[&id].state == State::Running(m) {
+                return;
+            }
+            self.make_runnable(m, other);
         }
-        self.lay_down(m);
-        self.make_runnable(m, id);
-        let task = self.tasks.get_mut(&id).expect("runnable");
+        let task = match self.tasks.get_mut(&id) {
+            Some(task) if task.state == State::Runnable => task,
+            _ => {
+                self.make_runnable(m, id);
+                self.tasks.get_mut(&id).expect("runnable")
+            }
+        };
         task.state = State::Running(m);
         task.seq += 1;
         let label = (!task.labelled && !task.name.is_empty()).then(|| task.name.clone());
@@ -482,9 +528,8 @@ impl Model {
 
     /// The task runs on the thread already, or it was missed that it does.
     fn be_running(&mut self, m: usize, p: u32, id: u64) {
-        let known = self.tasks.contains_key(&id);
         self.take(m, p);
-        if !known && self.first && self.threads[m].task.is_none() {
+        if self.first && self.threads[m].task.is_none() && !self.tasks.contains_key(&id) {
             self.state_task(m, id, State::Running(m));
             self.threads[m].task = Some(id);
             return;
@@ -537,8 +582,15 @@ impl Model {
     ) {
         let task = self.tasks.get_mut(&id).expect("a task that runs");
         task.state = state;
-        let stack = task.who.stack_at(site);
-        let (why, stack) = (self.out.word(why), self.out.stack(stack));
+        let (why, stack) = match task.left.filter(|left| left.is(why, site)) {
+            Some(left) => left.numbers,
+            None => {
+                let stack = task.who.stack_at(site);
+                let numbers = (self.out.word(why), self.out.stack(stack));
+                task.left = Some(Left { why, site, numbers });
+                numbers
+            }
+        };
         self.threads[m].task = None;
         self.emit(m, kind, &[why, stack]);
     }
@@ -549,8 +601,7 @@ impl Model {
                 task.state = State::Runnable;
                 task.seq += 1;
                 let seq = task.seq;
-                let waker = self.threads[m].task.map(|id| self.tasks[&id].who.stack());
-                let stack = waker.map_or(0, |stack| self.out.stack(stack));
+                let stack = self.threads[m].task.map_or(0, |waker| self.stack(waker));
                 self.emit(m, ev::GO_UNBLOCK, &[id, seq, stack]);
             }
             Some(_) => {}
@@ -561,6 +612,15 @@ impl Model {
             // Its start will tell of it.
             None => {}
         }
+    }
+
+    /// The number of the stack that stands for a task.
+    fn stack(&mut self, id: u64) -> u64 {
+        let task = self.tasks.get_mut(&id).expect("known");
+        if task.stack == 0 {
+            task.stack = self.out.stack(task.who.stack());
+        }
+        task.stack
     }
 
     /// The running task's thread will have no processor.
@@ -620,8 +680,7 @@ impl Model {
     }
 
     fn say(&mut self, m: usize, id: u64, user: &User) {
-        let stack = self.tasks[&id].who.stack();
-        let stack = self.out.stack(stack);
+        let stack = self.stack(id);
         match user {
             User::TaskBegin { id: of, parent, name } => {
                 let name = self.out.string(name);

@@ -1,8 +1,8 @@
 //! Reading the tapes, in time, and handing the bytes to whoever wants them.
 //!
 //! At a *cut* the collector reads the clock, waits until every entry of an earlier time
-//! is on its tape (E2), takes all that is there, and passes on what is earlier than the
-//! clock, in the order of time; the rest waits for the next cut. The processors' counter
+//! is on its tape (E2), and passes on what is earlier than the
+//! clock, in the order of time; the rest waits on the tapes for the next cut. The processors' counter
 //! is turned into nanoseconds between two cuts in proportion, so nobody need know its
 //! rate.
 //!
@@ -15,20 +15,23 @@ use super::file::HEADER;
 use super::model::{Model, OUTSIDE, Who};
 use super::recorder::Recorder;
 use crate::arch;
-use crate::sched::observe::{self, Event};
+use crate::sched::observe;
 use crate::sched::tape::Tape;
 use crate::sched::{self, SCHED, tapes};
 use crate::sys::{clock, section};
 use crate::task::record::flag;
 use crate::task::registry;
 use crate::task::state::Status;
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
 use std::io::{self, Write};
+use std::iter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-/// How often the collector cuts.
+/// How often the collector cuts. It takes a processor from a worker each time, whose tasks
+/// wait meanwhile: better for a short while, and often.
 const EVERY: Duration = Duration::from_millis(10);
 /// A generation ends when it is so old, or so long.
 const AGE: u64 = 1_000_000_000;
@@ -75,7 +78,6 @@ pub(super) struct Session {
     model: Model,
     /// The counter and the clock at the last cut.
     anchor: (u64, u64),
-    pending: Vec<Entry>,
     /// The time of each thread's last entry.
     latest: Vec<u64>,
     lost: u64,
@@ -85,12 +87,6 @@ pub(super) struct Session {
     gaps: bool,
     writer: Option<Writer>,
     pub(super) recorder: Option<Recorder>,
-}
-
-struct Entry {
-    ticks: u64,
-    m: u32,
-    event: Event,
 }
 
 struct Writer {
@@ -104,6 +100,9 @@ struct Writer {
 impl Writer {
     /// After an error nothing more is written.
     fn write(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         self.attempt(|to| to.write_all(bytes));
         self.bytes += bytes.len() as u64;
     }
@@ -122,13 +121,12 @@ impl Session {
     fn begin() -> io::Result<Session> {
         sched::start_default();
         tapes::start_collector(collect)?;
-        for_tapes(|_, tape| tape.rewind());
+        all_tapes().iter().for_each(|(_, tape)| tape.rewind());
         tapes::take_lost();
         let anchor = (arch::ticks(), clock::now());
         let mut session = Session {
             model: Model::new(anchor.1, crate::maxprocs() as u32),
             anchor,
-            pending: Vec::new(),
             latest: Vec::new(),
             lost: 0,
             counted: 0,
@@ -159,38 +157,58 @@ impl Session {
         // Those of workers that were made meanwhile exist, too.
         let now = (arch::ticks(), clock::now());
         tapes::settle();
-        let Session { pending, latest, lost, .. } = self;
-        let before = *lost;
-        for_tapes(|m, tape| {
+        let (all, before) = (all_tapes(), self.lost);
+        for (_, tape) in &all {
             tape.settle(std::thread::yield_now);
-            if latest.len() <= m {
-                latest.resize(m + 1, 0);
-            }
-            tape.read(|ticks, kind, rest| {
-                latest[m] = latest[m].max(ticks);
-                pending.push(Entry {
-                    ticks: latest[m],
-                    m: m as u32,
-                    event: observe::read(kind, rest),
-                });
-            });
-            *lost += tape.take_lost();
-        });
-        *lost += tapes::take_lost();
-        self.gaps |= *lost != before;
-        // A stable sort: a thread's own order stays.
-        pending.sort_by_key(|entry| entry.ticks);
-        let ready = pending.partition_point(|entry| entry.ticks < now.0);
-        let scale = (now.1 - self.anchor.1) as f64 / (now.0 - self.anchor.0).max(1) as f64;
-        for Entry { ticks, m, event } in pending.drain(..ready) {
-            let since = (ticks.saturating_sub(self.anchor.0) as f64 * scale) as u64;
-            self.model.event(self.anchor.1 + since, m as usize, &event);
+            self.lost += tape.take_lost();
         }
+        self.lost += tapes::take_lost();
+        self.gaps |= self.lost != before;
+        self.merge(&all, now);
         self.anchor = now;
     }
 
-    /// Ends the generation if it is time.
+    /// Hands on what is earlier than now, in the order of time; the rest stays where it is.
+    /// What a thread wrote stays in its order, whatever the clocks say.
+    fn merge(&mut self, tapes: &[(usize, &'static Tape)], now: (u64, u64)) {
+        let Session { model, anchor, latest, .. } = self;
+        let scale = (now.1 - anchor.1) as f64 / (now.0 - anchor.0).max(1) as f64;
+        latest.resize(latest.len().max(tapes.len()), 0);
+        let mut readers: Vec<_> = tapes.iter().map(|(m, tape)| (*m, tape.reader())).collect();
+        // The time of each one's next entry.
+        let entries = readers.iter().enumerate();
+        let mut next: BinaryHeap<_> = entries
+            .filter_map(|(n, (m, reader))| Some(Reverse((reader.ticks()?.max(latest[*m]), n))))
+            .collect();
+        while let Some(Reverse((_, n))) = next.pop() {
+            let until = next.peek().map_or(now.0, |&Reverse((ticks, _))| ticks);
+            let (m, reader) = &mut readers[n];
+            let latest = &mut latest[*m];
+            while let Some(ticks) = reader.ticks() {
+                let ticks = ticks.max(*latest);
+                if ticks >= now.0 {
+                    break;
+                }
+                if ticks > until {
+                    next.push(Reverse((ticks, n)));
+                    break;
+                }
+                *latest = ticks;
+                let since = (ticks.saturating_sub(anchor.0) as f64 * scale) as u64;
+                model.event(anchor.1 + since, *m, &observe::read(reader));
+            }
+        }
+    }
+
+    /// Passes on what is complete of the generation, and ends it if it is time.
     fn turn(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            // While it is in the cache, and little at a time: it is a worker that waits.
+            writer.write(self.model.news());
+            if self.recorder.is_none() {
+                self.model.forget_told();
+            }
+        }
         let age = self.recorder.as_ref().map_or(AGE, |recorder| AGE.min(recorder.period() / 4));
         if self.model.len() >= LENGTH || self.anchor.1 - self.model.began() >= age {
             self.turn_over();
@@ -204,14 +222,14 @@ impl Session {
             self.model.forget(|id| alive.contains(&id));
         }
         let began = self.model.began();
-        let (bytes, events) = self.model.turn_over(self.anchor.1);
+        let (mut generation, events) = self.model.turn_over(self.anchor.1);
         if let Some(writer) = &mut self.writer {
-            writer.write(&bytes);
+            writer.write(generation.news());
             writer.events += events - self.counted;
         }
         self.counted = events;
         if let Some(recorder) = &mut self.recorder {
-            recorder.push(began, bytes, self.anchor.1);
+            recorder.push(began, generation.into_bytes(), self.anchor.1);
         }
     }
 
@@ -221,12 +239,11 @@ impl Session {
     }
 }
 
-/// Runs `f` for every tape, those that are missing are made.
-fn for_tapes(mut f: impl FnMut(usize, &Tape)) {
-    f(OUTSIDE, tapes::OUTSIDE.prepare());
-    for worker in SCHED.workers() {
-        f(number(worker.id), worker.tape.prepare());
-    }
+/// Every tape with the number of its thread; those that are missing are made.
+fn all_tapes() -> Vec<(usize, &'static Tape)> {
+    let workers = SCHED.workers();
+    let workers = workers.iter().map(|worker| (number(worker.id), worker.tape.prepare()));
+    iter::once((OUTSIDE, tapes::OUTSIDE.prepare())).chain(workers).collect()
 }
 
 /// The thread of a worker.
@@ -311,7 +328,7 @@ fn part_of<R>(guard: &mut Option<Session>, f: impl FnOnce(&mut Session) -> R) ->
         tapes::turn_off();
         // Nobody is in the middle of an entry when this returns.
         tapes::settle();
-        for_tapes(|_, tape| tape.settle(std::thread::yield_now));
+        all_tapes().iter().for_each(|(_, tape)| tape.settle(std::thread::yield_now));
         *guard = None;
     }
     Some(result)
@@ -319,8 +336,8 @@ fn part_of<R>(guard: &mut Option<Session>, f: impl FnOnce(&mut Session) -> R) ->
 
 /// Starts a trace of everything that happens from now on, until [`stop`].
 ///
-/// `writer` is called about once a second, by a thread of the runtime's own, and by
-/// [`stop`]; it must not itself start or stop a trace, which would wait for it. Starts the
+/// `writer` is called now and then by a thread of the runtime's own, with some ten thousand
+/// bytes or with what the last second has left, and by [`stop`]; it must not itself start or stop a trace, which would wait for it. Starts the
 /// runtime if it is not running. May block the calling thread for some milliseconds. Go:
 /// `trace.Start`.
 ///

@@ -1,7 +1,7 @@
 //! Where tasks have waited for each other, and for how long.
 
 use crate::child::{alone, here};
-use crate::support::{Gate, parked, until};
+use crate::support::{Gate, ONE_COOPERATIVE, on_one_thread, parked, until};
 use gopark::inspect::{
     Contended, Contention, WaitReason, block_profile, mutex_profile, mutex_profile_fraction,
     set_block_profile_rate, set_mutex_profile_fraction,
@@ -139,6 +139,31 @@ fn waits_are_counted_where_they_are() {
         some(&block_profile(), "::receives", 6, 6 * SHORT);
         // Nobody has asked for this.
         assert!(mutex_profile().records.is_empty());
+    });
+}
+
+/// Whoever is ready waits for a processor, and no more for others.
+#[test]
+fn a_wait_ends_when_somebody_ends_it() {
+    alone(here!(), ONE_COOPERATIVE, || {
+        set_block_profile_rate(1);
+        let most = on_one_thread(|| {
+            let (gate, begun) = (Gate::new(), Instant::now());
+            let tasks = go_some(1, {
+                let gate = gate.clone();
+                move || receives(&gate)
+            });
+            all_wait(&tasks, WaitReason::ChanReceive);
+            gate.open();
+            let most = begun.elapsed();
+            // It cannot run before this task lets it.
+            while begun.elapsed() < 2 * most {}
+            join(tasks);
+            most
+        });
+        some(&block_profile(), "::receives", 1, SHORT);
+        let (_, _, delay) = of(&block_profile(), "::receives");
+        assert!(delay <= most, "{delay:?} of {most:?}");
     });
 }
 
