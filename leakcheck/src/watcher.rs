@@ -23,7 +23,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gopark::inspect::{Caller, mark_harness_thread};
+use gopark::inspect::{Caller, TaskInfo, add_frames, explain, mark_harness_thread};
 use gopark::{Reaped, Scope, chan};
 
 use crate::cycle::{self, Cycle};
@@ -294,9 +294,18 @@ impl Ward {
         scope::look(&self.scope, &self.filter, Some(self.caller.id()))
     }
 
+    /// The body, with what it waits for and where it is.
+    fn info(&self) -> Option<TaskInfo> {
+        let mut info = [self.caller.info()?];
+        explain(&mut info);
+        add_frames(&mut info);
+        let [info] = info;
+        Some(info)
+    }
+
     /// The body hangs: it is unwound, and the tasks are.
     fn decide(self: &Arc<Ward>, view: View, cycles: Vec<Cycle>, still: bool) {
-        let Some(info) = self.caller.info() else { return };
+        let Some(info) = self.info() else { return };
         let after = info.wait.map_or(Duration::ZERO, |wait| wait.age);
         if cfg!(not(panic = "unwind")) {
             return;
@@ -370,7 +379,7 @@ impl Ward {
 
     /// Says once that the body does not go on, and why it is left alone.
     fn tell(&self, progress: &Progress) {
-        let Some(info) = self.caller.info() else { return };
+        let Some(info) = self.info() else { return };
         let since = progress.stands.map_or(Duration::ZERO, |(_, since)| since.elapsed());
         let look = self.look();
         let remains =

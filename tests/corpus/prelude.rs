@@ -34,11 +34,13 @@ pub(crate) struct Chan<T> {
 }
 
 impl<T> Chan<T> {
+    #[track_caller]
     pub(crate) fn new() -> Chan<T> {
         let (tx, rx) = rendezvous();
         Chan { tx, rx }
     }
 
+    #[track_caller]
     pub(crate) fn buffered(n: usize) -> Chan<T> {
         let (tx, rx) = bounded(n);
         Chan { tx, rx }
@@ -46,6 +48,7 @@ impl<T> Chan<T> {
 }
 
 impl<T> Clone for Chan<T> {
+    #[track_caller]
     fn clone(&self) -> Chan<T> {
         Chan { tx: self.tx.clone(), rx: self.rx.clone() }
     }

@@ -47,6 +47,7 @@ fn one_task() {
             PART,
         ],
     );
+    fails("twice_at_one_place", &["which it has itself\n", "took it here, earlier\n"]);
     fails(
         "once_in_itself",
         &["waits for the once here, which it has itself", "does it since here"],
@@ -107,12 +108,17 @@ fn readers() {
         &[
             "hangs in `sync.RWMutex.RLock`, and 1 task of it\n",
             "the test waits to read the rwlock here\n",
-            "asked for it to write here\n",
+            "[deadlock] a lock whose reader and writer wait for each other\n",
             "waits to write the rwlock here\n",
             "the test reads since here\n",
             "let first = lock.read();",
+            "= why:    who reads already waits to read again, behind a writer that waits for it",
             PART,
         ],
+    );
+    fails(
+        "a_read_inside_a_write",
+        &["waits to read the rwlock here, which it has itself", "took it to write here\n", PART],
     );
     fails(
         "a_writer_that_became_a_reader",

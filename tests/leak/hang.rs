@@ -31,6 +31,7 @@ fn in_order(run: &Run, says: &[&str]) {
 fn in_a_channel() {
     let run = hangs("receive", &["hangs in `chan receive`\n", PROVEN, "(report above)"]);
     run.shows(&["^ the test itself waits here", "tests/leak/fixtures/hang.rs:"]);
+    run.shows(&["= for:    a value on the channel made at", "1 sender is alive: "]);
     run.hides(&["[1]", "ended by unwinding"]);
     let run = hangs("send", &["hangs in `chan send`", PROVEN]);
     run.hides(&["Error:"]);
@@ -51,8 +52,35 @@ fn with_its_tasks() {
 
 #[test]
 fn in_a_lock() {
-    hangs("lock", &["hangs in `sync.Mutex.Lock`, and 1 task of it", PROVEN]);
+    let run = hangs("lock", &["hangs in `sync.Mutex.Lock`, and 1 task of it", PROVEN]);
+    run.shows(&[
+        " (leaked, too: [1]) at tests/leak/fixtures/hang.rs:",
+        "= holds:  the mutex that task 1 (the test itself) waits for, since tests/leak/fixtures/",
+        "= parent: task 1 (the test itself)\n",
+    ]);
+    let run = hangs("under_a_lock", &["hangs in `chan receive`, and 2 tasks of it", PROVEN]);
+    run.shows(&[
+        "= holds:  the mutex that task ",
+        " (leaked, too: [1]) wait for, since tests/leak/fixtures/hang.rs:",
+        "= locked: by task 1 (the test itself) at tests/leak/fixtures/hang.rs:",
+    ]);
     hangs("condition", &["hangs in `sync.Cond.Wait`\n", PROVEN]);
+}
+
+/// Who has called whom, from where it waits to the test's own function.
+#[test]
+fn its_frames_are_shown() {
+    let run = hangs("in_a_helper", &[PROVEN]);
+    in_order(
+        &run,
+        &[
+            "\ngoroutine 1 [chan receive",
+            "\nleak::fixtures::hang::helper(...)\n",
+            "\nleak::fixtures::hang::in_a_helper",
+            "/tests/leak/fixtures/hang.rs:",
+        ],
+    );
+    run.hides(&["\ntest::", "\ncore::", "\nleakcheck::", "__rust_begin_short_backtrace"]);
 }
 
 #[test]

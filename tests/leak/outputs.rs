@@ -107,7 +107,7 @@ fn json_says_what_each_kind_of_leak_waits_for() {
         .iter()
         .filter_map(|group| Some((field(group, "tasks.0.name").as_str()?, group)))
         .collect();
-    assert_eq!((groups.len(), named.len()), (17, 15), "two tasks have no name:\n{}", run.text);
+    assert_eq!((groups.len(), named.len()), (21, 19), "two tasks have no name:\n{}", run.text);
     let state = |name: &str| (text(named[name], "state"), text(named[name], "reason"));
     for (name, reason) in [
         ("nil receive", "chan receive (nil chan)"),
@@ -151,6 +151,12 @@ fn json_says_what_each_kind_of_leak_waits_for() {
     assert_eq!(number(semaphore, "taken.at.line"), line_of("semaphore.acquire(1)"));
     assert_eq!((number(end("barrier"), "parties"), number(end("barrier"), "arrived")), (3.0, 1.0));
     assert_eq!(text(end("condition"), "kind"), "condvar");
+    assert!(field(end("condition"), "signalled").is_null());
+    let late = number(named["late for the signal"], "tasks.0.id");
+    assert_eq!(number(end("late for the signal"), "signalled.task"), late);
+    assert!(field(end("context"), "context").as_bool().unwrap());
+    assert!(!field(send, "context").as_bool().unwrap());
+    let asks = number(named["asks to write"], "tasks.0.id");
     let joined = number(end("join"), "task");
     let child = groups.iter().find(|group| number(group, "tasks.0.id") == joined).unwrap();
     assert_eq!(text(child, "reason"), "join");
@@ -174,7 +180,24 @@ fn json_says_what_each_kind_of_leak_waits_for() {
         "= locked: by task 1 (the test itself) at",
         "= for:    readers to let go of the lock:\n",
         "task 1 (the test itself), who reads since tests/leak/fixtures/kinds.rs:",
-        "= for:    a signal of a condition variable; who might give one is not known\n",
+        "= for:    a signal of a condition variable, which nobody has ever signalled\n",
+        &format!(
+            "= for:    a signal of a condition variable; the last one was given at \
+             tests/leak/fixtures/kinds.rs:{}:17 by task {late} (this one), before this wait or to \
+             another\n",
+            line_of("changed.notify_all()")
+        ),
+        &format!(
+            "= for:    the end of the context made at tests/leak/fixtures/kinds.rs:{}:51, which \
+             nobody has cancelled\n",
+            line_of("with_cancel()")
+        ),
+        &format!(
+            "= behind: task {asks} (leaked, too: [{}]), who asked to write at \
+             tests/leak/fixtures/kinds.rs:{}:45 and comes first\n",
+            groups.iter().position(|it| std::ptr::eq(it, named["asks to write"])).unwrap() + 1,
+            line_of("asks.write()")
+        ),
         "= for:    2 permits of a semaphore: 1 of 2 free; taken last at",
         "= for:    the others at a barrier: 1 of 3 have come\n",
         &format!("= for:    the end of task {joined} (leaked, too: ["),

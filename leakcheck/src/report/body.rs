@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use gopark::inspect::{Status, TaskInfo, WaitReason};
+use gopark::inspect::{Status, TaskInfo, WaitReason, write_go_dump};
 
 use super::text::{Count, Margin, Place, Time, what};
-use super::{Ending, Report, State, Subject};
+use super::{Ending, Report, State, Subject, ends};
 
 /// `test shop::sells hangs in `chan receive`, and 2 tasks of it`.
 pub(super) fn headline(f: &mut Formatter<'_>, ending: &Ending, report: &Report) -> fmt::Result {
@@ -52,7 +52,42 @@ pub(super) fn write(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
             Margin::of(&[])
         }
     };
+    // What a ring consists of, its drawing shows.
+    if !report.cycles.iter().any(|cycle| cycle.has(info.id)) {
+        margin.locks(f, report, (ends::BODY, info.id), &[info])?;
+        margin.notes(f, "for", &ends::of_task(report, ends::BODY, info))?;
+    }
     margin.note(f, "why", Why { ending, info, report })
+}
+
+/// The test's frames, as far as they are the test's: not those of whoever has called it.
+pub(super) fn write_dump(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    let Some(body) = report.body().filter(|body| body.trace.is_some()) else { return Ok(()) };
+    let mut dump = String::new();
+    write_go_dump(&mut dump, std::slice::from_ref(body))?;
+    write!(f, "\n{}", without_callers(&dump))
+}
+
+/// A dump of one thread without the frames, of two lines each, that are outside of the
+/// test: from the check on that has called it, or from the mark which std and libtest set
+/// for that, and what std has put in between.
+fn without_callers(dump: &str) -> String {
+    let mut lines: Vec<&str> = dump.lines().collect();
+    let outside = |line: &&str| {
+        line.starts_with("leakcheck::") || line.contains("__rust_begin_short_backtrace")
+    };
+    if let Some(outside) = lines.iter().position(outside) {
+        lines.truncate(outside);
+        let is_std = |function: &str| {
+            let path = function.trim_start_matches(['<', '&']);
+            ["std::", "core::", "alloc::"].iter().any(|it| path.starts_with(it))
+        };
+        // The state comes first, and one frame stays.
+        while lines.len() > 3 && is_std(lines[lines.len() - 2]) {
+            lines.truncate(lines.len() - 2);
+        }
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 fn place(
@@ -111,5 +146,38 @@ impl Display for Why<'_> {
             }
         }
         f.write_str("; it is left alone")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dump(functions: &[&str]) -> String {
+        let frames = functions.iter().map(|function| format!("{function}(...)\n\t/a.rs:1 +0x0\n"));
+        format!("goroutine 1 [chan send]:\n{}", frames.collect::<String>())
+    }
+
+    #[test]
+    fn who_has_called_the_test_is_left_out() {
+        let whole = [
+            "shop::sells",
+            "core::ops::function::FnOnce::call_once",
+            "shop::tests::sells::{{closure}}",
+            "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::FnOnce>::call_once",
+            "leakcheck::case::run",
+            "shop::tests::sells",
+            "test::__rust_begin_short_backtrace",
+            "test::run_test",
+        ];
+        assert_eq!(without_callers(&dump(&whole)), dump(&whole[..3]));
+    }
+
+    #[test]
+    fn without_the_mark_all_stays() {
+        let main = ["shop::main", "core::ops::function::FnOnce::call_once"];
+        assert_eq!(without_callers(&dump(&main)), dump(&main));
+        let nothing = ["core::mem::drop", "test::__rust_begin_short_backtrace"];
+        assert_eq!(without_callers(&dump(&nothing)), dump(&nothing[..1]));
     }
 }

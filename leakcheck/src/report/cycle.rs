@@ -5,8 +5,8 @@ use std::fmt::{self, Display, Formatter};
 use gopark::TaskId;
 use gopark::inspect::{TaskInfo, WaitReason};
 
-use super::Report;
 use super::text::{Margin, Place};
+use super::{Report, locks};
 use crate::cycle::{Cycle, Link};
 
 /// A block for one ring.
@@ -19,23 +19,24 @@ pub(super) fn write(
     let links = in_order(cycle, report);
     let sign = if report.cycles.len() > 1 { format!(" {}", number + 1) } else { String::new() };
     writeln!(f)?;
-    match links.len() {
-        1 => writeln!(f, "[deadlock{sign}] a lock that its owner waits for")?,
-        n => writeln!(f, "[deadlock{sign}] {n} locks whose owners wait for each other")?,
-    }
     let names = Names::of(&links, report);
+    match (links.len(), names.locks.len()) {
+        (1, _) => writeln!(f, "[deadlock{sign}] a lock that its owner waits for")?,
+        (_, 1) => {
+            writeln!(f, "[deadlock{sign}] a lock whose reader and writer wait for each other")?
+        }
+        (_, n) => writeln!(f, "[deadlock{sign}] {n} locks whose owners wait for each other")?,
+    }
     let texts: Vec<[String; 2]> = links.iter().map(|link| names.says(link)).collect();
     // In the order in which things happened: taken first, waited for later.
-    let places: Vec<Place<'_>> = links
-        .iter()
-        .zip(&texts)
-        .flat_map(|(link, [waits, has])| {
-            [
-                Place { at: link.wait.site.into(), says: waits },
-                Place { at: link.holder.site.into(), says: has },
-            ]
-        })
-        .collect();
+    let mut places: Vec<Place<'_>> = Vec::new();
+    for (link, [waits, has]) in links.iter().zip(&texts) {
+        places.push(Place { at: link.wait.site.into(), says: waits });
+        // Where a writer asks it waits, and its own link says so.
+        if !locks::only_asks(report, link.wait.lock, link.holder) {
+            places.push(Place { at: link.holder.site.into(), says: has });
+        }
+    }
     let margin = Margin::of(&places);
     margin.write_places(f, &places)?;
     let ring: Vec<String> = links
@@ -44,8 +45,11 @@ pub(super) fn write(
         .collect();
     let first = names.task(links[0].wait.id);
     margin.note(f, "ring", format_args!("{} → {first}", ring.join(" → ")))?;
-    let why = match links.len() {
-        1 => "it would have to give it back first, and nobody else can",
+    let why = match (links.len(), names.locks.len()) {
+        (1, _) => "it would have to give it back first, and nobody else can",
+        (_, 1) => {
+            "who reads already waits to read again, behind a writer that waits for it to let go"
+        }
         _ => "each has what the one before it waits for, and nobody else can give it back",
     };
     margin.note(f, "why", why)?;
@@ -109,11 +113,7 @@ impl<'a> Names<'a> {
 
     /// `mutex A`; the readers and the writer of one lock wait for the same one.
     fn lock(&self, link: &Link) -> String {
-        let kind = match link.wait.reason {
-            WaitReason::RwLockRead | WaitReason::RwLockWrite => "rwlock",
-            WaitReason::OnceDo => "once",
-            _ => "mutex",
-        };
+        let kind = locks::kind(link.wait.reason);
         let at = self.locks.iter().position(|lock| *lock == link.wait.lock.address);
         match at.and_then(|at| u8::try_from(at).ok()).filter(|at| *at < 26) {
             Some(at) if self.locks.len() > 1 => format!("{kind} {}", char::from(b'A' + at)),
@@ -129,13 +129,15 @@ impl<'a> Names<'a> {
         let lock = self.lock(link);
         let reads = link.wait.lock.readers.iter().flatten().any(|it| *it == link.holder);
         let (wish, deed) = match link.wait.reason {
-            WaitReason::RwLockRead => ("to read", "asked for it to write here"),
+            WaitReason::RwLockRead => ("to read", "took it to write here"),
             WaitReason::RwLockWrite if reads => ("to write", "reads since here"),
-            WaitReason::RwLockWrite => ("to write", "asked for it to write here"),
+            WaitReason::RwLockWrite => ("to write", "took it to write here"),
             WaitReason::OnceDo => ("for", "does it since here"),
             _ => ("for", "took it here"),
         };
         let wish = if wish == "for" { format!("for {lock}") } else { format!("{wish} {lock}") };
+        let twice = link.wait.id == link.holder.task && link.wait.site == link.holder.site;
+        let deed = if twice { format!("{deed}, earlier") } else { deed.to_owned() };
         match link.wait.id == link.holder.task {
             true => [format!("{waits} waits {wish} here, {has}"), format!("{waits} {deed}")],
             false => [format!("{waits} waits {wish} here"), format!("{has} {deed}")],

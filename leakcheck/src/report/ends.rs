@@ -16,6 +16,8 @@ use super::{Group, Report};
 
 /// Chains of tasks are followed so far.
 const LINKS: usize = 8;
+/// The group of the test itself, which is in none.
+pub(super) const BODY: usize = usize::MAX;
 /// Of so many cases of a select each is told.
 const CASES: usize = 6;
 
@@ -24,8 +26,8 @@ const CASES: usize = 6;
 pub(super) struct People {
     /// Leaked tasks: where they stand in the list, and in which group.
     leaked: HashMap<TaskId, (usize, usize)>,
-    /// The thread that makes the check.
-    me: Option<TaskId>,
+    /// The thread that makes the check, or the body that it is about.
+    pub(super) me: Option<TaskId>,
     /// Who made whom, also if they have ended.
     makers: BTreeMap<TaskId, Ancestor>,
     /// Everybody else, read when somebody asks.
@@ -80,6 +82,9 @@ impl People {
 /// `task 7 (leaked, too: [2])`, as seen from a task of group `here`.
 pub(super) fn who(report: &Report, id: TaskId, here: Option<(usize, TaskId)>) -> String {
     let people = &report.people;
+    if report.body().is_some_and(|body| body.id == id) {
+        return format!("task {id} (the test itself)");
+    }
     if here.is_some_and(|(_, me)| me == id) {
         return format!("task {id} (this one)");
     }
@@ -143,14 +148,20 @@ fn same_end(a: &[WaitsFor], b: &[WaitsFor]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
-fn of_task(report: &Report, number: usize, task: &TaskInfo) -> Vec<String> {
+/// What one task waits for, or the test itself.
+pub(super) fn of_task(report: &Report, number: usize, task: &TaskInfo) -> Vec<String> {
     let here = (number, task.id);
     let Some(wait) = &task.wait else { return Vec::new() };
     match &task.waits_for[..] {
         [] => without_end(report, here, wait.reason, task),
         [only] if wait.reason != WaitReason::Select => of_end(report, here, only),
         cases => {
-            let mut lines = vec![format!("one of {}", Count(cases.len(), "case"))];
+            let mut lines = vec![match (cases.len(), wait.left) {
+                (1, None) => "the only case of the select".to_owned(),
+                (1, Some(left)) => format!("one case, or the time limit in {}", Time(left)),
+                (n, None) => format!("one of {n} cases"),
+                (n, Some(left)) => format!("one of {n} cases, or the time limit in {}", Time(left)),
+            }];
             for (n, case) in cases.iter().take(CASES).enumerate() {
                 for (m, line) in of_end(report, here, case).into_iter().enumerate() {
                     let lead = if m == 0 { format!("{n}: ") } else { "   ".to_owned() };
@@ -226,8 +237,17 @@ fn of_end(report: &Report, here: (usize, TaskId), end: &WaitsFor) -> Vec<String>
             }
             vec![line]
         }
-        WaitsFor::Condvar => {
-            vec!["a signal of a condition variable; who might give one is not known".to_owned()]
+        WaitsFor::Condvar { signalled, .. } => {
+            let mut line = "a signal of a condition variable".to_owned();
+            match signalled {
+                None => line += ", which nobody has ever signalled",
+                Some(Holder { task, site, .. }) => {
+                    let who = who(report, *task, Some(here));
+                    let _ = write!(line, "; the last one was given at {site} by {who}, before ");
+                    line += "this wait or to another";
+                }
+            }
+            vec![line]
         }
         WaitsFor::Semaphore { wants, free, size, taken, .. } => {
             let mut line =
@@ -246,6 +266,10 @@ fn of_end(report: &Report, here: (usize, TaskId), end: &WaitsFor) -> Vec<String>
 }
 
 fn of_channel(report: &Report, here: (usize, TaskId), channel: &ChannelEnd) -> Vec<String> {
+    if channel.context {
+        let at = channel.created_at;
+        return vec![format!("the end of the context made at {at}, which nobody has cancelled")];
+    }
     let what = match channel.wants_to {
         Half::Receive if channel.timer => "the time, on the channel of a timer",
         Half::Receive => "a value on the channel",

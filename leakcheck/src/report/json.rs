@@ -226,7 +226,9 @@ fn end(end: &WaitsFor) -> Value {
             ("count", (*count).into()),
             ("counted", counted.map(holder).into()),
         ]),
-        WaitsFor::Condvar => Value::from([("kind", "condvar".into())]),
+        WaitsFor::Condvar { signalled, .. } => {
+            Value::from([("kind", "condvar".into()), ("signalled", signalled.map(holder).into())])
+        }
         WaitsFor::Semaphore { wants, free, size, taken, .. } => Value::from([
             ("kind", "semaphore".into()),
             ("wants", (*wants).into()),
@@ -253,6 +255,7 @@ fn channel(channel: &ChannelEnd) -> Value {
         ("capacity", channel.capacity.into()),
         ("len", channel.len.into()),
         ("timer", channel.timer.into()),
+        ("context", channel.context.into()),
         ("senders", channel.senders.into()),
         ("receivers", channel.receivers.into()),
         ("handles", channel.handles.iter().map(handles).collect()),

@@ -10,6 +10,7 @@ mod cycle;
 mod ends;
 mod found;
 mod json;
+mod locks;
 mod made;
 mod output;
 mod text;
@@ -85,6 +86,13 @@ pub(crate) enum Ending {
     Unwound(Box<TaskInfo>),
     /// It may yet, and has not moved for so long.
     LeftAlone(Box<TaskInfo>, Duration),
+}
+
+impl Ending {
+    fn info(&self) -> &TaskInfo {
+        let (Ending::Unwound(info) | Ending::LeftAlone(info, _)) = self;
+        info
+    }
 }
 
 /// Equal tasks.
@@ -179,8 +187,20 @@ impl Report {
     }
 
     /// The report is about a test that is not over.
-    pub(crate) fn of_body(self, body: Ending) -> Report {
-        Report { body: Some(body), ..self }
+    pub(crate) fn of_body(mut self, body: Ending) -> Report {
+        self.people.me = Some(body.info().id);
+        self.body = Some(body);
+        self
+    }
+
+    /// The test itself, if it did not come to its end.
+    fn body(&self) -> Option<&TaskInfo> {
+        self.body.as_ref().map(Ending::info)
+    }
+
+    /// All whom it is about.
+    fn all(&self) -> impl Iterator<Item = &TaskInfo> {
+        self.body().into_iter().chain(&self.tasks)
     }
 
     pub(crate) fn tasks(&self) -> &[TaskInfo] {

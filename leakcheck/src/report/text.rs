@@ -1,17 +1,16 @@
 //! The report as a person reads it: first what they need to find the cause,
 //! in the shape of the compiler's own messages, then the Go-format dump.
 
-use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
 use std::panic::Location;
 use std::time::Duration;
 
 use gopark::__private::without_closures;
-use gopark::UnseenPanic;
 use gopark::inspect::{TaskInfo, WaitReason, source, write_go_dump};
+use gopark::{TaskId, UnseenPanic};
 
 use super::colour::Styles;
-use super::{Group, Report, State, Subject, Wakers, body, cycle, ends, found, made};
+use super::{Group, Report, State, Subject, Wakers, body, cycle, ends, found, locks, made};
 
 /// Of many different names, numbers or threads this many are listed.
 const LISTED: usize = 5;
@@ -113,15 +112,8 @@ fn write_group(
     if !labels.is_empty() {
         margin.note(f, "labels", List { items: &labels, more: "labels" })?;
     }
-    let locks = tasks.iter().filter_map(|task| task.wait?.lock?.holder);
-    let here = Some((number - 1, first.id));
-    let locks = locks.map(|holder| (holder.task, holder.site));
-    let locks = locks.collect::<BTreeSet<_>>().into_iter();
-    let locks = locks.map(|(task, site)| format!("by {} at {site}", ends::who(report, task, here)));
-    let locks: Vec<String> = locks.collect();
-    if !locks.is_empty() {
-        margin.note(f, "locked", List { items: &locks, more: "owners" })?;
-    }
+    let here = (number - 1, first.id);
+    margin.locks(f, report, here, &tasks)?;
     margin.notes(f, "for", &ends::lines(report, number - 1, group))?;
     if tasks.iter().all(|task| report.doomed.contains(&task.id)) {
         return margin.note(f, "why", cycle::Caught { tasks: &tasks, report });
@@ -349,8 +341,27 @@ impl<'a> Margin<'a> {
         writeln!(f, "{:margin$} {blue}={blue:#} {:<8}{value}", "", format!("{key}:"))
     }
 
+    /// The locks that tasks wait for, and those that others wait for, which they have.
+    pub(super) fn locks(
+        self,
+        f: &mut Formatter<'_>,
+        report: &Report,
+        here: (usize, TaskId),
+        tasks: &[&TaskInfo],
+    ) -> fmt::Result {
+        for (key, items, more) in [
+            ("locked", locks::owners(report, here, tasks), "owners"),
+            ("behind", locks::askers(report, here, tasks), "writers"),
+        ] {
+            if !items.is_empty() {
+                self.note(f, key, List { items: &items, more })?;
+            }
+        }
+        self.notes(f, "holds", &locks::held(report, here, tasks))
+    }
+
     /// A note of several lines, or none.
-    fn notes(self, f: &mut Formatter<'_>, key: &str, lines: &[String]) -> fmt::Result {
+    pub(super) fn notes(self, f: &mut Formatter<'_>, key: &str, lines: &[String]) -> fmt::Result {
         let Some((first, more)) = lines.split_first() else { return Ok(()) };
         self.note(f, key, first)?;
         more.iter().try_for_each(|line| writeln!(f, "{:1$}{line}", "", self.width + 11))
@@ -376,8 +387,10 @@ fn source_line(at: &Spot<'_>) -> Option<String> {
     Some(line.to_owned())
 }
 
-/// The dump of the leaked tasks, the first one only of a large group.
+/// The dump of the test itself, if it hangs, and of the leaked tasks, the first one only
+/// of a large group.
 fn write_dump(f: &mut Formatter<'_>, report: &Report) -> fmt::Result {
+    body::write_dump(f, report)?;
     if report.dumped.is_empty() {
         return Ok(());
     }

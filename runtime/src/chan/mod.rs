@@ -219,6 +219,13 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender::first(sends), Receiver::first(receives))
 }
 
+/// What is closed when a context ends.
+#[track_caller]
+pub(crate) fn of_context() -> (Sender<()>, Receiver<()>) {
+    let (sends, receives) = shared::both(raw::Chan::of_context(Location::caller()));
+    (Sender::first(sends), Receiver::first(receives))
+}
+
 /// What a timer sends to.
 pub(crate) type Tick = raw::Chan<Instant>;
 

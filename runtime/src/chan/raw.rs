@@ -84,6 +84,8 @@ pub(crate) struct Chan<T> {
     pub(super) receivers: Handles,
     /// The same, by who made them.
     pub(super) seats: Seats,
+    /// The end of a context closes it.
+    context: bool,
 }
 
 #[repr(C)]
@@ -318,6 +320,7 @@ impl<T> Chan<T> {
             senders: Handles::one(),
             receivers: Handles::one(),
             seats: Seats::new(site),
+            context: false,
         }
     }
 
@@ -719,10 +722,18 @@ impl<T> Describe for End<'_, T> {
             capacity: chan.capacity,
             len,
             timer: chan.timer.is_some(),
+            context: chan.context,
             senders: chan.senders.count(),
             receivers: chan.receivers.count(),
             seats: chan.seats.sketch(),
         }));
+    }
+}
+
+/// A context's channel, in which nothing is ever sent.
+impl Chan<()> {
+    pub(super) fn of_context(site: &'static Location<'static>) -> Self {
+        Chan { context: true, ..Chan::new(0, site) }
     }
 }
 

@@ -70,7 +70,7 @@ impl Node {
     pub(super) fn new(parents: Vec<Arc<Node>>, deadline: Option<Instant>) -> Arc<Node> {
         let inherited = parents.iter().filter_map(|parent| parent.deadline).min();
         let own = deadline.filter(|own| inherited.is_none_or(|it| *own < it));
-        let (open, done) = chan::rendezvous();
+        let (open, done) = chan::of_context();
         let node = Arc::new(Node {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             parents,

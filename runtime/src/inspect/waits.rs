@@ -33,7 +33,11 @@ pub enum WaitsFor {
         counted: Option<Holder>,
     },
     /// A signal of a [`Condvar`](crate::sync::Condvar).
-    Condvar,
+    #[non_exhaustive]
+    Condvar {
+        /// Who has signalled last, and where: before the wait, or for another waiter.
+        signalled: Option<Holder>,
+    },
     /// Permits of a [`Semaphore`](crate::sync::Semaphore).
     #[non_exhaustive]
     Semaphore {
@@ -72,6 +76,9 @@ pub struct ChannelEnd {
     pub len: usize,
     /// Whether a timer sends to it; then it has no senders.
     pub timer: bool,
+    /// Whether it is what [`Context::done`](crate::context::Context::done) gives: it was
+    /// made with the context, nothing is sent to it, and the context's end closes it.
+    pub context: bool,
     /// How many senders are alive.
     pub senders: usize,
     /// How many receivers are alive.
@@ -160,7 +167,7 @@ impl WaitsFor {
             Sketch::Channel(channel) => WaitsFor::Channel(ChannelEnd::of(&channel)),
             Sketch::Task(task) => WaitsFor::Task(task),
             Sketch::Group { count, counted } => WaitsFor::WaitGroup { count, counted },
-            Sketch::Condition => WaitsFor::Condvar,
+            Sketch::Condition { signalled } => WaitsFor::Condvar { signalled },
             Sketch::Semaphore { wants, free, size, taken } => WaitsFor::Semaphore {
                 wants: wants as usize,
                 free: free as usize,
@@ -208,6 +215,7 @@ impl ChannelEnd {
             capacity: if sketch.timer { 0 } else { sketch.capacity },
             len: if sketch.timer { 0 } else { sketch.len },
             timer: sketch.timer,
+            context: sketch.context,
             senders: if sketch.timer { 0 } else { sketch.senders },
             receivers: sketch.receivers,
             handles,

@@ -13,6 +13,7 @@
 
 use super::TimeoutError;
 use super::mutex::MutexGuard;
+use super::owner::Owner;
 use super::waiters::{Parked, Waiters};
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
@@ -54,6 +55,8 @@ use std::time::{Duration, Instant};
 pub struct Condvar {
     waiters: Waiters,
     affinity: Affinity,
+    /// Who has signalled last.
+    signalled: Owner,
 }
 
 impl Condvar {
@@ -64,7 +67,7 @@ impl Condvar {
     /// CHANGED.notify_all(); // nobody waits
     /// ```
     pub const fn new() -> Self {
-        Self { waiters: Waiters::new(), affinity: Affinity::new() }
+        Self { waiters: Waiters::new(), affinity: Affinity::new(), signalled: Owner::nobody() }
     }
 
     /// Gives the lock up, waits for a signal, and locks again (Go: `Cond.Wait`).
@@ -184,8 +187,9 @@ impl Condvar {
     /// ```
     /// gopark::sync::Condvar::new().notify_one(); // nobody waits
     /// ```
+    #[track_caller]
     pub fn notify_one(&self) {
-        self.affinity.touch_by(task::pass().record());
+        self.signal(Location::caller());
         let mut held = self.waiters.hold();
         let first = held.claim_first();
         drop(held);
@@ -199,9 +203,16 @@ impl Condvar {
     /// ```
     /// gopark::sync::Condvar::new().notify_all(); // nobody waits
     /// ```
+    #[track_caller]
     pub fn notify_all(&self) {
-        self.affinity.touch_by(task::pass().record());
+        self.signal(Location::caller());
         self.waiters.hold().end_round();
+    }
+
+    fn signal(&self, site: &'static Location<'static>) {
+        let me = task::pass();
+        self.affinity.touch_by(me.record());
+        self.signalled.set(me.id(), site);
     }
 
     pub(super) fn waiters(&self) -> &Waiters {
@@ -265,7 +276,7 @@ impl Condvar {
 
 impl Describe for Condvar {
     fn describe(&self, pad: &mut Pad) {
-        pad.add(Sketch::Condition);
+        pad.add(Sketch::Condition { signalled: self.signalled.get() });
     }
 }
 

@@ -47,7 +47,8 @@ impl Owner {
         Self { task: AtomicU64::new(0), site: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Only by the owner, as [`Owner::clear`].
+    /// Only by the owner, as [`Owner::clear`]. Who notes with it who did something last may
+    /// do so beside others: then task and site may be of two of them.
     #[inline]
     pub(super) fn set(&self, task: TaskId, site: &'static Location<'static>) {
         self.site.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);

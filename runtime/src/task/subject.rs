@@ -61,7 +61,7 @@ pub(crate) enum Sketch {
     Channel(ChannelSketch),
     Task(TaskId),
     Group { count: u64, counted: Option<Holder> },
-    Condition,
+    Condition { signalled: Option<Holder> },
     Semaphore { wants: u32, free: u32, size: u32, taken: Option<Holder> },
     Barrier { parties: u32, arrived: u32 },
 }
@@ -74,6 +74,7 @@ pub(crate) struct ChannelSketch {
     pub(crate) capacity: usize,
     pub(crate) len: usize,
     pub(crate) timer: bool,
+    pub(crate) context: bool,
     pub(crate) senders: usize,
     pub(crate) receivers: usize,
     pub(crate) seats: [Option<SeatSketch>; SEATS],

@@ -196,7 +196,7 @@ impl<'a> Picture<'a> {
                     self.edge(to, task, &what);
                 }
             }
-            WaitsFor::Condvar => {
+            WaitsFor::Condvar { .. } => {
                 let to = self.thing(level, "a condition".to_owned(), "not signalled".to_owned());
                 self.edge(from, to, "");
             }
