@@ -23,7 +23,7 @@ pub(super) fn write(
     match (links.len(), names.locks.len()) {
         (1, _) => writeln!(f, "[deadlock{sign}] a lock that its owner waits for")?,
         (_, 1) => {
-            writeln!(f, "[deadlock{sign}] a lock whose reader and writer wait for each other")?
+            writeln!(f, "[deadlock{sign}] a lock whose reader and writer wait for each other")?;
         }
         (_, n) => writeln!(f, "[deadlock{sign}] {n} locks whose owners wait for each other")?,
     }
