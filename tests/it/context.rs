@@ -374,7 +374,9 @@ fn cancelling_ends_direct_forms() {
             }),
         ];
         if !by_deadline {
-            waiting.iter().for_each(|task| _ = parked(task.id(), WaitReason::Select));
+            let (join, others) = waiting.split_last().unwrap();
+            others.iter().for_each(|task| _ = parked(task.id(), WaitReason::Select));
+            parked(join.id(), WaitReason::Join);
             cancel.cancel();
         }
         let expected = if by_deadline { DeadlineExceeded } else { Cancelled };

@@ -11,7 +11,7 @@ impl Snapshot {
     /// Every object has `id`, `kind` (`task` or `thread`), `status`, `entry`, `created_by`,
     /// `created_at`, `scope`, `daemon` and `locked`. As far as there is something to say there
     /// are also `reason`, `site`, `age_ns`, `timed` and `lock_holder` of one that waits, `call`
-    /// of one that is in a blocking call, `name`, `labels`, `parent`, `worker`, `stack_limit`,
+    /// and `call_age_ns` of one that is in a blocking call, `name`, `labels`, `parent`, `worker`, `stack_limit`,
     /// `stack_depth`, `segments`, and, if they were [asked for](Snapshot::with_frames),
     /// `frames`: objects with `function`, `offset` and, where they are known, `file` and `line`.
     ///

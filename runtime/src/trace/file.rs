@@ -6,8 +6,8 @@
 use core::panic::Location;
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
+use std::mem;
 use std::time::{SystemTime, UNIX_EPOCH};
-use std::{iter, mem};
 
 /// What a file begins with: the latest version that Go's readers of 1.26 and later
 /// take.
@@ -172,14 +172,16 @@ impl Generation {
         // Room is asked for once, and copying is quick if the compiler knows how much.
         let (mut bytes, mut at) = ([0; EVENT], 1);
         bytes[0] = kind;
-        for mut n in iter::once(time - to.last).chain(args.iter().copied()) {
+        let mut put = |mut n: u64| {
             while n >= 0x80 {
                 bytes[at] = n as u8 | 0x80;
                 (n, at) = (n >> 7, at + 1);
             }
             bytes[at] = n as u8;
             at += 1;
-        }
+        };
+        put(time - to.last);
+        args.iter().for_each(|&n| put(n));
         let end = to.data.len() + at;
         to.data.extend_from_slice(&bytes);
         to.data.truncate(end);

@@ -119,7 +119,6 @@ impl Writer {
 impl Session {
     /// Begins to listen, and states what there is.
     fn begin() -> io::Result<Session> {
-        sched::start_default();
         tapes::start_collector(collect)?;
         all_tapes().iter().for_each(|(_, tape)| tape.rewind());
         tapes::take_lost();
@@ -293,6 +292,8 @@ fn collect() -> ! {
 /// Begins a session if there is none; calls `f` with it, at the beginning of a
 /// generation.
 pub(super) fn join(f: impl FnOnce(&mut Session) -> io::Result<()>) -> io::Result<()> {
+    // That may itself begin a session, which the environment asks for.
+    sched::start_default();
     let mut guard = session();
     let fresh = guard.is_none();
     if fresh {
@@ -343,7 +344,8 @@ fn part_of<R>(guard: &mut Option<Session>, f: impl FnOnce(&mut Session) -> R) ->
 ///
 /// The variable `GOPARK_TRACE=FILE` in the environment has the whole run of a program
 /// written to a file, from the start of the runtime to the end of the process; `%p` in the
-/// name becomes the number of the process.
+/// name becomes the number of the process. Then a trace is being written already for whoever
+/// calls this, and [`stop`] ends it.
 ///
 /// # Errors
 /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if a trace is being written;

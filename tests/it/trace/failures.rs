@@ -121,6 +121,23 @@ fn the_environment_asks_for_a_trace_of_the_whole_run() {
     assert_eq!(trace.count(GO_CREATE), 1);
 }
 
+/// What starts the runtime may be the program's own wish for a trace, or for a recorder.
+#[test]
+fn the_environment_comes_first() {
+    if inside(here!()) {
+        let kind = match std::env::var_os("GOPARK_TRACE") {
+            Some(_) => trace::start(std::io::sink()).unwrap_err().kind(),
+            None => FlightRecorder::start(Duration::from_secs(1)).unwrap_err().kind(),
+        };
+        assert_eq!(kind, std::io::ErrorKind::AlreadyExists);
+        return;
+    }
+    let folder = Folder::new("first");
+    Child::new(here!()).env("GOPARK_TRACE", folder.0.join("trace")).run().passed(here!());
+    read(&folder.file());
+    Child::new(here!()).env("GOPARK_DEBUG", "flightrecorder=60").run().passed(here!());
+}
+
 #[test]
 fn a_file_that_cannot_be_is_a_warning() {
     if inside(here!()) {
@@ -130,6 +147,11 @@ fn a_file_that_cannot_be_is_a_warning() {
     let ended = Child::new(here!()).env("GOPARK_TRACE", "/nowhere/at/all").run();
     ended.passed(here!());
     let warning = "gopark: warning: GOPARK_TRACE=/nowhere/at/all: ";
+    assert_eq!(ended.stderr.matches(warning).count(), 1, "{}", ended.stderr);
+    // One that can be opened, and takes nothing.
+    let ended = Child::new(here!()).env("GOPARK_TRACE", "/dev/full").run();
+    ended.passed(here!());
+    let warning = "gopark: warning: GOPARK_TRACE: No space left on device";
     assert_eq!(ended.stderr.matches(warning).count(), 1, "{}", ended.stderr);
 }
 
