@@ -11,7 +11,7 @@
 //! asked for would prove nothing.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -25,6 +25,21 @@ const HANG_VAR: &str = "LEAKCHECK_HANG_MS";
 const THREADS_VAR: &str = "LEAKCHECK_THREADS";
 const CREATION_STACKS_VAR: &str = "LEAKCHECK_CREATION_STACKS";
 const UNUSED_IGNORES_VAR: &str = "LEAKCHECK_UNUSED_IGNORES";
+const WRAP_THREADS_VAR: &str = "LEAKCHECK_WRAP_THREADS";
+
+/// All that the crate reads, those of `report/output.rs` included.
+const VARIABLES: [&str; 10] = [
+    SETTLE_VAR,
+    DEADLINE_VAR,
+    HANG_VAR,
+    THREADS_VAR,
+    CREATION_STACKS_VAR,
+    UNUSED_IGNORES_VAR,
+    WRAP_THREADS_VAR,
+    "LEAKCHECK_COLOR",
+    "LEAKCHECK_GITHUB",
+    "LEAKCHECK_JSON",
+];
 
 /// What somebody states, and what they leave open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,6 +135,9 @@ fn environment() -> Result<Stated, String> {
     let read = || {
         let milliseconds = |name| milliseconds(name, env::var_os(name).as_deref());
         let switch = |name| switch(name, env::var_os(name).as_deref());
+        none_is_misspelt(env::vars_os().map(|(name, _)| name))?;
+        // Was taken for 1 when the first thread was made, which cannot fail for that.
+        switch(WRAP_THREADS_VAR)?;
         Ok(Stated {
             settle: milliseconds(SETTLE_VAR)?,
             deadline: milliseconds(DEADLINE_VAR)?,
@@ -129,6 +147,23 @@ fn environment() -> Result<Stated, String> {
         })
     };
     READ.get_or_init(read).clone()
+}
+
+/// Refuses variables that are none of ours, but look much like one: their setting is
+/// missing.
+fn none_is_misspelt(names: impl Iterator<Item = OsString>) -> Result<(), String> {
+    for name in names {
+        let Some(name) = name.to_str() else { continue };
+        if !name.starts_with("LEAKCHECK_") || VARIABLES.contains(&name) {
+            continue;
+        }
+        let score = |known: &&str| strsim::damerau_levenshtein(known, name);
+        let near = VARIABLES.iter().min_by_key(|known| score(known)).filter(|it| score(it) <= 3);
+        if let Some(near) = near {
+            return Err(format!("{name} is no setting; did you mean {near}?"));
+        }
+    }
+    Ok(())
 }
 
 fn milliseconds(name: &str, value: Option<&OsStr>) -> Result<Option<Duration>, String> {
@@ -319,6 +354,23 @@ mod tests {
         assert_eq!((read("0"), read("1")), (Ok(Some(false)), Ok(Some(true))));
         for wrong in ["", "2", "true", "on", " 1"] {
             assert_eq!(read(wrong), Err(format!("X is `{wrong}`, which is neither 0 nor 1")));
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_misspelt_is_none() {
+        let all = |names: &[&str]| none_is_misspelt(names.iter().map(OsString::from));
+        assert_eq!(all(&VARIABLES), Ok(()));
+        // What looks like none of them may be for a program of the user's.
+        assert_eq!(all(&["LEAKCHECK_REPORTS_FOLDER", "DEADLINE_MS", "LEAKCHECK", "PATH"]), Ok(()));
+        for (wrong, right) in [
+            ("LEAKCHECK_DEADLINE", "LEAKCHECK_DEADLINE_MS"),
+            ("LEAKCHECK_SETLE_MS", "LEAKCHECK_SETTLE_MS"),
+            ("LEAKCHECK_THREAD", "LEAKCHECK_THREADS"),
+            ("LEAKCHECK_COLOUR", "LEAKCHECK_COLOR"),
+        ] {
+            let expected = format!("{wrong} is no setting; did you mean {right}?");
+            assert_eq!(all(&["PATH", wrong]), Err(expected));
         }
     }
 

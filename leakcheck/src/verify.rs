@@ -57,7 +57,8 @@ pub fn find(search: impl Into<Search>) -> Result<(), Leaks> {
                 0 => Subject::Root,
                 _ => Subject::Scope(scope.name()),
             };
-            Err(Leaks::new(Report::new(subject, Some(remains), Vec::new()), scope))
+            let report = Report::new(subject, Some(remains), Vec::new());
+            Err(Leaks::new(report.filtered_by(&search.filter), scope))
         }
     }
 }
@@ -204,6 +205,7 @@ impl Session {
             return None;
         }
         let report = Report::new(ward.subject.clone(), remains, panics).and(found);
+        let report = report.filtered_by(&ward.filter);
         Some(Findings::Left { report: Box::new(report), scope, sources })
     }
 }

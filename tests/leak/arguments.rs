@@ -26,6 +26,23 @@ fn every_kind_of_ignore() {
     run.shows(&["1 task leaked by test fixtures::arguments::none_of_them"]);
 }
 
+/// There may be a mistake in it.
+#[test]
+fn a_rule_for_nothing_is_told_of_beside_a_leak() {
+    let run = Run::fixture("arguments::none_of_them");
+    let idle = "leakcheck: a rule of this check has left nothing out: ";
+    run.shows(&[
+        &format!("{idle}ignore_any_function exact(\"leak::fixtures::arguments::none\")\n"),
+        &format!("{idle}ignore_name exact(\"none\")\n"),
+        // Behind the report, before what became of the task.
+        "\n\nleakcheck: 1 task ended by unwinding",
+    ]);
+    run.hides(&["ignore_current", "left nothing out: current"]);
+    let run = Run::fixture("arguments::of_use_and_leaks");
+    assert!(!run.passed, "{}", run.text);
+    run.hides(&["left nothing out"]);
+}
+
 #[test]
 fn before_and_after_a_check() {
     let run = Run::fixture("arguments::hooks_leak");
@@ -78,6 +95,8 @@ fn an_environment_of_nonsense_fails_every_check() {
         ("LEAKCHECK_HANG_MS", "-1", "is `-1`, which is not a whole number of milliseconds"),
         ("LEAKCHECK_THREADS", "yes", "is `yes`, which is neither 0 nor 1"),
         ("LEAKCHECK_CREATION_STACKS", "2", "is `2`, which is neither 0 nor 1"),
+        ("LEAKCHECK_WRAP_THREADS", "no", "is `no`, which is neither 0 nor 1"),
+        ("LEAKCHECK_DEADLINE", "5", "is no setting; did you mean LEAKCHECK_DEADLINE_MS?"),
     ];
     for (name, value, says) in wrong {
         let run = Run::of(&["--exact", "attribute::above"], &[(name, value)]);

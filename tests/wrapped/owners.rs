@@ -13,6 +13,7 @@ fn each_test_has_its_own() {
             "\nleakcheck: 2 tasks leaked by test fixtures::leaves_two\n",
             "nothing can wake it",
         ]);
+        run.shows(&[" (the test itself, ended)\n"]);
         run.hides(&["is_clean left", "belongs to no", "by test fixtures::is_clean"]);
     }
 }

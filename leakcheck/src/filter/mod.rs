@@ -13,6 +13,7 @@ mod registered;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use candidate::Candidate;
 pub use pattern::Pattern;
@@ -43,7 +44,15 @@ pub(crate) use {candidate::Dear, registered::print_unused_ignores};
 #[derive(Clone, Default)]
 #[must_use = "a filter does nothing until it is given to a check"]
 pub struct Filter {
-    rules: Vec<Rule>,
+    rules: Vec<Asked>,
+}
+
+/// A rule, and what came of it; the filter's clones share that.
+#[derive(Clone)]
+struct Asked {
+    rule: Rule,
+    /// It has named something, or was not asked about what another one had named.
+    of_use: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -147,7 +156,7 @@ impl Filter {
     }
 
     fn with(mut self, rule: Rule) -> Filter {
-        self.rules.push(rule);
+        self.rules.push(Asked { rule, of_use: Arc::default() });
         self
     }
 
@@ -155,13 +164,30 @@ impl Filter {
     /// and gets it one by one.
     #[cfg(runtime)]
     pub(crate) fn wants_functions(&self) -> bool {
-        registered::want_functions() || self.rules.iter().any(Rule::wants_functions)
+        registered::want_functions() || self.rules.iter().any(|it| it.rule.wants_functions())
     }
 
     /// Whether a rule of this filter names it, or one that is registered.
     pub(crate) fn matches(&self, candidate: &Candidate<'_>) -> bool {
-        let registered = registered::matches(candidate);
-        registered || self.rules.iter().any(|rule| rule.matches(candidate))
+        let mut named = registered::matches(candidate);
+        for Asked { rule, of_use } in &self.rules {
+            // Asking may be dear; who was not asked is given the benefit of the doubt.
+            named = named || rule.matches(candidate);
+            if named {
+                of_use.store(true, Ordering::Relaxed);
+            }
+        }
+        named
+    }
+
+    /// Rules that have named nothing, as far as they were asked: perhaps there is a mistake
+    /// in them.
+    #[cfg(any(runtime, test))]
+    pub(crate) fn idle(&self) -> Vec<String> {
+        let idle = self.rules.iter().filter(|it| !it.of_use.load(Ordering::Relaxed));
+        // A set of tasks and a function have nothing that might be written wrong.
+        let written = idle.filter(|it| !matches!(it.rule, Rule::Current(_) | Rule::If(_)));
+        written.map(|it| format!("ignore_{:?}", it.rule)).collect()
     }
 }
 
@@ -202,7 +228,8 @@ impl Rule {
 
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Filter").field(&self.rules).finish()
+        let rules: Vec<&Rule> = self.rules.iter().map(|it| &it.rule).collect();
+        f.debug_tuple("Filter").field(&rules).finish()
     }
 }
 
@@ -259,6 +286,26 @@ mod tests {
     #[test]
     fn no_rule_matches_nothing() {
         assert!(!left_out(Filter::new()));
+    }
+
+    #[test]
+    fn rules_that_name_nothing_are_idle() {
+        let filter = Filter::new()
+            .ignore_created_by("pool::strat")
+            .ignore_name("worker-*")
+            .ignore_site("src/queue.rs")
+            .ignore_label("tier", "web")
+            .ignore_if(|_| false)
+            .ignore_current();
+        assert_eq!(filter.idle().len(), 4, "nobody has asked");
+        assert!(left_out(filter.clone()));
+        // The site was not asked: the name had decided.
+        assert_eq!(
+            filter.idle(),
+            ["ignore_created_by exact(\"pool::strat\")"],
+            "what stands before the name was asked, what stands behind was not"
+        );
+        assert!(Filter::new().idle().is_empty());
     }
 
     #[test]

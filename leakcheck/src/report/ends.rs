@@ -102,6 +102,12 @@ pub(super) fn who(report: &Report, id: TaskId, here: Option<(usize, TaskId)>) ->
     }
     match people.other(id) {
         None => match people.maker(id) {
+            Some(Ancestor { kind: Kind::Thread, name: Some(test), .. }) => match &report.subject {
+                super::Subject::Test(name) if name == test => {
+                    format!("task {id} (the test itself, ended)")
+                }
+                _ => format!("task {id} (test {test}, ended)"),
+            },
             Some(Ancestor { kind: Kind::Thread, .. }) => {
                 format!("task {id} (a thread that is no task, ended)")
             }

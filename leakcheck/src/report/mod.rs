@@ -24,6 +24,7 @@ use std::time::Duration;
 use gopark::inspect::{Status, TaskInfo, WaitReason, add_frames};
 use gopark::{Reaped, Scope, TaskId, UnseenPanic};
 
+use crate::Filter;
 use crate::cycle::Cycle;
 use crate::scope::Remains;
 use crate::source::Found;
@@ -77,6 +78,8 @@ pub(crate) struct Report {
     doomed: HashSet<TaskId>,
     /// Tasks that the verdict did not wait for.
     others: usize,
+    /// Rules of the check that have left nothing out.
+    idle: Vec<String>,
 }
 
 /// What became of a test that did not come to its end by itself.
@@ -160,6 +163,7 @@ impl Report {
             cycles: Vec::new(),
             doomed: HashSet::new(),
             others: 0,
+            idle: Vec::new(),
         };
         if let Some(remains) = remains {
             report.wakers = Wakers::of(&remains);
@@ -184,6 +188,11 @@ impl Report {
     pub(crate) fn and(mut self, found: Option<Found>) -> Report {
         self.found = found;
         self
+    }
+
+    /// The same, of a check with this filter.
+    pub(crate) fn filtered_by(self, filter: &Filter) -> Report {
+        Report { idle: filter.idle(), ..self }
     }
 
     /// The report is about a test that is not over.

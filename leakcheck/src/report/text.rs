@@ -35,7 +35,13 @@ pub(super) fn write(f: &mut Formatter<'_>, report: &Report, styles: &Styles) -> 
     if let Some(found) = &report.found {
         found::write(f, found, report.groups.len() + report.panics.len() + 1)?;
     }
-    write_dump(f, report)
+    write_dump(f, report)?;
+    // Where a leak is reported all the same, it was meant for that, perhaps.
+    for (n, rule) in report.idle.iter().enumerate() {
+        let lead = if n == 0 { "\n" } else { "" };
+        writeln!(f, "{lead}leakcheck: a rule of this check has left nothing out: {rule}")?;
+    }
+    Ok(())
 }
 
 /// `2 tasks leaked by test shop::sells`.

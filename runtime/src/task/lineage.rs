@@ -26,7 +26,7 @@
 )]
 
 use super::record::{Extra, Record, TaskId, flag};
-use super::scope::ScopeInner;
+use super::scope::{self, ScopeInner};
 use super::{registry, threads};
 use crate::inspect::callers::callers;
 use crate::sys::section;
@@ -164,7 +164,7 @@ fn note(parent: &'static Record) {
     let note = Note {
         thread,
         parent: parent.parent(),
-        name: extra.and_then(|extra| extra.name.clone()),
+        name: extra.and_then(|extra| extra.name.clone()).or_else(|| scope::test_of(parent)),
         stack: extra.and_then(|extra| extra.stack.clone()).or(birth),
         entry: parent.entry(),
         creator: parent.creator(),

@@ -645,6 +645,15 @@ pub(super) fn enter_test(record: &'static Record, name: &str) {
     switch(record, scope.inner);
 }
 
+/// The test that the thread was made for, if it is in that one's scope.
+pub(super) fn test_of(record: &Record) -> Option<String> {
+    let scope = record.scope();
+    // A thread that the test has made is at home there.
+    let of_test = scope.of_test.load(Ordering::Relaxed);
+    let its_own = of_test && !core::ptr::eq(scope, record.home());
+    its_own.then(|| guard(&scope.name).clone())
+}
+
 /// A task or thread ends, wherever it is.
 #[inline]
 pub(crate) fn leave_all(record: &'static Record) {
