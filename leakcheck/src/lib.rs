@@ -113,7 +113,8 @@
 //!
 //! For each setting by itself the first column that states it decides, from left to
 //! right: the check, the environment, the crate that the check stands in, the default.
-//! A value that cannot be read fails every check; it is never passed over.
+//! A value that cannot be read fails every check, and so does a variable whose name is
+//! nearly one of these; it is never passed over.
 //!
 //! Where reports go, the environment says alone:
 //!
