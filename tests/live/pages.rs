@@ -3,7 +3,7 @@
 use crate::child::{alone, here};
 use crate::client::{Answer, connect, get, send};
 use crate::{grammar, parked, waits};
-use gopark::inspect::{Census, Snapshot, WaitReason};
+use gopark::inspect::{Census, Snapshot, TaskInfo, WaitReason};
 use gopark::{Scope, chan, debug};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -154,6 +154,42 @@ fn counts_places() {
     let text = look(60);
     assert!(text.starts_with("0 tasks blocked for 60 minutes or longer, at 0 places"), "{text}");
     assert!(text.contains("the first look"), "{text}");
+}
+
+/// The main thread waits for the first task as long as the program lives.
+#[test]
+fn who_waits_for_the_first_task_is_no_leak() {
+    alone(here!(), &[], || {
+        gopark::run(|| {
+            let joins = || {
+                let mut all = Snapshot::all().tasks.into_iter();
+                all.any(|task| task.wait.is_some_and(|it| it.reason == WaitReason::Join))
+            };
+            while !joins() {
+                gopark::yield_now();
+            }
+            let endpoint = debug::serve("127.0.0.1:0").unwrap();
+            let address = endpoint.local_addr();
+            // This task sleeps in the system while it reads.
+            let text = get(address, "/debug/leaks?minutes=0").text().to_owned();
+            assert!(text.starts_with("0 tasks blocked for 0 minutes or longer"), "{text}");
+            let json = get(address, "/debug/tasks.json?minutes=0").text().to_owned();
+            assert!(!json.contains("\"id\""), "{json}");
+            // Another thread that is stuck is shown; nobody knows who has made it.
+            let (tx, rx) = gopark::chan::rendezvous::<u8>();
+            let thread = std::thread::spawn(move || rx.recv().is_err());
+            let receives =
+                |task: &TaskInfo| task.wait.is_some_and(|it| it.reason == WaitReason::ChanReceive);
+            while !Snapshot::all().tasks.iter().any(receives) {
+                gopark::yield_now();
+            }
+            let text = get(address, "/debug/leaks?minutes=0").text().to_owned();
+            assert!(text.starts_with("1 task blocked for 0 minutes or longer"), "{text}");
+            assert!(text.ends_with(" thread\n"), "{text}");
+            drop(tx);
+            thread.join().unwrap();
+        });
+    });
 }
 
 /// Its tasks are parked for input, one with a request that has not come to its end.

@@ -5,7 +5,7 @@
 //! and more, so each look is compared with the one before.
 
 use super::normal::Level;
-use crate::inspect::{Kind, Snapshot, TaskInfo, WaitReason, source};
+use crate::inspect::{Kind, Snapshot, TaskInfo, Wait, WaitReason, source};
 use crate::sync::Mutex;
 use core::panic::Location;
 use std::collections::HashMap;
@@ -50,10 +50,22 @@ impl Looks {
     }
 }
 
+/// Whether it has waited for so long where only others can wake it.
+///
+/// A thread that waits for a task's end is not stuck: if anything is, the task. The main
+/// thread does so under [`run`](crate::run) as long as the program lives.
+pub(super) fn is_blocked(task: &TaskInfo, longer_than: Duration) -> bool {
+    let counts = |wait: Wait| {
+        let joins = task.kind == Kind::Thread && wait.reason == WaitReason::Join;
+        wait.age >= longer_than && !joins
+    };
+    task.durably_blocked() && !task.daemon && task.wait.is_some_and(counts)
+}
+
 fn group(tasks: &[TaskInfo], longer_than: Duration) -> Vec<(Place, Group<'_>)> {
     let mut places: HashMap<Place, Group<'_>> = HashMap::new();
-    for task in tasks.iter().filter(|task| task.durably_blocked() && !task.daemon) {
-        let Some(wait) = task.wait.filter(|wait| wait.age >= longer_than) else { continue };
+    for task in tasks.iter().filter(|task| is_blocked(task, longer_than)) {
+        let Some(wait) = task.wait else { continue };
         let place = (wait.reason, wait.site, task.entry, task.created_at);
         let group = places.entry(place).or_insert(Group { count: 0, like: task, age: wait.age });
         group.count += 1;
@@ -101,8 +113,7 @@ fn report(
         let (reason, site, entry, created_at) = place;
         let _ = write!(
             text,
-            "\n{:7} {growth:>6}  {} at {}:{}, the longest for {} (task {})\n\
-             {:15} {entry}\n{:15} created by {} at {}:{}\n",
+            "\n{:7} {growth:>6}  {} at {}:{}, the longest for {} (task {})\n{:15} {entry}\n",
             group.count,
             reason.as_str(),
             source::absolute(site),
@@ -110,11 +121,13 @@ fn report(
             age(group.age),
             group.like.id,
             "",
-            "",
-            group.like.creator,
-            source::absolute(created_at),
-            created_at.line(),
         );
+        // Who has made a thread is not known.
+        if group.like.kind == Kind::Task {
+            let (file, line) = (source::absolute(created_at), created_at.line());
+            let creator = group.like.creator;
+            let _ = writeln!(text, "{:15} created by {creator} at {file}:{line}", "");
+        }
     }
     let mut gone: Vec<_> = gone.into_iter().collect();
     gone.sort_by_key(|(place, count)| (std::cmp::Reverse(*count), place.1.file(), place.1.line()));

@@ -1,7 +1,7 @@
 //! Which pages there are, and what is on them.
 
 use super::answer::{Answer, JSON, METRICS, TEXT};
-use super::leaks::Looks;
+use super::leaks::{Looks, is_blocked};
 use super::live::{self, Wanted};
 use super::{metrics, trace};
 use crate::inspect::{
@@ -227,7 +227,7 @@ fn file(name: &'static str, write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<
 
 fn index() -> String {
     let tasks = Snapshot::all().tasks;
-    let blocked = tasks.iter().filter(|task| task.durably_blocked()).count();
+    let blocked = tasks.iter().filter(|task| is_blocked(task, Duration::ZERO)).count();
     let mut page = String::from(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>/debug/pprof/</title>\n\
          <style nonce=\"{nonce}\">:root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:2rem}\

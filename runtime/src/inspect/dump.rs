@@ -183,7 +183,7 @@ impl Texts {
                 let at = task.wait.map(|wait| wait.site).or(task.call).unwrap_or(task.created_at);
                 out.push_str(task.entry);
                 out.push_str("(...)");
-                out.push_str(self.place(at));
+                out.push_str(self.place(at, None));
             }
         }
         if task.kind == Kind::Task {
@@ -193,7 +193,7 @@ impl Texts {
                 out.push_str(" in goroutine ");
                 number(out, parent.get());
             }
-            out.push_str(self.place(task.created_at));
+            out.push_str(self.place(task.created_at, task.trace.as_ref()));
         }
     }
 
@@ -205,13 +205,25 @@ impl Texts {
         &self.stacks.entry(trace.key()).or_insert_with(new).1
     }
 
-    /// The line below a function's name, and the end of that.
-    fn place(&mut self, at: &'static Location<'static>) -> &str {
-        let file = || self.options.file(&source::absolute(at));
+    /// The line below a function's name, and the end of that. A task may have frames of the
+    /// same file.
+    fn place(&mut self, at: &'static Location<'static>, frames: Option<&Trace>) -> &str {
+        let file = || self.options.file(&whole(source::absolute(at), frames));
         self.places
             .entry(ptr::from_ref(at))
             .or_insert_with(|| format!("\n\t{}:{} +0x0\n", file(), at.line()))
     }
+}
+
+/// The path of a file that was not found from the current folder upwards: line tables say
+/// where it was when the program was built, if the task has a frame there.
+fn whole(path: String, frames: Option<&Trace>) -> String {
+    let Some(trace) = frames.filter(|_| !path.starts_with('/')) else { return path };
+    let ends_so = |file: &&str| {
+        file.starts_with('/') && file.strip_suffix(&*path).is_some_and(|dir| dir.ends_with('/'))
+    };
+    let found = trace.all().iter().filter_map(|frame| frame.file.as_deref()).find(ends_so);
+    found.map_or_else(|| path.clone(), str::to_owned)
 }
 
 /// Decimal; what `write!` does takes several times as long.

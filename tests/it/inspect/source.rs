@@ -1,6 +1,8 @@
 //! From a place in a program to its text.
 
-use gopark::inspect::source;
+use crate::child::{alone, here};
+use crate::support::{Gate, parked};
+use gopark::inspect::{WaitReason, dump, source};
 use std::panic::Location;
 use std::path::Path;
 
@@ -31,4 +33,23 @@ fn what_is_not_on_disk_stays_as_it_is() {
         assert_eq!(source::absolute(place), place.file());
         assert_eq!(source::line(place), None);
     }
+}
+
+/// A program runs anywhere. Where it was built is known where the task has a frame in the
+/// file in which it was made.
+#[test]
+fn a_dump_knows_where_the_file_was_when_it_was_built() {
+    alone(here!(), &[], || {
+        std::env::set_current_dir("/").unwrap();
+        let gate = Gate::new();
+        let held = gate.clone();
+        let task = gopark::go(move || held.pass());
+        parked(task.id(), WaitReason::ChanReceive);
+        let text = dump();
+        let made = text.lines().skip_while(|line| !line.starts_with("created by it::")).nth(1);
+        let path = made.and_then(|line| line.trim().split(':').next()).expect("a place");
+        assert!(Path::new(path).is_file() && path.ends_with(file!()), "{text}");
+        gate.open();
+        task.join().unwrap();
+    });
 }

@@ -1,6 +1,7 @@
 //! Which tasks a client asks for.
 
 use super::key;
+use crate::debug::leaks::is_blocked;
 use crate::inspect::{Snapshot, Status, TaskInfo, write_tasks};
 use std::time::Duration;
 
@@ -45,13 +46,9 @@ impl Wanted {
     }
 
     fn is(&self, task: &TaskInfo) -> bool {
-        let long = |least: &Duration| {
-            let waits = task.wait.is_some_and(|wait| wait.age >= *least);
-            task.durably_blocked() && !task.daemon && waits
-        };
         self.group.is_none_or(|group| key::of_task(task) == group)
             && self.status.is_none_or(|status| super::shown(task.status) == status)
-            && self.blocked.as_ref().is_none_or(long)
+            && self.blocked.is_none_or(|least| is_blocked(task, least))
             && (self.words.is_empty() || self.has_words(task))
     }
 
