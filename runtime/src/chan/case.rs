@@ -53,6 +53,15 @@ pub trait Case: Operation {}
 
 /// What a select does with a case; for the cases of this crate only.
 ///
+/// The methods of a `dyn Case` can be seen from outside. What keeps them from being
+/// called is that each is unsafe or has a type in its signature that nobody else has.
+///
+/// ```compile_fail
+/// fn fail(case: &dyn gopark::chan::Case) -> bool {
+///     case.fail(todo!())
+/// }
+/// ```
+///
 /// # Safety
 /// `lock` gives the same lock each time, and it is what the other methods demand
 /// to be held.
@@ -96,9 +105,9 @@ pub unsafe trait Operation {
     /// Says what it waits for; see [`Describe`].
     fn describe(&self, pad: &mut Pad);
 
-    /// Makes the case fail as if the channel had been closed; false if it has
-    /// nothing to fail with.
-    fn fail(&self) -> bool;
+    /// Makes the case fail as if the channel had been closed, for `me` that is to end;
+    /// false if it has nothing to fail with.
+    fn fail(&self, me: TaskRef) -> bool;
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -245,7 +254,7 @@ unsafe impl<T> Operation for RecvCase<'_, T> {
         self.state.set(self.node.outcome().into());
     }
 
-    fn fail(&self) -> bool {
+    fn fail(&self, _: TaskRef) -> bool {
         self.state.set(State::Closed);
         true
     }
@@ -434,7 +443,7 @@ unsafe impl<T> Operation for SendCase<'_, T> {
         self.becomes(self.node.outcome().into());
     }
 
-    fn fail(&self) -> bool {
+    fn fail(&self, _: TaskRef) -> bool {
         if self.full.get() {
             self.state.set(State::Closed);
         }

@@ -79,7 +79,7 @@ use crate::sched::park::{self, Commit, Park, Wake};
 use crate::sched::processor::Processor;
 use crate::sched::worker;
 use crate::sys::lock::RawLock;
-use crate::task;
+use crate::task::{self, TaskRef};
 use crate::task::state::CASES;
 use crate::task::subject::{Describe, Pad, Subject};
 use std::cell::Cell;
@@ -295,7 +295,7 @@ fn run(cases: &[&mut dyn Case], slots: &mut [Slot], limit: Limit, mut how: Park)
             Some(usize::from(case))
         }
         Wake::TimedOut => None,
-        Wake::Reaped => reaped(cases, limit, how),
+        Wake::Reaped => reaped(cases, me, limit, how),
     }
 }
 
@@ -331,10 +331,10 @@ fn attempt(cases: &[&mut dyn Case], slots: &[Slot], locks: &Locks) -> Option<usi
 
 /// The reaper has ended the park.
 #[cold]
-fn reaped(cases: &[&mut dyn Case], limit: Limit, how: Park) -> Option<usize> {
+fn reaped(cases: &[&mut dyn Case], me: TaskRef, limit: Limit, how: Park) -> Option<usize> {
     park::on_reaped();
     // The task panics already. A case that has an error to return returns it.
-    let failed = cases.iter().position(|case| case.fail());
+    let failed = cases.iter().position(|case| case.fail(me));
     if failed.is_none() && matches!(limit, Limit::None) {
         // Nobody else can end this park.
         while park::park(how.uninterruptible(), &park::Alone) != Wake::Ready {}

@@ -71,6 +71,11 @@ impl Park {
         Park { until, ..self }
     }
 
+    /// Where in the user's code.
+    pub(crate) fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+
     /// Cannot be ended by the reaper: for calls that have no error to return.
     pub(crate) fn uninterruptible(self) -> Park {
         Park { uninterruptible: true, ..self }
@@ -409,12 +414,8 @@ fn park_thread<C: Commit>(
 #[cold]
 #[inline(never)]
 pub(crate) fn on_reaped() {
+    refuse_in_no_park();
     let task = task::current().record();
-    assert!(
-        task.no_park.get() == 0,
-        "a task tried to park inside gopark::no_park; release what must not be held across a park \
-         first, or use a try_ call"
-    );
     if !task.has(flag::UNWINDING) {
         // So it was when it parked.
         if task.has(flag::DEADLINE) && (!task.has(flag::REAP) || task.has(flag::ABANDONED)) {
@@ -429,6 +430,18 @@ pub(crate) fn on_reaped() {
         // ever, or a task that tries again and again would never rest.
         Unwinding::Perhaps => drop(task::reap::is_patient(task)),
     }
+}
+
+/// For a call that has to know before it gives something up.
+///
+/// # Panics
+/// In a [`no_park`](crate::no_park) section.
+pub(crate) fn refuse_in_no_park() {
+    assert!(
+        task::current().record().no_park.get() == 0,
+        "a task tried to park inside gopark::no_park; release what must not be held across a park \
+         first, or use a try_ call"
+    );
 }
 
 /// A claim that was won: the task is runnable and must be enqueued.

@@ -88,7 +88,7 @@ unsafe impl Operation for AcquireCase<'_> {
     }
 
     /// It has no error to return.
-    fn fail(&self) -> bool {
+    fn fail(&self, _: TaskRef) -> bool {
         false
     }
 }

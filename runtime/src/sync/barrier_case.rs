@@ -101,7 +101,7 @@ unsafe impl Operation for BarrierCase<'_> {
     }
 
     /// It has no error to return.
-    fn fail(&self) -> bool {
+    fn fail(&self, _: TaskRef) -> bool {
         false
     }
 }

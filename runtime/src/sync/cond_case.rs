@@ -19,6 +19,7 @@ use super::mutex::MutexGuard;
 use super::raw_mutex::RawMutex;
 use crate::chan::waitq::Link;
 use crate::chan::{Attempt, Case, Operation};
+use crate::sched::park;
 use crate::sys::lock::RawLock;
 use crate::task::TaskRef;
 use crate::task::subject::{Describe, Pad};
@@ -42,6 +43,7 @@ impl<'a> CondCase<'a> {
         // SAFETY: the guard is borrowed exclusively, so nobody uses the value
         // through it until the lock is its own again (C2).
         let mutex = unsafe { MutexGuard::mutex(guard).raw() };
+        park::refuse_in_no_park();
         let site = Location::caller();
         CondCase { condition, mutex, site, given_up: Cell::new(false), link: Link::vacant() }
     }
@@ -85,7 +87,7 @@ unsafe impl Operation for CondCase<'_> {
     }
 
     /// It has no error to return.
-    fn fail(&self) -> bool {
+    fn fail(&self, _: TaskRef) -> bool {
         false
     }
 }

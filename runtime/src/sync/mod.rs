@@ -43,6 +43,7 @@
 //! | `owner`, `readers` | who has a lock, and where it was taken |
 //! | `contended` | who waits for which lock |
 //! | `mutex_word`, `rw_word`, `sem_word`, `wg_word` | state words and their steps; also in the models |
+//! | `relock` | who must not be ended while it waits for a lock |
 //! | `raw_mutex`, `mutex` | the mutex; value and guard are `lock_api`'s |
 //! | `raw_rwlock`, `rwlock` | the lock for readers and writers |
 //! | `condvar`, `once`, `semaphore`, `barrier`, `pool` | what their names say |
@@ -58,7 +59,7 @@
 //! such an unwind waits on, and can no longer be interrupted; calls with a time limit
 //! return their error. What a waiter had queued for goes to the next one. A
 //! `Condvar::wait` takes its lock back before it unwinds, and the reaper cannot end
-//! that.
+//! that; nor the wait of a guard's `unlocked` for the lock that it takes back.
 
 #[expect(unsafe_code, reason = "a node in the stack frame of a parked task")]
 mod acquire_case;
@@ -85,6 +86,8 @@ mod raw_mutex;
 mod raw_rwlock;
 #[expect(unsafe_code, reason = "a `&'static Location` kept in an atomic")]
 mod readers;
+#[expect(unsafe_code, reason = "a lock that shows what lock_api does")]
+mod relock;
 mod rwlock;
 #[expect(unsafe_code, reason = "tasks that borrow, and may not outlive what they borrow")]
 pub(crate) mod scoped;

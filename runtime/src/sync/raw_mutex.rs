@@ -6,9 +6,10 @@
 use super::contended::{self, Whom};
 use super::mutex_word::{MutexWord, Waiter, Wake};
 use super::owner::{Holder, Owner};
+use super::relock;
 use super::waiters::{Held, Parked, Place, Waiters};
 use crate::inspect::{WaitReason, contention};
-use crate::sched::park::{self, Park};
+use crate::sched::park::Park;
 use crate::sys::clock;
 use crate::task::{self, TaskRef, affinity::Affinity};
 use std::panic::Location;
@@ -60,7 +61,7 @@ impl RawMutex {
     /// return.
     #[inline]
     pub(super) fn lock_as(&self, wish: Wish) -> bool {
-        let me = task::arrive();
+        let me = relock::arrive(wish.site);
         if !self.word.try_lock() && !self.lock_slow(me, wish) {
             return false;
         }
@@ -168,7 +169,7 @@ impl RawMutex {
                 Parked::Reaped(mut held) => {
                     self.left(&mut held);
                     drop(held);
-                    park::on_reaped();
+                    relock::on_reaped(how.site());
                     // The task panics already. A timed wait has an error to
                     // return, any other goes on.
                     if can_fail {

@@ -6,10 +6,11 @@ use super::contended::{self, Whom};
 use super::owner::Holder;
 use super::raw_mutex::{RawMutex, Wish};
 use super::readers::Readers;
+use super::relock;
 use super::rw_word::RwWord;
 use super::waiters::{Parked, Place, Waiters};
 use crate::inspect::{WaitReason, contention};
-use crate::sched::park::{self, Park};
+use crate::sched::park::Park;
 use crate::task::{self, TaskRef, affinity::Affinity};
 use lock_api::RawRwLock as _;
 use std::panic::Location;
@@ -50,7 +51,7 @@ impl RawRwLock {
 
     #[inline]
     fn read(&self, deadline: Option<Instant>, site: &'static Location<'static>) -> bool {
-        let me = task::arrive();
+        let me = relock::arrive(site);
         self.affinity.touch_by(me.record());
         let reads = self.word.read() || self.read_slow(me, deadline, site);
         if reads {
@@ -107,7 +108,7 @@ impl RawRwLock {
                     if admitted {
                         self.unread();
                     }
-                    park::on_reaped();
+                    relock::on_reaped(site);
                     if deadline.is_some() {
                         return false;
                     }
@@ -186,7 +187,7 @@ impl RawRwLock {
                     let _ = self.word.stop_draining();
                     drop(held);
                     let undo = Undo(self);
-                    park::on_reaped();
+                    relock::on_reaped(site);
                     if deadline.is_some() {
                         return false;
                     }

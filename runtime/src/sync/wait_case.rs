@@ -76,7 +76,7 @@ unsafe impl Operation for WaitCase<'_> {
     }
 
     /// It has no error to return.
-    fn fail(&self) -> bool {
+    fn fail(&self, _: TaskRef) -> bool {
         false
     }
 }

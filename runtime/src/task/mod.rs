@@ -65,10 +65,16 @@ impl TaskRef {
         self.0.id()
     }
 
+    /// Whether [`attend`](Self::attend) has something to do.
+    #[inline]
+    pub(crate) fn is_called(self) -> bool {
+        self.0.has(flag::REAP | flag::PREEMPT)
+    }
+
     /// Does what others have asked the running task for: ends, or gives way.
     #[inline]
     pub(crate) fn attend(self) {
-        if self.0.has(flag::REAP | flag::PREEMPT) {
+        if self.is_called() {
             attend(self.0);
         }
     }

@@ -48,6 +48,7 @@ mod mutex;
 mod once;
 mod pool;
 mod reaping;
+mod relock;
 mod rwlock;
 mod scoped;
 mod semaphore;
