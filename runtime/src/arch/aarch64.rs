@@ -87,6 +87,9 @@ pub(crate) unsafe extern "C" fn call_on(
 }
 
 /// First frame of every task: calls the entry that `prepare` left in x19.
+///
+/// # Safety
+/// Entered by [`switch`] on a stack that [`prepare`] has made.
 #[unsafe(naked)]
 unsafe extern "C" fn trampoline() -> ! {
     naked_asm!(

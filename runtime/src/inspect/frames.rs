@@ -21,7 +21,7 @@ use crate::arch::Registers;
 use crate::sched::worker::{self, Worker};
 use crate::sched::{SCHED, look};
 use crate::stack::{Part, Pieces};
-use crate::sys::{clock, section};
+use crate::sys::{clock, prof, section};
 use crate::task::adopt;
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::state::Reading;
@@ -29,7 +29,7 @@ use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::fmt;
 use std::ptr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -306,6 +306,9 @@ enum Seen {
 /// So many tasks further on there is one whose stack the cache is asked for.
 const SOON: usize = 6;
 
+/// So many words of a stack are copied at first.
+const FIRST: usize = 2048;
+
 impl Looker {
     pub(super) fn new() -> Looker {
         Looker {
@@ -491,8 +494,8 @@ impl Looker {
         (task.kind == Kind::Thread || record.has(flag::THREAD)).then_some(None)
     }
 
-    /// One that has started, and is in a queue: it goes on when it likes. So it is walked,
-    /// and that counts only if it was there all the time.
+    /// One that has started, and is in a queue: it goes on when it likes. So its stack is
+    /// copied, and that counts only if it was there all the time.
     fn ready(&mut self, record: &'static Record) -> bool {
         let starts = || {
             // ORDERING: Acquire; pairs with the Release in first_start().
@@ -507,15 +510,34 @@ impl Looker {
         if before.0.status() != Status::Runnable || !stack.contains(before.1.addr() + 256) {
             return false;
         }
-        let bounds = (stack.base().addr(), stack.top().addr());
-        // SAFETY: in the stack, by the test above, which stays mapped; if the task goes on
-        // meanwhile, what was read is thrown away.
-        let at = unsafe { crate::arch::saved(before.1) };
-        // SAFETY: as above; the walker asks for words within the bounds.
-        let read = |at| unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() };
-        let part = Part { bounds, left: None };
-        self.walker.walk(&at, std::iter::once(part), read, &mut self.found);
-        starts() == before
+        // The task writes there when it goes on, and a race with that must not be read. The
+        // kernel copies the words, as it does for a debugger.
+        let (from, top) = (before.1.addr(), stack.top().addr());
+        let mut copy = vec![0; FIRST.min((top - from) / size_of::<usize>())];
+        loop {
+            if prof::copy_words(from, &mut copy) < copy.len() {
+                return false;
+            }
+            // ORDERING: Acquire; pairs with the Release of start(): if something was copied
+            // that the task wrote when it went on, the reading below sees that it did.
+            fence(Ordering::Acquire);
+            if starts() != before {
+                return false;
+            }
+            // SAFETY: a copy of what was saved there, by A1, as the task has not gone on.
+            let mut at = unsafe { crate::arch::saved(copy.as_ptr().cast()) };
+            at.sp = at.sp - copy.as_ptr().addr() + from;
+            let bounds = (from, from + size_of_val(&copy[..]));
+            let read = |at: usize| copy[(at - from) / size_of::<usize>()];
+            let part = Part { bounds, left: None };
+            self.walker.walk(&at, std::iter::once(part), read, &mut self.found);
+            let enough = self.found.whole || self.found.ends().0.len() >= self.found.most;
+            let words = (8 * copy.len()).min((top - from) / size_of::<usize>());
+            if enough || words == copy.len() {
+                return true;
+            }
+            copy.resize(words, 0);
+        }
     }
 }
 

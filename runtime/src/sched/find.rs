@@ -473,6 +473,7 @@ pub(crate) fn reclaim(w: &'static Worker, bound: bool) -> bool {
         }
         match s.take_idle(&SCHED.idle) {
             Some(p) => {
+                // ORDERING: SeqCst; in one order with the changes in assign() and go_idle().
                 w.status.store(HOLDS, Ordering::SeqCst);
                 w.set_processor(Some(p));
                 w.wanted_since.set(0);

@@ -104,6 +104,8 @@ struct Job<F, T> {
     outcome: Cell<Option<Result<T, Box<dyn Any + Send>>>>,
 }
 
+/// # Safety
+/// `job` is a `Job<F, T>` that is the caller's, until the claim (O1, O2).
 unsafe fn run<F: FnOnce() -> T, T>(job: *const ()) {
     // SAFETY: offload() made this pair of job and function; it is ours between
     // taking the order and the claim (O1, O2).

@@ -138,6 +138,8 @@ impl Commit for Alone {
     fn cancel(&self) {}
 }
 
+/// # Safety
+/// `data` is a `C` that [`park`] was given, which has not returned.
 unsafe fn call_commit<C: Commit>(data: *const ()) -> bool {
     // SAFETY: park() made `data` from a `&C` that outlives the call: the task
     // is parked, or held, until the commit is done, or D3 keeps it.

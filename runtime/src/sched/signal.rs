@@ -132,7 +132,8 @@ impl Slices {
     /// The worker has got a processor.
     #[inline]
     pub(crate) fn on(&self) {
-        // The handler turns it off if it sees no processor, so that must be written.
+        // ORDERING: SeqCst, for the compiler; the partner is the handler on this thread. It
+        // turns it off if it sees no processor, so that must be written.
         compiler_fence(Ordering::SeqCst);
         if !self.on.load(Ordering::Relaxed) {
             self.turn_on();

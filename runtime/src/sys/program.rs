@@ -95,6 +95,8 @@ pub(crate) fn libraries<F: FnMut(&Library<'_>)>(
         now: Option<(u64, u64)>,
         f: F,
     }
+    /// # Safety
+    /// Called by the loader, with the `State<F>` that it was given.
     unsafe extern "C" fn each<F: FnMut(&Library<'_>)>(
         info: *mut libc::dl_phdr_info,
         size: usize,

@@ -176,7 +176,11 @@ pub(crate) struct Meta {
 pub(crate) static THREAD: Meta =
     Meta { entry: || "thread", run: |_| false, dispose: no_dispose, take: no_take };
 
+/// # Safety
+/// None is needed.
 unsafe fn no_dispose(_: &'static Record) {}
+/// # Safety
+/// As above.
 unsafe fn no_take(_: &'static Record, _: *mut ()) {}
 
 /// What the spawner writes into a record.

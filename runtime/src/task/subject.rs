@@ -41,6 +41,8 @@ pub(crate) struct Subject {
     describe: unsafe fn(*const (), &mut Pad),
 }
 
+/// # Safety
+/// `at` is a `D` that lasts.
 unsafe fn describe<D: Describe>(at: *const (), pad: &mut Pad) {
     // SAFETY: of() made the pointer, from what lasts as long as the subject (X1).
     unsafe { &*at.cast::<D>() }.describe(pad);
