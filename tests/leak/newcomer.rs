@@ -160,6 +160,7 @@ fn two_lines_are_enough() {
 
     // Each test in a process of its own.
     if !project.cargo(&["nextest", "--version"]).passed {
+        println!("SKIPPED: cargo-nextest is not installed, so nobody runs tests by it");
         return;
     }
     let run = project.cargo(&["nextest", "run", "--no-fail-fast"]);

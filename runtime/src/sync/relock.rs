@@ -74,7 +74,6 @@ impl Probe {
 
 // SAFETY: not `Sync`, so there is one thread, and it has one guard at a time.
 unsafe impl lock_api::RawMutex for Probe {
-    #[expect(clippy::declare_interior_mutable_const, reason = "as `lock_api` wants it")]
     const INIT: Probe = Probe::new();
     type GuardMarker = lock_api::GuardNoSend;
 
@@ -92,7 +91,6 @@ unsafe impl lock_api::RawMutex for Probe {
 
 // SAFETY: as above.
 unsafe impl lock_api::RawRwLock for Probe {
-    #[expect(clippy::declare_interior_mutable_const, reason = "as `lock_api` wants it")]
     const INIT: Probe = Probe::new();
     type GuardMarker = lock_api::GuardNoSend;
 

@@ -98,6 +98,7 @@ fn the_last_mapping_is_an_error_after_a_warning() {
     let most = most_mappings();
     // A system that allows so many has no limit to be met.
     if most > 200_000 {
+        println!("SKIPPED: {most} mappings are allowed here, which is no limit to be met");
         return;
     }
     if inside(here!()) {
