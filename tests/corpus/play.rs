@@ -57,6 +57,13 @@ pub(crate) struct Played {
 }
 
 impl Played {
+    /// That something was found where nothing was to be.
+    pub(crate) fn alarms(&self) -> Option<String> {
+        let Played { code, output, found, .. } = self;
+        let silent = *code == Some(0) && found.is_empty();
+        (!silent).then(|| format!("a false alarm, exit {code:?}\n{output}"))
+    }
+
     /// How it differs from what was to be found.
     pub(crate) fn differs(&self, expected: &Leaks) -> Option<String> {
         if self.code == Some(1) && self.found == *expected {
@@ -124,6 +131,9 @@ fn read(text: &str, program: &Program) -> Result<(Leaks, Option<Duration>, bool)
             let tasks = group["tasks"].as_array().ok_or("a group without tasks")?;
             *leaks.entry(leak(group, false, program)?).or_default() += tasks.len();
         }
+        for panic in report["panics"].as_array().ok_or("a report without panics")? {
+            *leaks.entry(of_panic(panic, program)?).or_default() += 1;
+        }
         let body = &report["body"];
         if !body.is_null() {
             *leaks.entry(leak(body, true, program)?).or_default() += 1;
@@ -133,18 +143,26 @@ fn read(text: &str, program: &Program) -> Result<(Leaks, Option<Duration>, bool)
 }
 
 fn leak(group: &Value, body: bool, program: &Program) -> Result<Leak, String> {
-    let reason = group["reason"].as_str();
-    // Who runs waits nowhere; it is known by the place where it was made.
-    let place = if reason.is_some() { &group["waits_at"] } else { &group["made_at"] };
+    match group["reason"].as_str() {
+        Some(reason) => at(&group["waits_at"], reason, body, program),
+        // Who runs waits nowhere; it is known by the place where it was made.
+        None => at(&group["made_at"], expected::RUNNING, body, program),
+    }
+}
+
+fn of_panic(panic: &Value, program: &Program) -> Result<Leak, String> {
+    at(&panic["made_at"], expected::PANICKED, false, program)
+}
+
+fn at(place: &Value, reason: &str, body: bool, program: &Program) -> Result<Leak, String> {
     let line = place["line"].as_u64().and_then(|line| u32::try_from(line).ok());
     let (Some(file), Some(line)) = (place["file"].as_str(), line) else {
-        return Err(format!("a leak without a place: {group}"));
+        return Err(format!("a leak without a place: {reason}"));
     };
     if !Path::new(file).ends_with(format!("{}.rs", program.path())) {
         return Err(format!("{file} is not the program's file"));
     }
-    let reason = reason.unwrap_or("running").to_owned();
-    Ok(Leak { line, body, reason })
+    Ok(Leak { line, body, reason: reason.to_owned() })
 }
 
 /// In the child: plays the program. `None` in the parent.

@@ -13,6 +13,8 @@ pub(crate) enum Class {
     Micro,
     /// What a detector cannot see that asks what is still reachable.
     Unreachable,
+    /// What a verdict is easily wrong about: chains of waits, and handles in odd places.
+    Hard,
     /// No mistake at all.
     Clean,
 }
@@ -41,12 +43,13 @@ impl Program {
 }
 
 impl Class {
-    pub(crate) const ALL: [Class; 6] = [
+    pub(crate) const ALL: [Class; 7] = [
         Class::Resource,
         Class::Communication,
         Class::Mixed,
         Class::Micro,
         Class::Unreachable,
+        Class::Hard,
         Class::Clean,
     ];
 
@@ -58,6 +61,7 @@ impl Class {
             Class::Mixed => "mixed",
             Class::Micro => "micro",
             Class::Unreachable => "unreachable",
+            Class::Hard => "hard",
             Class::Clean => "clean",
         }
     }
@@ -109,7 +113,11 @@ programs! {
         global_channel global_mutex global_rwlock global_wait_group lone_double_lock
         on_a_running_stack pending_timer sleep_loop
     }
+    Hard hard Both {
+        unlock_chain crossed_handles forgotten_handle thread_local_handle handle_in_a_message another_scope late_timer stranger adopted_stranger dead_arm context_deadline context_without_end many_readers once_reentry once_and_channel std_once permits barrier_of_three counted_below_zero nested_scopes made_by_a_destructor heir_of_a_leak crossed_joins joins_itself limited_group signal_under_a_lock own_receiver future_without_waker future_with_a_waker accepts_for_ever busy_loop ticker_for_ever never_called call_for_ever pool_of_others
+    }
     Clean clean Clean {
+        weak_handle slow_stranger slow_pool slow_timer context_deadline daemon unwound_owner
         barrier cancellation_tree error_group fan_in_fan_out future_by_channel
         generator_closed_early graceful_shutdown once pipeline producer_consumer pub_sub
         rate_limiter retry_with_backoff semaphore ticker_stopped worker_pool

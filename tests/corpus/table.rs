@@ -5,7 +5,6 @@ use crate::expected::{self, Leaks};
 use crate::play::{self, CONFIGURATIONS, Settle};
 use crate::programs::Class;
 use std::fmt::{self, Write};
-use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
@@ -47,7 +46,7 @@ fn document(rows: &[&Row]) -> Result<String, String> {
         let row = rows.iter().find(|row| row.program.path() == path).ok_or(path)?;
         let played = play::play(row.program, false, CONFIGURATIONS[1], Settle::Default)?;
         let about = about(row.program.source);
-        let report = report(&played.output);
+        let report = report(&played.output)?;
         write!(text, "\n### {title}: {path}\n\n{about}\n\n```text\n{report}\n```\n")
             .map_err(|error| error.to_string())?;
     }
@@ -149,35 +148,60 @@ fn about(source: &str) -> String {
 }
 
 /// A report without what differs from run to run and from machine to machine.
-fn report(output: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
-    let root = format!("{}/", root.display());
+fn report(output: &str) -> Result<String, String> {
     let end = output.find("\nthread '").unwrap_or(output.len());
-    let text = output[..end].replace(&root, "/gopark/");
     let mut shown = String::new();
-    for line in text.trim().lines() {
-        match (line.rfind(" for "), line.ends_with(" ms")) {
-            (Some(at), true) => shown.push_str(&format!("{} for 25 ms", &line[..at])),
+    for line in output[..end].trim().lines() {
+        // A program may have been built anywhere, and its libraries elsewhere.
+        match (line.strip_prefix('\t'), line.rfind(" for "), line.ends_with(" ms")) {
+            (Some(path), ..) => {
+                let (_, inside) = path
+                    .split_once("/tests/corpus/programs/")
+                    .ok_or(format!("a frame that is no program's: {path}"))?;
+                shown.push_str(&format!("\t/gopark/tests/corpus/programs/{inside}"));
+            }
+            (None, Some(at), true) => shown.push_str(&format!("{} for 25 ms", &line[..at])),
             _ => shown.push_str(line),
         }
         shown.push('\n');
     }
-    shown.trim_end().to_owned()
+    Ok(shown.trim_end().to_owned())
 }
 
-/// A document without its times, and without its reports: who gets which number
-/// differs from run to run, and the frames of an optimised build are others.
+/// A document without its times, and its reports without frames and without the numbers of
+/// tasks: who gets which differs from run to run, and the frames of an optimised build are
+/// others.
 fn timeless(text: &str) -> String {
     let mut kept = String::new();
-    for line in text.lines().take_while(|line| *line != "## Reports") {
-        if line.starts_with("Median") || line.starts_with("Time to") {
+    let mut in_a_dump = false;
+    for line in text.lines() {
+        in_a_dump = match line {
+            _ if line.starts_with("goroutine ") => true,
+            _ if line.starts_with("leakcheck: ") => false,
+            _ => in_a_dump,
+        };
+        if in_a_dump || line.starts_with("Median") || line.starts_with("Time to") {
             continue;
         }
         let cells = line.strip_suffix(" |").and_then(|it| it.rsplit_once(" | "));
-        kept.push_str(cells.map_or(line, |(rest, _)| rest));
+        kept.push_str(&numberless(cells.map_or(line, |(rest, _)| rest)));
         kept.push('\n');
     }
     kept
+}
+
+/// Without the numbers that stand behind the word `task`, or behind another such number.
+fn numberless(line: &str) -> String {
+    let is_number = |word: &str| word.trim_end_matches(',').parse::<u32>().is_ok();
+    let mut after_task = false;
+    let words = line.split(' ').map(|word| {
+        // The columns of a note are apart.
+        after_task = word == "task"
+            || word == "task:"
+            || (after_task && (word.is_empty() || is_number(word)));
+        if after_task && is_number(word) { "N" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn median(times: &[Duration]) -> Option<Duration> {
@@ -201,7 +225,7 @@ const HEAD: &str = "\
 # The leak corpus
 
 What leakcheck finds in programs that are known to leak, and that it keeps silent about
-those that do not. Written by
+those that do not. This page is written by
 
 ```sh
 GOLDEN_UPDATE=1 cargo test -p gopark-tests --test corpus --release

@@ -100,6 +100,10 @@ fn in_a_scope() {
     };
     let run = uncaptured("end_of_scope");
     run.shows(&["hangs in `join`, and 1 task of it", PROVEN]);
+    run.shows(&[
+        "= for:    the end of 1 task of its `gopark::scope`, task ",
+        " (leaked, too: [1])\n",
+    ]);
     in_order(
         &run,
         &[
@@ -115,8 +119,10 @@ fn in_a_scope() {
 
 #[test]
 fn in_a_future() {
-    hangs("future", &["hangs in `block_on`\n", PROVEN]);
-    told("future_with_a_waker", &["[test] waiting in `block_on`", "somebody has its waker"]);
+    let alone = "= for:    a future, whose waker nobody has any more\n";
+    hangs("future", &["hangs in `block_on`\n", PROVEN, alone]);
+    let waker = "= for:    a future, whose waker somebody has\n";
+    told("future_with_a_waker", &["[test] waiting in `block_on`", "somebody has its waker", waker]);
 }
 
 #[test]

@@ -20,13 +20,12 @@ pub(super) fn write(
     let sign = if report.cycles.len() > 1 { format!(" {}", number + 1) } else { String::new() };
     writeln!(f)?;
     let names = Names::of(&links, report);
-    match (links.len(), names.locks.len()) {
-        (1, _) => writeln!(f, "[deadlock{sign}] a lock that its owner waits for")?,
-        (_, 1) => {
-            writeln!(f, "[deadlock{sign}] a lock whose reader and writer wait for each other")?;
-        }
-        (_, n) => writeln!(f, "[deadlock{sign}] {n} locks whose owners wait for each other")?,
-    }
+    let what = match (links.len(), names.locks.len()) {
+        (1, _) => "a lock that its owner waits for".to_owned(),
+        (_, 1) => "a lock whose reader and writer wait for each other".to_owned(),
+        (_, n) => format!("{n} locks whose owners wait for each other"),
+    };
+    writeln!(f, "[deadlock{sign}] {what}")?;
     let texts: Vec<[String; 2]> = links.iter().map(|link| names.says(link)).collect();
     // In the order in which things happened: taken first, waited for later.
     let mut places: Vec<Place<'_>> = Vec::new();

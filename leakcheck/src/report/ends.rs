@@ -160,10 +160,13 @@ pub(super) fn of_task(report: &Report, number: usize, task: &TaskInfo) -> Vec<St
     let Some(wait) = &task.wait else { return Vec::new() };
     match &task.waits_for[..] {
         [] => without_end(report, here, wait.reason, task),
+        [WaitsFor::WaitGroup { count, .. }] if wait.reason == WaitReason::Join => {
+            vec![of_scope(report, task, *count)]
+        }
         [only] if wait.reason != WaitReason::Select => of_end(report, here, only),
         cases => {
             let mut lines = vec![match (cases.len(), wait.left) {
-                (1, None) => "the only case of the select".to_owned(),
+                (1, None) => "the only case of the select that could ever be ready".to_owned(),
                 (1, Some(left)) => format!("one case, or the time limit in {}", Time(left)),
                 (n, None) => format!("one of {n} cases"),
                 (n, Some(left)) => format!("one of {n} cases, or the time limit in {}", Time(left)),
@@ -197,6 +200,8 @@ fn without_end(
         WaitReason::Select => "cases that can never be ready (channels made by `chan::never`)",
         WaitReason::RwLockWrite if !is_held(task) => return of_readers(report, here, task),
         WaitReason::Sleep => return sleeping(task),
+        WaitReason::BlockOn => "a future, whose waker somebody has",
+        WaitReason::BlockOnAlone => "a future, whose waker nobody has any more",
         _ => return Vec::new(),
     };
     vec![text.to_owned()]
@@ -343,8 +348,22 @@ fn handles(
     text
 }
 
+/// The tasks that were started in a `scope`, of which so many are left.
+fn of_scope(report: &Report, task: &TaskInfo, count: u64) -> String {
+    let mut line = format!("the end of {} of its `gopark::scope`", Count64(count, "task"));
+    let mut children = report.tasks.iter().filter(|it| it.parent == Some(task.id));
+    // It may have started others as well.
+    if let (Some(child), None, 1) = (children.next(), children.next(), count) {
+        let _ = write!(line, ", {}", who(report, child.id, None));
+    }
+    line
+}
+
 /// The task that is waited for, and what that one waits for, and so on.
 fn of_join(report: &Report, here: (usize, TaskId), joined: TaskId) -> Vec<String> {
+    if joined == here.1 {
+        return vec!["its own end: it joins itself".to_owned()];
+    }
     let mut line = format!("the end of {}", who(report, joined, Some(here)));
     let mut seen = vec![here.1, joined];
     let mut at = joined;

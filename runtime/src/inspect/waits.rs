@@ -24,7 +24,8 @@ pub enum WaitsFor {
     Channel(ChannelEnd),
     /// The end of this task.
     Task(TaskId),
-    /// A [`WaitGroup`](crate::sync::WaitGroup), or a group that counts with one.
+    /// A [`WaitGroup`](crate::sync::WaitGroup), or what counts with one: a group, or the end
+    /// of a [`scope`](crate::scope), whose reason is `join`.
     #[non_exhaustive]
     WaitGroup {
         /// What it has still to count down; never zero while somebody waits.

@@ -2,7 +2,7 @@
 
 use super::WaitCase;
 use super::owner::Owner;
-use super::waiters::{Parked, Place, Waiters};
+use super::waiters::{Parked, Waiters};
 use super::wg_word::{Down, WgWord};
 use crate::JoinHandle;
 use crate::inspect::WaitReason;
@@ -169,7 +169,7 @@ impl WaitGroup {
         if !self.group.word.announce() {
             return;
         }
-        if !matches!(held.park(me, Place::Back, how), Parked::Woken) {
+        if !matches!(held.park_on(me, how, &*self.group), Parked::Woken) {
             crate::sys::fatal(format_args!("a wait that must not end was ended"));
         }
     }

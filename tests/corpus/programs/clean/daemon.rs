@@ -1,0 +1,10 @@
+//! A task that is meant to stay.
+
+use crate::prelude::*;
+use gopark::Builder;
+
+pub(crate) fn program() {
+    let (tx, rx) = rendezvous::<()>();
+    forget(tx);
+    Builder::new().daemon().go(move || rx.recv()).expect("it starts");
+}

@@ -1,0 +1,21 @@
+//! A task waits for a channel while it makes a value of std's, and another one for the
+//! value, in a call that the runtime does not know.
+
+use crate::prelude::*;
+use std::sync::OnceLock;
+
+pub(crate) fn program(fixed: bool) {
+    let value = Arc::new(OnceLock::new());
+    let (tx, rx) = rendezvous::<u32>();
+    let own = value.clone();
+    let maker = go(move || {
+        own.get_or_init(|| rx.recv().unwrap_or(1)); //~ chan receive
+    });
+    until_waits(maker.id(), WaitReason::ChanReceive);
+    go(move || gopark::blocking(|| *value.get_or_init(|| 2))); //~ running
+    if fixed {
+        drop(tx);
+    } else {
+        forget(tx);
+    }
+}
