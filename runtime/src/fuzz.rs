@@ -66,11 +66,11 @@ mod tests {
     fn batches() -> impl Strategy<Value = Vec<u8>> {
         const NO_THREAD: &[u8] = &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1];
         let byte = prop_oneof![4 => 0_u8..9, 4 => 9_u8..56, 1 => any::<u8>()];
-        let m = prop_oneof![Just(NO_THREAD), Just(&[0][..]), Just(&[1][..])];
+        let m = prop::sample::select(vec![NO_THREAD, &[0], &[1]]);
         let data = prop::collection::vec(byte, 0..60);
         let batch = (m, data, any::<bool>()).prop_map(|(m, data, last)| {
             let (size, end): (_, &[u8]) = (data.len() as u8, if last { &[52] } else { &[] });
-            [&[1, 1][..], m, &[7, size], &data, end].concat()
+            [&[1, 1], m, &[7, size], &data, end].concat()
         });
         prop::collection::vec(batch, 0..6).prop_map(|batches| batches.concat())
     }

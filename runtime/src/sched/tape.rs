@@ -165,7 +165,7 @@ pub(crate) struct Reader<'a> {
 }
 
 /// The writer gets back so many words at once.
-const PART: u64 = ENOUGH / 4;
+const PART: u64 = ENOUGH / 2;
 
 impl Reader<'_> {
     fn peek(&self) -> u64 {
