@@ -187,6 +187,8 @@ fn one_task_shows_whom_it_waits_for() {
         let (reader, joiner) = (format!("task {reader_id}"), format!("task {joiner_id}"));
         let user = format!("task {used}");
         assert!(titles.starts_with(&[&reader, "a channel", &user, "a timer"]), "{titles:?}");
+        let channel = one["nodes"][1]["detail"].as_str().unwrap();
+        assert!(channel.ends_with("; unbuffered; 2 senders, 1 receiver"), "{channel}");
         assert_eq!(titles.last(), Some(&&*joiner), "{one}");
         assert_eq!(list(&one["nodes"]).last().unwrap()["level"], -1);
         // From the other end the same.
