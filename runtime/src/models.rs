@@ -25,6 +25,8 @@
 //! | `asking` | one asks where others stand, who stand still meanwhile | `question` | `look.rs` |
 //! | `reusing` | a scope that nothing is in any more | | `ScopeInner::is_vacant` |
 //! | `taping` | who writes to a tape against who empties it, and ends it | `tape`, `barrier` | `tapes.rs`, `Session::cut` |
+//! | `sharing` | who frees a channel | | `chan/shared.rs` |
+//! | `labelling` | the text of a span, read while its task goes on | | `task/spans.rs` |
 //! | `observing` | fields read between two equal stamps | `state` | `Record::{fill, describe_wait, observe}` |
 //!
 //! Next to each model that holds stand variants with one mistake in them, which
@@ -51,6 +53,7 @@ mod asking;
 mod calling;
 mod condvar;
 mod joining;
+mod labelling;
 mod mutex;
 mod observing;
 mod parking;
@@ -61,6 +64,7 @@ mod rwlock;
 mod seating;
 mod selecting;
 mod semaphore;
+mod sharing;
 mod sleeping;
 mod taping;
 mod timing;

@@ -350,6 +350,9 @@ impl Context {
     /// The task belongs to the scope of whoever calls this. Dropping the handle
     /// changes nothing. For a context that cannot be done `f` is dropped.
     ///
+    /// # Panics
+    /// As [`go`](crate::go), here or in the call that cancels the context.
+    ///
     /// ```
     /// use gopark::chan;
     /// use gopark::context::Context;

@@ -49,7 +49,7 @@ use std::sync::atomic::Ordering;
 /// thread runs nobody else.
 ///
 /// # Panics
-/// In a task that has locked its thread 2³² − 1 times.
+/// In a task that holds 2²⁰ − 1 of these guards, or has forgotten them.
 ///
 /// ```
 /// let task = gopark::go(|| {

@@ -177,6 +177,9 @@ impl<T: Send + 'static, E: Send + 'static> Group<T, E> {
     /// it parks with reason `sync.Semaphore.Acquire`. A task of the group that does
     /// this may wait for itself.
     ///
+    /// # Panics
+    /// As [`go`](crate::go).
+    ///
     /// ```
     /// let group = gopark::sync::Group::<_, ()>::new();
     /// group.go(|| Ok(1));

@@ -138,6 +138,9 @@ type Slot<T> = Arc<Mutex<Option<T>>>;
 impl<'scope> Nursery<'scope, '_> {
     /// Starts a task that may borrow what is outside of the scope (std: `Scope::spawn`).
     ///
+    /// # Panics
+    /// As [`go`](crate::go).
+    ///
     /// ```
     /// let name = String::from("gopher");
     /// gopark::scope(|s| {

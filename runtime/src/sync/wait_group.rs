@@ -132,6 +132,9 @@ impl WaitGroup {
     /// A panic is the task's own affair: `wait` returns, and the handle's
     /// `join` gives the panic.
     ///
+    /// # Panics
+    /// As [`go`](crate::go).
+    ///
     /// ```
     /// let wg = gopark::sync::WaitGroup::new();
     /// let answer = wg.go(|| 42);

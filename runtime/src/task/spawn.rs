@@ -431,7 +431,8 @@ fn own_worker() -> io::Result<&'static Worker> {
 /// are not waited for: as in Go, they end with the process.
 ///
 /// # Panics
-/// A panic of `f` is resumed in the caller.
+/// A panic of `f` is resumed in the caller. Panics if `f` ended without a value, by
+/// [`goexit`](crate::goexit) or a leak check, and as [`go`].
 ///
 /// ```
 /// let answer = gopark::run(|| {

@@ -474,3 +474,15 @@ fn a_guard_that_a_sibling_drops_unlocks_nothing() {
         ends(thread);
     });
 }
+
+#[test]
+fn as_many_locks_as_the_docs_say() {
+    let task = gopark::go(|| {
+        (1..1 << 20).for_each(|_| std::mem::forget(lock_os_thread()));
+        let one_more = std::panic::catch_unwind(lock_os_thread);
+        // As good as before.
+        gopark::sleep(Duration::from_micros(1));
+        one_more.is_err()
+    });
+    assert!(task.join().unwrap());
+}

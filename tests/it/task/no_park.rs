@@ -180,3 +180,21 @@ fn a_sibling_may_park() {
         sibling.join().unwrap();
     });
 }
+
+#[test]
+fn it_nests_as_deep_as_the_docs_say() {
+    fn nested(depth: u32) {
+        let deeper = || no_park(|| nested(depth - 1));
+        if depth != 0 {
+            gopark::stack::ensure(32 << 10, 8 << 20, deeper);
+        }
+    }
+    let task = gopark::go(|| {
+        nested(65_535);
+        let one_more = catch_unwind(|| nested(65_536));
+        // The task is as good as before.
+        gopark::sleep(Duration::from_micros(1));
+        one_more.is_err()
+    });
+    assert!(task.join().unwrap());
+}
