@@ -207,6 +207,33 @@ fn json_says_what_each_kind_of_leak_waits_for() {
     ]);
 }
 
+/// What the test itself waits for, and the ring of locks that it may be part of.
+#[test]
+fn json_says_how_a_test_hangs() {
+    let report = |name: &str| {
+        let file = File::new(name);
+        let fixture = format!("hang::{name}");
+        let run = Run::fixtures(&[&fixture], &[("LEAKCHECK_JSON", file.path())], &[]);
+        assert!(!run.passed, "{}", run.text);
+        let mut reports = file.reports();
+        assert_eq!(reports.len(), 1, "{}", run.text);
+        reports.remove(0)
+    };
+    let hangs = report("under_a_lock");
+    assert_eq!(text(&hangs, "body.reason"), "chan receive");
+    assert!(field(&hangs, "body.unwound").as_bool().unwrap());
+    assert_eq!(number(&hangs, "body.task.waits_for.0.senders"), 1.0);
+    let body = number(&hangs, "body.task.id");
+    assert_eq!(list(&hangs, "groups.0.tasks").len(), 2);
+    assert_eq!(number(&hangs, "groups.0.tasks.0.lock.holder.task"), body);
+    assert!(list(&hangs, "deadlocks").is_empty());
+
+    let ring = report("locks_twice");
+    let [ring_of_one] = &list(&ring, "deadlocks")[..] else { panic!("{ring}") };
+    assert_eq!(number(ring_of_one, "0.task"), number(&ring, "body.task.id"));
+    assert_eq!(number(ring_of_one, "0.holder.task"), number(&ring, "body.task.id"));
+}
+
 #[test]
 fn json_lines_of_tests_that_end_together_do_not_mix() {
     let file = File::new("torn");

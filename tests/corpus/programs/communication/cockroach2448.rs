@@ -1,33 +1,38 @@
-//! Two loops serve each other: one sends an event while the other sends it a
-//! callback, and both wait to be received.
+//! Two loops serve each other: one offers an event while the other offers it a callback,
+//! and neither takes anything meanwhile but the order to stop.
 
 use crate::prelude::*;
 
 struct MultiRaft {
     events: Chan<u32>,
     callbacks: Chan<u32>,
+    stop: Chan<()>,
 }
 
 impl MultiRaft {
-    fn store(&self, fixed: bool) {
+    fn process_raft(&self, raft: u32, fixed: bool) {
         if fixed {
             self.events.rx.recv().expect("raft has an event");
         }
-        self.callbacks.tx.send(1).expect("raft is there"); //~ chan send
-        if !fixed {
-            self.events.rx.recv().expect("raft has an event");
+        select! { //~ select
+            send(self.callbacks.tx, raft) -> _ => {}
+            recv(self.stop.rx) => {}
         }
     }
 
-    fn raft(&self) {
-        self.events.tx.send(1).expect("the store is there"); //~ chan send
+    fn send_event(&self) {
+        select! { //~ select
+            send(self.events.tx, 1) -> _ => {}
+            recv(self.stop.rx) => return,
+        }
         self.callbacks.rx.recv().expect("the store calls back");
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let raft = Arc::new(MultiRaft { events: Chan::new(), callbacks: Chan::new() });
+    let (events, callbacks, stop) = (Chan::new(), Chan::new(), Chan::new());
+    let raft = Arc::new(MultiRaft { events, callbacks, stop });
     let store = raft.clone();
-    go(move || store.store(fixed));
-    go(move || raft.raft());
+    go(move || store.process_raft(7, fixed));
+    go(move || raft.send_event());
 }

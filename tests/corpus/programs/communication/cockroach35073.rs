@@ -1,5 +1,5 @@
-//! An outbox that fails returns and leaves its row channel open: the processor before
-//! it sends into it until it is full.
+//! An outbox that cannot connect returns and leaves its row channel open and full: who
+//! pushes already waits for ever, and so does who pushes next.
 
 use crate::prelude::*;
 
@@ -8,12 +8,8 @@ struct RowChannel {
 }
 
 impl RowChannel {
-    fn push_all(&self, rows: u32) {
-        for row in 0..rows {
-            if self.rows.tx.send(row).is_err() { //~ chan send
-                return;
-            }
-        }
+    fn push(&self, row: u32) -> bool {
+        self.rows.tx.send(row).is_ok() //~ chan send
     }
 }
 
@@ -27,6 +23,10 @@ fn outbox(input: &RowChannel, fixed: bool) -> Result<(), &'static str> {
 
 pub(crate) fn program(fixed: bool) {
     let channel = Arc::new(RowChannel { rows: Chan::buffered(2) });
+    assert!(channel.push(0) && channel.push(1));
+    let own = channel.clone();
+    let pusher = go(move || own.push(2));
+    until_waits(pusher.id(), WaitReason::ChanSend);
     outbox(&channel, fixed).expect_err("nobody listens there");
-    go(move || channel.push_all(5));
+    let _ = channel.rows.tx.send(3); //~ body chan send
 }

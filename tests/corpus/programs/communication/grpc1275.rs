@@ -1,45 +1,35 @@
-//! A stream is read until it is closed. Its transport has gone, and has closed the
-//! streams that it knew of; this one it did not know.
+//! A stream that is closed while somebody reads it does not tell the reader, and who has
+//! closed it waits for the reader no longer than it must.
 
 use crate::prelude::*;
 
 struct Stream {
     data: Chan<u8>,
-    closed: Chan<()>,
 }
 
 impl Stream {
     fn read(&self) -> Option<u8> {
-        select! { //~ select
-            recv(self.data.rx) -> byte => byte.ok(),
-            recv(self.closed.rx) => None,
-        }
-    }
-}
-
-struct Transport {
-    streams: Vec<Arc<Stream>>,
-}
-
-impl Transport {
-    fn new_stream(&mut self, known: bool) -> Arc<Stream> {
-        let stream = Arc::new(Stream { data: Chan::new(), closed: Chan::new() });
-        if known {
-            self.streams.push(stream.clone());
-        }
-        stream
+        self.data.rx.recv().ok() //~ chan receive
     }
 
-    fn close(&mut self) {
-        for stream in self.streams.drain(..) {
-            stream.closed.tx.close();
+    fn close(&self, fixed: bool) {
+        if fixed {
+            self.data.tx.close();
         }
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let mut transport = Transport { streams: Vec::new() };
-    let stream = transport.new_stream(fixed);
-    go(move || while stream.read().is_some() {});
-    transport.close();
+    let stream = Arc::new(Stream { data: Chan::new() });
+    let (own, done) = (stream.clone(), Chan::<()>::new());
+    let end = done.clone();
+    go(move || {
+        while own.read().is_some() {}
+        end.tx.close();
+    });
+    stream.close(fixed);
+    select! {
+        recv(done.rx) => {}
+        after(Duration::from_millis(1)) => {}
+    }
 }

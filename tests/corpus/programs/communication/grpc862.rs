@@ -1,5 +1,5 @@
-//! A client that never got a connection is not closed either, because there is
-//! nothing to close: its task goes on to wait for the next address.
+//! A client whose dialling was cancelled is given back as nothing, and so is not closed:
+//! its task goes on to wait for the end of a context that is the client's.
 
 use crate::prelude::*;
 use gopark::context::Cancel;
@@ -7,32 +7,31 @@ use gopark::context::Cancel;
 struct ClientConn {
     ctx: Context,
     cancel: Cancel,
-    addresses: Chan<u32>,
 }
 
 impl ClientConn {
-    fn dial(fixed: bool) -> Option<Arc<ClientConn>> {
-        let (ctx, cancel) = Context::background().with_cancel();
-        let conn = Arc::new(ClientConn { ctx, cancel, addresses: Chan::new() });
-        let own = conn.clone();
-        go(move || own.reset_transport());
-        let connected = false;
-        if !connected && fixed {
+    fn dial(ctx: &Context, fixed: bool) -> Option<Arc<ClientConn>> {
+        let (own, cancel) = Context::background().with_cancel();
+        let conn = Arc::new(ClientConn { ctx: own, cancel });
+        let address = conn.clone();
+        go(move || address.reset_transport());
+        if ctx.err().is_none() {
+            return Some(conn);
+        }
+        if fixed {
             conn.cancel.cancel();
         }
-        connected.then_some(conn)
+        None
     }
 
     fn reset_transport(&self) {
-        loop {
-            select! { //~ select
-                recv(self.ctx.done()) => return,
-                recv(self.addresses.rx) -> address => assert!(address.is_ok()),
-            }
-        }
+        let (address, _cancel) = self.ctx.with_cancel();
+        address.done().recv().expect_err("nobody sends"); //~ chan receive
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    assert!(ClientConn::dial(fixed).is_none());
+    let (ctx, cancel) = Context::background().with_cancel();
+    cancel.cancel();
+    assert!(ClientConn::dial(&ctx, fixed).is_none());
 }

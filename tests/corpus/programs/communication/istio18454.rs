@@ -1,34 +1,39 @@
-//! A debouncer stops its timer and then takes what the timer has sent. Two do so at
-//! the same time, and there is one value.
+//! A loop that is to start its timer anew stops it, and takes the tick of a timer that has
+//! fired already. It has taken that tick before, and the requests pile up behind it.
 
 use crate::prelude::*;
 use gopark::time::Timer;
 
 struct Debouncer {
     timer: Timer,
-    fired: Chan<()>,
+    reset: Chan<()>,
 }
 
 impl Debouncer {
-    fn stop(&self, fixed: bool) {
-        if self.timer.stop() {
-            return;
+    fn run(&self, fired: &Chan<()>, fixed: bool) {
+        self.timer.receiver().recv().expect("it fires");
+        fired.tx.close();
+        for () in &self.reset.rx {
+            if !self.timer.stop() && !fixed {
+                self.timer.receiver().recv().expect("it fires"); //~ chan receive
+            }
         }
-        if fixed {
-            let _ = self.fired.rx.try_recv();
-            return;
-        }
-        let _ = self.fired.rx.recv(); //~ chan receive
+    }
+
+    fn on_change(&self) {
+        self.reset.tx.send(()).expect("the loop runs"); //~ chan send
     }
 }
 
 pub(crate) fn program(fixed: bool) {
     let timer = Timer::new(Duration::from_millis(1));
-    timer.receiver().recv().expect("it fires");
-    let debouncer = Arc::new(Debouncer { timer, fired: Chan::buffered(1) });
-    debouncer.fired.tx.send(()).expect("there is room");
-    for _ in 0..2 {
-        let own = debouncer.clone();
-        go(move || own.stop(fixed));
-    }
+    let debouncer = Arc::new(Debouncer { timer, reset: Chan::buffered(1) });
+    let (own, fired) = (debouncer.clone(), Chan::<()>::new());
+    let has_fired = fired.clone();
+    go(move || own.run(&has_fired, fixed));
+    go(move || {
+        fired.rx.recv().expect_err("nobody sends");
+        (0..3).for_each(|_| debouncer.on_change());
+        debouncer.reset.tx.close();
+    });
 }

@@ -1,37 +1,44 @@
-//! A node status manager signals a condition once. Whoever comes to wait after that
-//! waits for ever, and the one who waits for its end with it.
+//! A service loop that is aborted signals a condition, and waits for the one who waits on
+//! it to come to an end. The signal comes before the wait, and is lost.
 
 use crate::prelude::*;
 
 #[derive(Default)]
-struct Status {
-    ready: Mutex<bool>,
+struct Notifier {
+    signalled: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Status {
-    fn wait_ready(&self, fixed: bool) {
-        let mut ready = self.ready.lock();
+impl Notifier {
+    fn wait(&self, fixed: bool) {
+        let mut signalled = self.signalled.lock();
         if fixed {
-            self.changed.wait_while(&mut ready, |ready| !*ready);
-            return;
+            return self.changed.wait_while(&mut signalled, |signalled| !*signalled);
         }
-        self.changed.wait(&mut ready); //~ sync.Cond.Wait
+        self.changed.wait(&mut signalled); //~ sync.Cond.Wait
     }
 
-    fn sync(&self) {
-        *self.ready.lock() = true;
+    fn serve(self: &Arc<Self>, fixed: bool) {
+        let (own, ended) = (self.clone(), Chan::<()>::new());
+        let (aborted, end) = (Chan::<()>::new(), ended.clone());
+        let abort = aborted.clone();
+        go(move || {
+            aborted.rx.recv().expect_err("nobody sends");
+            own.wait(fixed);
+            end.tx.close();
+        });
+        *self.signalled.lock() = true;
         self.changed.notify_one();
+        abort.tx.close();
+        ended.rx.recv().expect_err("nobody sends"); //~ chan receive
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let status = Arc::new(Status::default());
     let done = Chan::<()>::new();
-    status.sync();
     let end = done.clone();
     go(move || {
-        status.wait_ready(fixed);
+        Arc::new(Notifier::default()).serve(fixed);
         end.tx.close();
     });
     done.rx.recv().expect_err("nobody sends"); //~ body chan receive

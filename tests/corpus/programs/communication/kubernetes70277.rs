@@ -1,20 +1,20 @@
-//! A poller reports at once, and then every minute until its caller says that it is
-//! done. The caller has what it wants after the first report, and says nothing.
+//! Who waits for a condition, by a poller, is told that it holds, and does not tell the
+//! poller that the wait is over: not by `done`, which somebody else waits for.
 
 use crate::prelude::*;
 use gopark::time::Ticker;
 
-fn poller(done: Arc<Chan<()>>) -> Receiver<()> {
+fn poller(done: Chan<()>) -> Receiver<()> {
     let (ticks, polled) = rendezvous();
-    let own = Chan { tx: ticks, rx: polled.clone() };
     go(move || {
-        let ticker = Ticker::new(Duration::from_secs(60));
-        own.tx.send(()).expect("somebody waits");
+        let ticker = Ticker::new(Duration::from_millis(1));
         loop {
-            select! { //~ select
+            select! {
                 recv(ticker.receiver()) => {
-                    // A tick that nobody waits for is lost.
-                    let _ = own.tx.try_send(());
+                    // A tick that nobody waits for is lost, and after the last nobody does.
+                    if ticks.send(()).is_err() {
+                        return;
+                    }
                 }
                 recv(done.rx) => return,
             }
@@ -23,10 +23,16 @@ fn poller(done: Arc<Chan<()>>) -> Receiver<()> {
     polled
 }
 
-pub(crate) fn program(fixed: bool) {
-    let done = Arc::new(Chan::new());
-    poller(done.clone()).recv().expect("a report");
+fn wait_for(done: &Chan<()>, fixed: bool) {
+    let polled = poller(done.clone());
+    polled.recv().expect("a tick");
     if fixed {
         done.tx.close();
     }
+}
+
+pub(crate) fn program(fixed: bool) {
+    let done = Chan::new();
+    wait_for(&done, fixed);
+    done.rx.recv().expect_err("nobody sends"); //~ body chan receive
 }

@@ -1,36 +1,42 @@
-//! A transfer tells its watchers of each state by one signal. Two states come at
-//! once: the second signal finds the first still there, is dropped, and the watcher
-//! waits for the last state.
+//! Who shows the progress of a transfer has seen enough, and takes no more of it. The
+//! watcher has more to tell, and who releases the transfer waits for the watcher.
 
 use crate::prelude::*;
 
-struct Transfer {
-    state: Mutex<u32>,
-    signal: Chan<()>,
+struct Watcher {
+    progress: Chan<u32>,
+    released: Chan<()>,
+    running: Chan<()>,
 }
 
-impl Transfer {
-    fn update(&self, state: u32) {
-        *self.state.lock() = state;
-        let _ = self.signal.tx.try_send(());
+impl Watcher {
+    fn watch(&self) {
+        for percent in [50, 100] {
+            if self.progress.tx.send(percent).is_err() { //~ chan send
+                break;
+            }
+        }
+        self.released.rx.recv().expect_err("nobody sends");
+        self.running.tx.close();
     }
 
-    fn watch(&self, seen: &Barrier, fixed: bool) {
-        let mut last = 0;
-        while last < 2 {
-            self.signal.rx.recv().expect("it is open"); //~ chan receive
-            last = if fixed { *self.state.lock() } else { last + 1 };
-        }
-        seen.wait();
+    fn release(&self) {
+        self.released.tx.close();
+        self.running.rx.recv().expect_err("nobody sends"); //~ body chan receive
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let transfer = Arc::new(Transfer { state: Mutex::new(0), signal: Chan::buffered(1) });
-    let seen = Arc::new(Barrier::new(2));
-    transfer.update(1);
-    transfer.update(2);
-    let (own, met) = (transfer.clone(), seen.clone());
-    go(move || own.watch(&met, fixed));
-    seen.wait(); //~ body sync.Barrier.Wait
+    let (progress, released, running) = (Chan::new(), Chan::new(), Chan::new());
+    let watcher = Arc::new(Watcher { progress, released, running });
+    let (own, shown) = (watcher.clone(), watcher.clone());
+    go(move || own.watch());
+    let show = go(move || {
+        shown.progress.rx.recv().expect("there is progress");
+        if fixed {
+            shown.progress.rx.close();
+        }
+    });
+    show.join().expect("it has seen enough");
+    watcher.release();
 }

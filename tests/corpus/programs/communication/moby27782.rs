@@ -1,38 +1,43 @@
-//! Who follows a log waits on a condition for the file to be rotated; who rotates
-//! waits for the follower to take an event before it signals.
+//! Who follows a log waits on a condition for the file to be removed; who watches the file
+//! offers the follower an event before it signals.
 
 use crate::prelude::*;
 
 #[derive(Default)]
-struct Rotation {
+struct Removal {
     done: Mutex<bool>,
-    rotated: Condvar,
+    removed: Condvar,
 }
 
 struct Log {
     events: Chan<()>,
-    rotation: Rotation,
+    closed: Chan<()>,
+    removal: Removal,
 }
 
 impl Log {
     fn follow(&self, fixed: bool) {
         if fixed {
-            self.events.rx.recv().expect("it is open");
+            self.closed.tx.close();
         }
-        let mut done = self.rotation.done.lock();
-        self.rotation.rotated.wait_while(&mut done, |done| !*done); //~ sync.Cond.Wait
+        let mut done = self.removal.done.lock();
+        self.removal.removed.wait_while(&mut done, |done| !*done); //~ sync.Cond.Wait
     }
 
-    fn rotate(&self) {
-        self.events.tx.send(()).expect("somebody follows"); //~ chan send
-        *self.rotation.done.lock() = true;
-        self.rotation.rotated.notify_all();
+    fn watch(&self) {
+        select! { //~ select
+            send(self.events.tx, ()) -> _ => {}
+            recv(self.closed.rx) => {}
+        }
+        *self.removal.done.lock() = true;
+        self.removal.removed.notify_all();
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let log = Arc::new(Log { events: Chan::new(), rotation: Rotation::default() });
+    let (events, closed) = (Chan::new(), Chan::new());
+    let log = Arc::new(Log { events, closed, removal: Removal::default() });
     let other = log.clone();
     go(move || log.follow(fixed));
-    go(move || other.rotate());
+    go(move || other.watch());
 }

@@ -12,7 +12,7 @@ struct Plugin {
 impl Plugin {
     fn wait_active(&self) -> bool {
         let mut activated = self.activated.lock();
-        self.changed.wait_while(&mut activated, |it| it.is_none()); //~ 2 sync.Cond.Wait
+        self.changed.wait_while(&mut activated, |it| it.is_none()); //~ sync.Cond.Wait
         activated.is_some_and(|it| it.is_ok())
     }
 
@@ -26,9 +26,12 @@ impl Plugin {
 
 pub(crate) fn program(fixed: bool) {
     let plugin = Arc::new(Plugin::default());
-    for _ in 0..2 {
-        let own = plugin.clone();
-        go(move || own.wait_active());
-    }
+    let (own, done) = (plugin.clone(), Chan::<()>::new());
+    let end = done.clone();
+    go(move || {
+        own.wait_active();
+        end.tx.close();
+    });
     plugin.activate(fixed);
+    done.rx.recv().expect_err("nobody sends"); //~ body chan receive
 }

@@ -28,13 +28,19 @@ impl Tokens {
 
 pub(crate) fn program(fixed: bool) {
     let tokens = Arc::new(Tokens { known: Mutex::default(), added: Chan::new() });
-    let keeper = tokens.clone();
+    let (keeper, users) = (tokens.clone(), WaitGroup::new());
+    users.add(1);
+    let second = users.clone();
     go(move || {
         let user = keeper.clone();
         keeper.keep(move || {
-            let second = go(move || user.assign(2, fixed));
-            until_waits(second.id(), WaitReason::ChanSend);
+            let user = go(move || {
+                user.assign(2, fixed);
+                second.done();
+            });
+            until_waits(user.id(), WaitReason::ChanSend);
         });
     });
-    tokens.assign(1, fixed);
+    users.go(move || tokens.assign(1, fixed));
+    users.wait(); //~ body sync.WaitGroup.Wait
 }

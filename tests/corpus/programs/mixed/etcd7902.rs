@@ -1,35 +1,35 @@
-//! A follower reports to the leader under the lock of the round. The leader takes
-//! that lock to end the round, before it reads.
+//! A follower waits under the lock of the round for the leader to open the next one. The
+//! leader needs the lock to get there.
 
 use crate::prelude::*;
 
 struct Round {
     lock: Mutex<u32>,
-    reports: Chan<u32>,
+    next: Chan<()>,
 }
 
 impl Round {
-    fn follow(&self, n: u32, inside: &Chan<()>, fixed: bool) {
-        let mut round = self.lock.lock();
-        *round += 1;
+    fn follow(&self, inside: &Chan<()>, fixed: bool) {
+        let round = self.lock.lock();
         inside.tx.close();
         if fixed {
             drop(round);
         }
-        self.reports.tx.send(n).expect("the leader reads"); //~ chan send
+        self.next.rx.recv().expect_err("nobody sends"); //~ chan receive
     }
 
     fn lead(&self, inside: &Chan<()>) {
         inside.rx.recv().expect_err("nobody sends");
-        *self.lock.lock() += 1; //~ sync.Mutex.Lock
-        self.reports.rx.recv().expect("a follower reports");
+        let _round = self.lock.lock(); //~ sync.Mutex.Lock
+        self.next.tx.close();
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let round = Arc::new(Round { lock: Mutex::new(0), reports: Chan::new() });
-    let inside = Chan::new();
+    let round = Arc::new(Round { lock: Mutex::new(0), next: Chan::new() });
+    let (all, inside) = (WaitGroup::new(), Chan::new());
     let (leader, started) = (round.clone(), inside.clone());
-    go(move || round.follow(1, &inside, fixed));
-    go(move || leader.lead(&started));
+    all.go(move || round.follow(&inside, fixed));
+    all.go(move || leader.lead(&started));
+    all.wait(); //~ body sync.WaitGroup.Wait
 }

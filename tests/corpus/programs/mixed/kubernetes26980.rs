@@ -1,11 +1,11 @@
-//! A listener pops notifications under its lock and waits for one there; who adds one
-//! needs the lock.
+//! A listener pops notifications under its lock and waits there to be stopped. Who adds
+//! one needs the lock, and who stops it waits for that one.
 
 use crate::prelude::*;
 
 struct Listener {
     pending: Mutex<Vec<u32>>,
-    next: Chan<u32>,
+    stop: Chan<()>,
 }
 
 impl Listener {
@@ -15,20 +15,25 @@ impl Listener {
         if fixed {
             drop(pending);
         }
-        self.next.rx.recv().expect("one is added"); //~ chan receive
+        self.stop.rx.recv().expect_err("nobody sends"); //~ chan receive
     }
 
     fn add(&self, n: u32) {
         self.pending.lock().push(n); //~ sync.Mutex.Lock
-        self.next.tx.send(n).expect("somebody pops");
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let listener = Arc::new(Listener { pending: Mutex::default(), next: Chan::new() });
-    let (other, inside) = (listener.clone(), Chan::new());
-    let started = inside.clone();
-    go(move || listener.pop(&inside, fixed));
+    let listener = Arc::new(Listener { pending: Mutex::default(), stop: Chan::new() });
+    let (own, other, inside) = (listener.clone(), listener.clone(), Chan::<()>::new());
+    let (started, added) = (inside.clone(), Chan::<()>::new());
+    go(move || own.pop(&inside, fixed));
     started.rx.recv().expect_err("nobody sends");
-    go(move || other.add(1));
+    let end = added.clone();
+    go(move || {
+        other.add(1);
+        end.tx.close();
+    });
+    added.rx.recv().expect_err("nobody sends"); //~ body chan receive
+    listener.stop.tx.close();
 }

@@ -1,5 +1,5 @@
-//! A test prints the cache while it reads it: a read lock inside a read lock, with
-//! the eviction waiting to write in between.
+//! A lookup prints the cache while it reads it: a read lock inside a read lock, with
+//! another lookup waiting to write in between.
 
 use crate::prelude::*;
 
@@ -9,25 +9,36 @@ struct RangeCache {
 
 impl RangeCache {
     fn print(&self) -> String {
-        self.entries.read().join(" ") //~ body sync.RWMutex.RLock
+        self.entries.read().join(" ") //~ sync.RWMutex.RLock
     }
 
-    fn evict(&self) {
-        self.entries.write().clear(); //~ sync.RWMutex.Lock
+    fn look_up(&self, between: impl FnOnce(), fixed: bool) {
+        let entries = self.entries.read();
+        between();
+        if fixed {
+            entries.join(" ");
+        } else {
+            self.print();
+        }
+        drop(entries);
+        self.insert();
+    }
+
+    fn insert(&self) {
+        self.entries.write().push("c"); //~ sync.RWMutex.Lock
     }
 }
 
 pub(crate) fn program(fixed: bool) {
     let cache = Arc::new(RangeCache { entries: RwLock::new(vec!["a", "b"]) });
-    let lookup = cache.entries.read();
-    let other = cache.clone();
-    let eviction = go(move || other.evict());
-    until_waits(eviction.id(), WaitReason::RwLockWrite);
-    if fixed {
-        drop(lookup);
-        cache.print();
-        return;
-    }
-    cache.print();
-    drop(lookup);
+    let (own, lookups) = (cache.clone(), WaitGroup::new());
+    let others = lookups.clone();
+    lookups.go(move || {
+        let second = || {
+            let second = others.go(move || own.insert());
+            until_waits(second.id(), WaitReason::RwLockWrite);
+        };
+        cache.look_up(second, fixed);
+    });
+    lookups.wait(); //~ body sync.WaitGroup.Wait
 }

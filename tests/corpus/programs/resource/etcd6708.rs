@@ -1,30 +1,32 @@
-//! A client that picks its endpoint does so under its read lock, and the selection
-//! takes the lock to write what it has found.
+//! A client that syncs its endpoints holds its lock to write, and asks for the leader,
+//! by a request of the same client, which reads.
 
 use crate::prelude::*;
 
 struct Client {
-    endpoint: RwLock<Option<u32>>,
+    endpoint: RwLock<u32>,
 }
 
 impl Client {
-    fn endpoint(&self, fixed: bool) -> u32 {
-        let endpoint = self.endpoint.read();
-        if let Some(endpoint) = *endpoint {
-            return endpoint;
-        }
+    fn sync(&self, fixed: bool) {
+        let mut endpoint = self.endpoint.write();
+        *endpoint = 7;
         if fixed {
             drop(endpoint);
         }
-        self.choose()
+        assert_eq!(self.leader(), 7);
     }
 
-    fn choose(&self) -> u32 {
-        *self.endpoint.write().insert(7) //~ body sync.RWMutex.Lock
+    fn leader(&self) -> u32 {
+        self.request()
+    }
+
+    fn request(&self) -> u32 {
+        *self.endpoint.read() //~ body sync.RWMutex.RLock
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let client = Client { endpoint: RwLock::new(None) };
-    assert_eq!(client.endpoint(fixed), 7);
+    let client = Client { endpoint: RwLock::new(0) };
+    client.sync(fixed);
 }

@@ -9,7 +9,7 @@ struct Cache {
 
 impl Cache {
     fn late(&self, fixed: bool) {
-        let again = self.wanted_again.lock();
+        let again = self.wanted_again.lock(); //~ sync.Mutex.Lock
         if *again && !fixed {
             forget(again);
         }
@@ -22,12 +22,22 @@ impl Cache {
 
 pub(crate) fn program(fixed: bool) {
     let cache = Arc::new(Cache { wanted_again: Mutex::new(true) });
-    let (own, fired) = (cache.clone(), Chan::<()>::new());
-    let end = fired.clone();
-    let _timer = gopark::time::after_func(Duration::ZERO, move || {
-        own.late(fixed);
+    let late = |ended: Chan<()>| {
+        let own = cache.clone();
+        forget(gopark::time::after_func(Duration::ZERO, move || {
+            own.late(fixed);
+            ended.tx.close();
+        }));
+    };
+    let first = Chan::<()>::new();
+    late(first.clone());
+    first.rx.recv().expect_err("nobody sends");
+    late(Chan::new());
+    let (own, done) = (cache.clone(), Chan::<()>::new());
+    let end = done.clone();
+    go(move || {
+        own.remove();
         end.tx.close();
     });
-    fired.rx.recv().expect_err("nobody sends");
-    go(move || cache.remove());
+    done.rx.recv().expect_err("nobody sends"); //~ body chan receive
 }

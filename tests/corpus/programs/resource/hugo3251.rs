@@ -1,5 +1,5 @@
-//! Who looks for a lock for a URL takes the lock of the table, and beside it the
-//! table's read lock, which nobody gives back when the URL is known.
+//! Each URL has a lock, and the table of them has one. Who wants a URL's lock waits for it
+//! under the table's; who has it needs the table to give it back.
 
 use crate::prelude::*;
 use std::collections::HashMap;
@@ -10,30 +10,28 @@ struct RemoteLock {
 }
 
 impl RemoteLock {
-    fn url_lock(&self, url: &'static str, fixed: bool) -> Arc<Mutex<()>> {
-        let urls = self.urls.read(); //~ sync.RWMutex.RLock
-        if let Some(lock) = urls.get(url) {
-            let lock = lock.clone();
-            if !fixed {
-                forget(urls);
-            }
-            return lock;
-        }
-        drop(urls);
-        self.urls.write().entry(url).or_default().clone() //~ sync.RWMutex.Lock
+    fn fetch(&self, between: impl FnOnce(), fixed: bool) {
+        let mut urls = self.urls.write();
+        let url = urls.entry("a").or_default().clone();
+        let table = (!fixed).then_some(urls);
+        let locked = url.lock(); //~ sync.Mutex.Lock
+        drop(table);
+        between();
+        let known = self.urls.read().len(); //~ sync.RWMutex.RLock
+        assert_eq!(known, 1);
+        drop(locked);
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let remote = Arc::new(RemoteLock::default());
-    remote.url_lock("a", fixed);
-    let known = remote.clone();
-    go(move || known.url_lock("a", fixed)).join().expect("it is known");
-    for url in ["b", "c"] {
-        let own = remote.clone();
-        let new = go(move || *own.url_lock(url, fixed).lock());
-        if !fixed && url == "b" {
-            until_waits(new.id(), WaitReason::RwLockWrite);
-        }
-    }
+    let (remote, all) = (Arc::new(RemoteLock::default()), WaitGroup::new());
+    let (other, group) = (remote.clone(), all.clone());
+    all.go(move || {
+        let second = || {
+            let second = group.go(move || other.fetch(|| (), fixed));
+            until_waits(second.id(), WaitReason::MutexLock);
+        };
+        remote.fetch(second, fixed);
+    });
+    all.wait(); //~ body sync.WaitGroup.Wait
 }

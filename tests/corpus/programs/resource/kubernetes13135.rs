@@ -16,7 +16,7 @@ impl Cacher {
         if !fixed {
             both.wait();
         }
-        let seen = self.events.read().len(); //~ sync.RWMutex.RLock
+        let seen = self.events.write().len(); //~ sync.RWMutex.Lock
         watchers.push(seen as u32);
     }
 

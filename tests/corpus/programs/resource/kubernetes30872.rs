@@ -1,47 +1,50 @@
-//! A federation's cluster informer takes the lock of the target stores and then its
-//! own; an update that goes on through a callback takes its own, and in the callback
-//! the stores'.
+//! A federation's informer asks under its lock whether its queue has been seen, and a
+//! queue that is worked on under its own lock adds a cluster to the informer. Who stops
+//! the informer comes too late.
 
 use crate::prelude::*;
 
 struct Federation {
-    clusters: Mutex<Vec<u32>>,
-    stores: Mutex<Vec<u32>>,
+    informer: Mutex<Vec<u32>>,
+    queue: Mutex<Vec<u32>>,
     both: Barrier,
 }
 
 impl Federation {
-    fn start(&self, fixed: bool) {
-        let outer = fixed.then(|| self.clusters.lock());
-        let mut stores = self.stores.lock();
-        if outer.is_some() {
-            return;
+    fn is_synced(&self, fixed: bool) -> bool {
+        let informer = self.informer.lock();
+        if fixed {
+            drop(informer);
+        } else {
+            self.both.wait();
         }
-        self.both.wait();
-        stores.extend(self.clusters.lock().iter()); //~ sync.Mutex.Lock
+        self.queue.lock().is_empty() //~ sync.Mutex.Lock
     }
 
-    fn on_cluster_change(&self, fixed: bool) {
-        let mut clusters = self.clusters.lock();
-        clusters.push(1);
+    fn pop(&self, fixed: bool) {
+        let queue = self.queue.lock();
         if !fixed {
             self.both.wait();
         }
-        self.delivered(&clusters);
+        self.informer.lock().extend(queue.iter()); //~ sync.Mutex.Lock
     }
 
-    fn delivered(&self, clusters: &[u32]) {
-        self.stores.lock().extend(clusters); //~ sync.Mutex.Lock
+    fn stop(&self) {
+        self.informer.lock().clear(); //~ sync.Mutex.Lock
     }
 }
 
 pub(crate) fn program(fixed: bool) {
-    let federation = Arc::new(Federation {
-        clusters: Mutex::default(),
-        stores: Mutex::default(),
-        both: Barrier::new(2),
-    });
-    let other = federation.clone();
-    go(move || federation.start(fixed));
-    go(move || other.on_cluster_change(fixed));
+    let (informer, queue) = (Mutex::default(), Mutex::default());
+    let federation = Arc::new(Federation { informer, queue, both: Barrier::new(2) });
+    let (controller, third) = (federation.clone(), federation.clone());
+    let reconcile = go(move || federation.is_synced(fixed));
+    go(move || controller.pop(fixed));
+    if !fixed {
+        until_waits(reconcile.id(), WaitReason::MutexLock);
+    }
+    let stop = go(move || third.stop());
+    if !fixed {
+        until_waits(stop.id(), WaitReason::MutexLock);
+    }
 }

@@ -1,5 +1,5 @@
 //! A worker waits for work on a condition while it holds a read lock. Who brings the
-//! work wants to write first, and so does not come; other workers queue behind.
+//! work wants to write first, and so does not come; the next worker queues behind.
 
 use crate::prelude::*;
 
@@ -12,7 +12,7 @@ struct Controller {
 
 impl Controller {
     fn worker(&self, fixed: bool) {
-        let synced = self.synced.read();
+        let synced = self.synced.read(); //~ sync.RWMutex.RLock
         if fixed {
             drop(synced);
         }
@@ -23,15 +23,19 @@ impl Controller {
 
     fn sync(&self) {
         *self.synced.write() = true; //~ sync.RWMutex.Lock
-        self.queue.lock().push(1);
+        self.queue.lock().extend([1, 2]);
         self.more.notify_all();
     }
 }
 
 pub(crate) fn program(fixed: bool) {
     let controller = Arc::new(Controller::default());
-    let other = controller.clone();
+    let (other, next) = (controller.clone(), controller.clone());
     let worker = go(move || controller.worker(fixed));
     until_waits(worker.id(), WaitReason::CondWait);
-    go(move || other.sync());
+    let sync = go(move || other.sync());
+    if !fixed {
+        until_waits(sync.id(), WaitReason::RwLockWrite);
+    }
+    go(move || next.worker(fixed));
 }
