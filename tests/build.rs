@@ -17,5 +17,10 @@ fn main() {
         .compile("gopark_crash");
     println!("cargo::rerun-if-changed=leak/thread.c");
     cc::Build::new().file("leak/thread.c").cargo_metadata(false).compile("gopark_leak");
+    println!("cargo::rerun-if-changed=sanitized/sanitizer.c");
+    cc::Build::new()
+        .file("sanitized/sanitizer.c")
+        .cargo_metadata(false)
+        .compile("gopark_sanitizer");
     println!("cargo::rustc-link-search=native={}", env::var("OUT_DIR").expect("set by cargo"));
 }
