@@ -12,7 +12,8 @@
 //! 5. tasks whose timers of this processor are due. Also every eighth time before
 //!    all else, so that a busy processor does not let them wait;
 //! 6. the network: whoever waits for a socket that is ready;
-//! 7. half of the ring of a random other processor, or less (`share.rs`);
+//! 7. half of the ring of a random other processor, or less (`share.rs`), if it has
+//!    waited there for some microseconds (`ripe.rs`);
 //! 8. tasks whose timers of other processors are due (`time/watch.rs`).
 //!
 //! A task that has had a whole slice (`preempt.rs`) goes behind all that are ready
@@ -47,6 +48,7 @@
 
 use super::counts::ELSEWHERE;
 use super::processor::Processor;
+use super::ripe::Ripe;
 use super::worker::{self, HOLDS, IDLE, Nudge, WANTS, Worker};
 use super::{SCHED, observe, settings, signal};
 use crate::inspect::contention;
@@ -71,6 +73,9 @@ const STREAK: u32 = 61;
 /// little longer than the one before, some 20 µs in all: less than the kernel
 /// takes to wake a sleeping thread.
 const ROUNDS: u32 = 10;
+/// The same while something waits that is not ripe (`ripe.rs`): somewhat longer than that
+/// takes.
+const MORE_ROUNDS: u32 = 20;
 
 /// The next task for a worker that holds a processor; `None` when it holds
 /// none any more.
@@ -227,30 +232,58 @@ fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> 
         w.spinning.set(true);
         SCHED.idle.begin_spin();
     }
-    for round in 0..ROUNDS {
+    if let Some(task) = look_at_others(w, p, count) {
+        return Some(task);
+    }
+    if !w.inbox.is_empty() || SCHED.global_len() != 0 {
+        return None;
+    }
+    if time::run_others(p) { first_fired(w, p) } else { None }
+}
+
+/// Step 7. Ends early if there is something else to run.
+fn look_at_others(
+    w: &'static Worker,
+    p: &'static Processor,
+    count: u32,
+) -> Option<&'static Record> {
+    let begun = clock::now();
+    for round in 0..MORE_ROUNDS {
+        let now = if round == 0 { begun } else { clock::now() };
         let start = p.random() % count;
+        let mut not_yet = false;
         for n in 0..count {
             let victim = SCHED.processor((start + n) % count);
             if core::ptr::eq(victim, p) {
                 continue;
             }
+            let ripe = p.sight(victim).ripe(&victim.look(), begun, now);
+            not_yet |= ripe == Ripe::NotYet;
+            if matches!(ripe, Ripe::Nothing | Ripe::NotYet) {
+                continue;
+            }
             let fair = w.modesty.most(w, victim);
             // Rather one too many than a task that waits beside an idle processor.
-            let most = if round == ROUNDS - 1 { fair.max(1) } else { fair };
-            if let Some(task) = p.steal_from(victim, most).or_else(|| steal_next(p, victim)) {
+            let most = if round + 1 < ROUNDS { fair } else { fair.max(1) };
+            let next = || if ripe == Ripe::All { victim.steal_next() } else { None };
+            if let Some(task) = p.steal_from(victim, most).or_else(next) {
                 p.counts.steals.add(1);
                 return Some(task);
             }
         }
-        if !w.inbox.is_empty() || SCHED.global_len() != 0 {
-            return None;
+        if SCHED.global_len() != 0 || (round + 1 >= ROUNDS && !not_yet) {
+            break;
         }
-        // Looking takes cache lines away from those who work.
+        // Looking takes cache lines away from those who work; but nobody works on the
+        // inbox.
         for _ in 0..8 << round.min(5) {
+            if !w.inbox.is_empty() {
+                return None;
+            }
             core::hint::spin_loop();
         }
     }
-    if time::run_others(p) { first_fired(w, p) } else { None }
+    None
 }
 
 /// Makes the tasks ready whose timers of this processor are due. Whether there
@@ -263,15 +296,6 @@ fn run_timers(p: &'static Processor) -> bool {
 /// A task that a timer has made ready just now, if it is to run here.
 fn first_fired(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
     w.bound.pop().or_else(|| p.take())
-}
-
-/// The victim's next slot holds what its running task made last, which would
-/// run there in a moment: take it only if the victim has not switched tasks
-/// since the former look.
-fn steal_next(p: &Processor, victim: &Processor) -> Option<&'static Record> {
-    let now = victim.tick.load(Ordering::Relaxed) as u32;
-    let before = p.seen_ticks[victim.id as usize].replace(now);
-    if before == now { victim.steal_next() } else { None }
 }
 
 /// f1: this worker found work, and there may be more.

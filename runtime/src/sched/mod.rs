@@ -9,6 +9,8 @@
 //! | `processors.rs` | how many there are; `maxprocs`, and how it changes |
 //! | `worker.rs` | how a task runs and what happens when it leaves |
 //! | `find.rs` | which task runs next, who gets a processor |
+//! | `ripe.rs` | when a thief takes what another processor has |
+//! | `share.rs` | how much of it |
 //! | `park.rs` | the two doors: `park` and `ready` |
 //! | `preempt.rs` | when a task that does not park gives way |
 //! | `signal.rs` | when its thread is suspended, because it does not |
@@ -77,6 +79,7 @@ pub(crate) mod processor;
 pub(crate) mod processors;
 pub(crate) mod queue;
 mod quit;
+mod ripe;
 pub(crate) mod settings;
 mod share;
 pub(crate) mod signal;

@@ -8,6 +8,7 @@ use super::call::CallWord;
 use super::counts::{self, Count};
 use super::processors::MOST;
 use super::ring::Ring;
+use super::ripe::{Look, Sight};
 use super::worker::Worker;
 use super::{SCHED, ring};
 use crate::stack::pool;
@@ -51,8 +52,8 @@ pub(crate) struct Processor {
     rng: Cell<u32>,
     /// Nobody's, and empty (S2); under the scheduler's lock.
     pub(crate) retired: Cell<bool>,
-    /// The lower half of each processor's tick when its next slot was last looked at.
-    pub(crate) seen_ticks: [Cell<u32>; MOST],
+    /// What its holder has seen of each processor when it looked for work.
+    sights: [Sight; MOST],
 }
 
 // SAFETY: the cells and the local pool belong to the holder (S1); the rest is atomic.
@@ -78,7 +79,7 @@ impl Processor {
             end_id: Cell::new(0),
             rng: Cell::new(0x9E37_79B9 ^ (id + 1)),
             retired: Cell::new(true),
-            seen_ticks: [const { Cell::new(u32::MAX) }; MOST],
+            sights: [const { Sight::new() }; MOST],
         }
     }
 
@@ -205,6 +206,17 @@ impl Processor {
     /// Anybody: is there a task that runs next?
     pub(crate) fn has_next(&self) -> bool {
         !self.runnext.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Anybody: what a thief sees.
+    pub(super) fn look(&self) -> Look {
+        let (tick, next) = (self.tick.load(Ordering::Relaxed), self.has_next());
+        Look { tick, ring: self.ring.len(), next }
+    }
+
+    /// Holder: what it has seen of another.
+    pub(super) fn sight(&self, of: &Processor) -> &Sight {
+        &self.sights[of.id as usize]
     }
 
     /// Anybody: how many unused records it keeps.
