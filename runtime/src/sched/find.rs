@@ -8,7 +8,8 @@
 //!    task that it made. At most 61 times in a row, so that two tasks that wake
 //!    each other do not starve the rest;
 //! 3. the worker's ready bound tasks and the processor's ring, taking turns;
-//! 4. the global queue, a batch;
+//! 4. where a bound task used to come soon (`lull.rs`), such a one, for a few
+//!    microseconds; then the global queue, a batch;
 //! 5. tasks whose timers of this processor are due. Also every eighth time before
 //!    all else, so that a busy processor does not let them wait;
 //! 6. the network: whoever waits for a socket that is ready;
@@ -103,6 +104,9 @@ pub(crate) fn find(w: &'static Worker) -> Option<&'static Record> {
             }
             return Some(task);
         }
+        if w.lull.is_short() && linger(w, p) {
+            continue;
+        }
         if !w.exclusive.get() {
             if let Some(task) = search(w, p) {
                 end_search(w);
@@ -116,6 +120,28 @@ pub(crate) fn find(w: &'static Worker) -> Option<&'static Record> {
             return None;
         }
     }
+}
+
+/// Waits for a bound task, for a little while. Whether there is one.
+#[inline(never)]
+fn linger(w: &Worker, p: &Processor) -> bool {
+    let end = w.lull.begin(clock::now());
+    if w.bound_alive.get() == 0 || SCHED.processors().len() == 1 {
+        return false;
+    }
+    while !SCHED.has_waiters() && !SCHED.is_surplus(p) {
+        for _ in 0..16 {
+            if !w.inbox.is_empty() {
+                w.lull.end();
+                return true;
+            }
+            core::hint::spin_loop();
+        }
+        if clock::now() >= end {
+            break;
+        }
+    }
+    false
 }
 
 #[inline]
@@ -437,6 +463,7 @@ fn hand_over(w: &'static Worker, p: &'static Processor) {
 #[cold]
 #[inline(never)]
 fn go_idle(w: &'static Worker, p: &'static Processor) -> bool {
+    w.lull.begin_to_sleep(clock::now);
     let spun = w.spinning.replace(false);
     let nudge = SCHED.locked(|s| {
         w.set_processor(None);

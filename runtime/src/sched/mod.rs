@@ -11,6 +11,7 @@
 //! | `find.rs` | which task runs next, who gets a processor |
 //! | `ripe.rs` | when a thief takes what another processor has |
 //! | `share.rs` | how much of it |
+//! | `lull.rs` | how long a worker waits for its bound tasks before it sleeps |
 //! | `park.rs` | the two doors: `park` and `ready` |
 //! | `preempt.rs` | when a task that does not park gives way |
 //! | `signal.rs` | when its thread is suspended, because it does not |
@@ -71,6 +72,7 @@ pub(crate) mod figures;
 pub(crate) mod find;
 pub(crate) mod lock_thread;
 pub(crate) mod look;
+mod lull;
 pub(crate) mod observe;
 pub(crate) mod offload;
 pub(crate) mod park;

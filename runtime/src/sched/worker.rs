@@ -29,6 +29,7 @@
 use super::blocking::{self, Away};
 use super::counts::{self, Flag};
 use super::look::Spot;
+use super::lull::Lull;
 use super::processor::Processor;
 use super::queue::{Fifo, Inbox};
 use super::share::Modesty;
@@ -136,6 +137,7 @@ pub(crate) struct Worker {
     /// Started tasks that are bound here and alive.
     pub(crate) bound_alive: counts::Level,
     pub(crate) modesty: Modesty,
+    pub(super) lull: Lull,
     /// When somebody was first seen waiting for this worker's processor.
     pub(crate) wanted_since: Cell<u64>,
     /// What it writes down for the execution trace.
@@ -199,6 +201,7 @@ impl Worker {
             unwinding: Cell::new(0),
             bound_alive: counts::Level::new(),
             modesty: Modesty::new(),
+            lull: Lull::new(),
             wanted_since: Cell::new(0),
             tape: Slot::new(),
         }
@@ -214,6 +217,7 @@ impl Worker {
         self.locks.set(0);
         self.exclusive.set(exclusive);
         self.spinning.set(false);
+        self.lull.forget();
         self.handoff.store(0, Ordering::Relaxed);
         self.tid.store(0, Ordering::Relaxed);
         self.status.store(IDLE, Ordering::Relaxed);
@@ -602,6 +606,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
     arch::enter_section();
     worker.slices.make(arg.cast());
     while worker.rest() {
+        worker.lull.end_of_sleep(clock::now, worker.has_bound_work());
         while let Some(task) = find::find(worker) {
             worker.execute(task);
             if worker.holding().is_none() && !blocking::regain(worker) {
