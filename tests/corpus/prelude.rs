@@ -6,7 +6,7 @@ pub(crate) use gopark::inspect::WaitReason;
 pub(crate) use gopark::sync::{
     Barrier, Condvar, Group, Mutex, OnceCell, RwLock, Semaphore, WaitGroup,
 };
-pub(crate) use gopark::{go, select, yield_now};
+pub(crate) use gopark::{Builder, go, select, yield_now};
 pub(crate) use std::mem::forget;
 pub(crate) use std::sync::Arc;
 pub(crate) use std::time::Duration;

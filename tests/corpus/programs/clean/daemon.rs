@@ -1,7 +1,6 @@
 //! A task that is meant to stay.
 
 use crate::prelude::*;
-use gopark::Builder;
 
 pub(crate) fn program() {
     let (tx, rx) = rendezvous::<()>();
