@@ -48,6 +48,7 @@ pub(crate) struct Ward {
     pub(crate) filter: Filter,
     pub(crate) timing: Timing,
     caller: Caller,
+    begun: Instant,
     state: Mutex<State>,
     /// Only the watcher's.
     progress: Mutex<Progress>,
@@ -110,15 +111,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// From here on the calling task or thread is watched, as the body of this scope.
 pub(crate) fn watch(scope: Scope, subject: Subject, filter: Filter, timing: Timing) -> Arc<Ward> {
     let pause = timing.settle.max(FIRST_PAUSE);
+    let begun = Instant::now();
     let ward = Arc::new(Ward {
         scope,
         subject,
         filter,
         timing,
         caller: Caller::here(),
+        begun,
         state: Mutex::new(State::Open),
         progress: Mutex::new(Progress {
-            due: Instant::now() + pause,
+            due: begun + pause,
             pause,
             wait: None,
             look: None,
@@ -232,14 +235,15 @@ impl Ward {
         }
         let settle = self.timing.settle.max(FIRST_PAUSE);
         let wait = if covered { None } else { self.caller.blocked() };
+        if wait != progress.wait {
+            progress.look = None;
+        }
         let hopeful = if self.hangs() {
             self.urge(&mut progress);
             false
         } else if covered || wait.is_none() {
-            progress.look = None;
             false
-        } else if wait != progress.wait {
-            progress.look = None;
+        } else if wait != progress.wait && self.waited() < self.timing.settle {
             true
         } else {
             self.examine(&mut progress)
@@ -262,8 +266,15 @@ impl Ward {
         matches!(*lock(&self.state), State::Hangs(_))
     }
 
-    /// The body is blocked, and was at the last visit. Whether it looks as if it were
-    /// for ever.
+    /// For how long the body has been in its wait. What is noted of a wait is only good
+    /// to some milliseconds, and may be from before the body began.
+    fn waited(&self) -> Duration {
+        let wait = self.caller.info().and_then(|info| info.wait);
+        wait.map_or(Duration::ZERO, |wait| wait.age.min(self.begun.elapsed()))
+    }
+
+    /// The body is blocked, and has been for a while. Whether it looks as if it were for
+    /// ever.
     fn examine(self: &Arc<Ward>, progress: &mut Progress) -> bool {
         let mut look = self.look();
         let mut earlier = progress.look.take();
@@ -306,7 +317,7 @@ impl Ward {
     /// The body hangs: it is unwound, and the tasks are.
     fn decide(self: &Arc<Ward>, view: View, cycles: Vec<Cycle>, still: bool) {
         let Some(info) = self.info() else { return };
-        let after = info.wait.map_or(Duration::ZERO, |wait| wait.age);
+        let after = self.waited();
         if cfg!(not(panic = "unwind")) {
             return;
         }
