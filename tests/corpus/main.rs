@@ -5,7 +5,7 @@
 //! send`; `//~ 2 chan send` are two tasks, and `//~ body chan send` is the test's own
 //! body. All that is marked must be found, and nothing else; the fixed version and
 //! the clean programs must pass without a word. Each is run in each
-//! configuration, in a process of its own.
+//! configuration, in a process of its own; unoptimised in two of the six.
 //!
 //! ```sh
 //! cargo test -p gopark-tests --test corpus --release             # all, and the table
@@ -81,7 +81,7 @@ fn check(program: &'static Program) -> Result<(), Failed> {
     let mut row = Row { program, found: (0, 0), alarms: (0, 0), took: Vec::new(), proven: true };
     let expected = expected::marks(program.source)?;
     let mut wrong = Vec::new();
-    for configuration in CONFIGURATIONS {
+    for &configuration in CONFIGURATIONS {
         if let Run::Both(_) = program.run {
             row.found.1 += 1;
             let played = play::play(program, false, configuration, Settle::Default)?;
