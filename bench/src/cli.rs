@@ -12,7 +12,7 @@ and on threads, interleaved, and prints medians and ratios beside the goals.
 
 usage: cargo run --release -p gopark-bench -- [OPTIONS]
 
-  --quick        fewer samples and smaller sizes, all of it under a minute
+  --quick        fewer samples and smaller sizes, all of it in some five minutes
   --only NAME    only the workload, case or row NAME (may be given repeatedly)
   --json FILE    write the rows to FILE as well
   --list         name the workloads and their rows, run nothing

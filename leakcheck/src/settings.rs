@@ -25,7 +25,7 @@ const HANG_VAR: &str = "LEAKCHECK_HANG_MS";
 const THREADS_VAR: &str = "LEAKCHECK_THREADS";
 const CREATION_STACKS_VAR: &str = "LEAKCHECK_CREATION_STACKS";
 const UNUSED_IGNORES_VAR: &str = "LEAKCHECK_UNUSED_IGNORES";
-const WRAP_THREADS_VAR: &str = "LEAKCHECK_WRAP_THREADS";
+pub(crate) const WRAP_THREADS_VAR: &str = "LEAKCHECK_WRAP_THREADS";
 
 /// All that the crate reads, those of `report/output.rs` included.
 const VARIABLES: [&str; 10] = [

@@ -141,7 +141,8 @@ fn setting() -> Setting {
             let theirs = ptr::with_exposed_provenance_mut(found[4]);
             return Setting { real: function(theirs).or_else(next), on: false };
         }
-        let on = std::env::var_os("LEAKCHECK_WRAP_THREADS").is_none_or(|value| value != "0");
+        let on =
+            std::env::var_os(crate::settings::WRAP_THREADS_VAR).is_none_or(|value| value != "0");
         Setting { real: next(), on }
     })
 }
