@@ -10,7 +10,7 @@
 //! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
 //! | `parking` | park and suspension against claim, hold, condemn; what a parked task waits for | `state` | `settle`, `settle_held`, `park_thread`, `look::held`, `Pad::look` |
 //! | `selecting` | two partners and a timer against one select | `state` | `chan::select`, `Queue::try_first` |
-//! | `workers` | who sleeps and who searches; inboxes; hand-over; suspension; spares; fewer processors | `idle`, `barrier` | `find.rs`, `signal.rs`, `spare.rs`, `processors.rs` |
+//! | `workers` | who sleeps and who searches; inboxes; hand-over; suspension; spares; fewer processors | `idle`, `barrier` | `find.rs`, `handover.rs`, `enqueue.rs`, `signal.rs`, `spare.rs`, `processors.rs` |
 //! | `calling` | a lent processor: take back, retake, wait; sysmon's sleep | `call`, `barrier` | `blocking.rs` |
 //! | `joining` | the end of a task against its handle | `join`, `state` | `bury`, `JoinHandle` |
 //! | `sleeping` | release of a lock, hand-over of a processor, against sleep | `barrier` | `RawLock`, `Worker::{assign, await_processor}` |

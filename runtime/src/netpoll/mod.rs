@@ -53,7 +53,7 @@ use slot::Slot;
 pub(crate) use slot::{Direction, Side, Wait};
 
 use crate::sched::counts::Count;
-use crate::sched::find;
+use crate::sched::handover;
 use crate::sys::epoll::{BELL, Event, Events, Poller};
 use crate::sys::section::Section;
 use std::io;
@@ -81,7 +81,7 @@ fn poller() -> io::Result<&'static Poller> {
     // From here on a worker that goes to sleep may take the seat, and those that
     // sleep already do not know.
     let _section = Section::new();
-    find::wake_one();
+    handover::wake_one();
     Ok(poller)
 }
 

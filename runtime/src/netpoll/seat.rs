@@ -35,7 +35,7 @@
 use super::{LOOKS, POLLER, SOURCES, look_now, wake};
 use crate::sched::counts::Count;
 use crate::sched::worker::Worker;
-use crate::sched::{SCHED, find};
+use crate::sched::{SCHED, handover};
 use crate::sys::barrier;
 use crate::sys::epoll::{BELL, Events, Poller};
 use crate::time;
@@ -117,7 +117,7 @@ fn sit_down(w: &'static Worker, poller: &Poller) -> Up {
         // Tasks that may run anywhere are best run here, which takes a processor;
         // those that are bound here are queued without one.
         let takes = SCHED.migrating() && events.clone().any(|event| event.token() != BELL);
-        let got = takes && find::reclaim(w, false);
+        let got = takes && handover::reclaim(w, false);
         let idle = SCHED.idle.count();
         let woken = wake(events);
         // Guesses will do.
@@ -129,7 +129,7 @@ fn sit_down(w: &'static Worker, poller: &Poller) -> Up {
         }
         if !got && w.has_bound_work() {
             // Else it is in the FIFO now, or was given one.
-            find::reclaim(w, true);
+            handover::reclaim(w, true);
         }
         if !w.is_idle() {
             return Up::Served;
@@ -167,7 +167,7 @@ impl Watch {
     pub(crate) fn seat_somebody(&self) -> bool {
         let alone = POLLER.get().is_some() && !SEAT.is_taken();
         if alone {
-            find::wake_one();
+            handover::wake_one();
         }
         alone
     }

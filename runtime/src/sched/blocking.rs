@@ -74,7 +74,7 @@ use super::call::{AWAKE, Nap, SLEEPS};
 use super::processor::Processor;
 use super::processors::MOST;
 use super::worker::{self, Worker};
-use super::{SCHED, find, signal, sysmon};
+use super::{SCHED, handover, signal, sysmon};
 use crate::sys::clock;
 use crate::sys::section::Section;
 use crate::task::record::{Record, flag};
@@ -337,7 +337,7 @@ pub(super) fn regain(w: &'static Worker) -> bool {
         Some(Away::Detached) => w.slices.stop_counting(),
         None => unreachable!("the task that left was in a call"),
     }
-    find::sleep_or_queue(w, w.has_bound_work());
+    handover::sleep_or_queue(w, w.has_bound_work());
     false
 }
 
@@ -433,6 +433,6 @@ fn pass_on(p: &'static Processor) {
     SCHED.locked(|s| s.give(p, &SCHED.idle)).send();
     SCHED.idle.before_last_look();
     if SCHED.has_work() {
-        find::wake_one();
+        handover::wake_one();
     }
 }

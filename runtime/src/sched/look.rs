@@ -29,7 +29,7 @@
 #![expect(clippy::disallowed_types, reason = "who waits for his turn is outside of sections")]
 
 use super::worker::Worker;
-use super::{find, signal};
+use super::{enqueue, signal};
 use crate::arch::{self, Registers};
 use crate::question::{Answer, Question, Stand};
 use crate::stack::{self, Pieces};
@@ -94,7 +94,7 @@ pub(crate) fn held<R>(
         if thread {
             futex::wake_ptr(futex, 1);
         } else {
-            find::enqueue(task);
+            enqueue::enqueue(task);
         }
     }
     found

@@ -8,7 +8,10 @@
 //! | `processor.rs` | what a processor owns |
 //! | `processors.rs` | how many there are; `maxprocs`, and how it changes |
 //! | `worker.rs` | how a task runs and what happens when it leaves |
-//! | `find.rs` | which task runs next, who gets a processor |
+//! | `find.rs` | which task runs next |
+//! | `enqueue.rs` | where a task goes that is ready |
+//! | `handover.rs` | who gets the processor that a worker gives up |
+//! | `steal.rs` | how a thief walks over the other processors |
 //! | `ripe.rs` | when a thief takes what another processor has |
 //! | `share.rs` | how much of it |
 //! | `lull.rs` | how long a worker waits for its bound tasks before it sleeps |
@@ -67,9 +70,11 @@ pub(crate) mod counts;
 mod crowd;
 pub(crate) mod deadlock;
 mod debug;
+pub(crate) mod enqueue;
 pub(crate) mod errands;
 pub(crate) mod figures;
-pub(crate) mod find;
+mod find;
+pub(crate) mod handover;
 pub(crate) mod lock_thread;
 pub(crate) mod look;
 mod lull;
@@ -86,6 +91,7 @@ pub(crate) mod settings;
 mod share;
 pub(crate) mod signal;
 mod spare;
+mod steal;
 pub(crate) mod sysmon;
 pub(crate) mod tapes;
 mod threads;
@@ -611,7 +617,7 @@ impl Shared {
 
     /// A worker joins the FIFO.
     pub(crate) fn want(&mut self, w: &'static Worker) -> Nudge {
-        find::set_wants(w);
+        handover::set_wants(w);
         let first = self.fifo.is_empty();
         self.fifo.push_back(Member::Worker(w));
         SCHED.fifo_changed(self);

@@ -19,7 +19,7 @@
 
 use super::look::Parked;
 use super::worker::{self, After, Worker};
-use super::{blocking, find};
+use super::{blocking, enqueue};
 use crate::inspect::contention;
 use crate::sys::lock::RawLock;
 use crate::sys::{clock, futex};
@@ -506,7 +506,7 @@ impl Claimed {
     #[inline]
     pub(crate) fn enqueue(self) {
         match self {
-            Claimed::Task(task) => find::enqueue(task),
+            Claimed::Task(task) => enqueue::enqueue(task),
             Claimed::Thread(word) => futex::wake_ptr(word, 1),
             Claimed::Held => {}
             Claimed::Bell(task) => bell::ring(task),

@@ -31,7 +31,7 @@ use super::park::{self, Unwinding};
 use super::processor::Processor;
 use super::processors::MOST;
 use super::worker::{self, After, Worker};
-use super::{SCHED, blocking, find, signal};
+use super::{SCHED, blocking, handover, signal};
 use crate::sys::clock;
 use crate::task::record::{Record, flag};
 use std::sync::atomic::Ordering;
@@ -125,7 +125,7 @@ pub(crate) fn give_way(task: &'static Record) -> bool {
     blocking::reattach(task);
     // Without a processor, in a blocking call, there is nothing to give.
     let leaves = task.no_park.get() == 0
-        && find::somebody_waits(worker)
+        && handover::somebody_waits(worker)
         && park::unwinding_here() != Unwinding::Yes;
     if leaves {
         park::leave(worker, task, After::GiveWay);

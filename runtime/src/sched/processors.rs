@@ -36,7 +36,7 @@
 
 use super::idle::IdleWord;
 use super::processor::Processor;
-use super::{SCHED, Shared, find, observe, preempt, start_default, worker};
+use super::{SCHED, Shared, handover, observe, preempt, start_default, worker};
 use crate::sys::section::Section;
 use crate::task;
 use core::ptr;
@@ -191,7 +191,7 @@ pub(super) fn change(limit: u32) -> u32 {
     let _section = Section::new();
     SCHED.idle.before_last_look();
     if SCHED.has_work() {
-        find::wake_one();
+        handover::wake_one();
     }
     before
 }

@@ -42,7 +42,7 @@
 //! and a spare is asked for (`spare.rs`).
 
 use super::worker::Worker;
-use super::{SCHED, blocking, find, look, worker};
+use super::{SCHED, blocking, handover, look, worker};
 use crate::sys::section::Section;
 use crate::sys::tick::{self, Arrived, Clock, Timer};
 use crate::sys::{clock, section};
@@ -245,7 +245,7 @@ fn on_signal(signal: &Arrived) -> bool {
         blocking::detach(w, task);
     } else if w.slices.is_used_up(w.turns(p)) {
         task.set(flag::PREEMPT);
-        if outside && find::others_wait(p) {
+        if outside && handover::others_wait(p) {
             suspend(w, task);
         }
     }
@@ -254,7 +254,7 @@ fn on_signal(signal: &Arrived) -> bool {
 
 /// Gives the processor to whoever is first, and waits for one, in the handler.
 fn suspend(w: &'static Worker, task: &'static Record) {
-    let Some(nudge) = find::pass_to_others(w, || task.state.suspend()) else { return };
+    let Some(nudge) = handover::pass_to_others(w, || task.state.suspend()) else { return };
     w.counts.suspended.add(1);
     w.slices.off();
     nudge.send();

@@ -13,7 +13,7 @@
 
 use super::errands::{self, Errand};
 use super::worker::Worker;
-use super::{SCHED, find};
+use super::{SCHED, handover};
 use std::io;
 use std::time::Duration;
 
@@ -66,6 +66,6 @@ fn look() {
     SCHED.locked(|s| s.serve(&SCHED.idle)).send();
     SCHED.idle.before_last_look();
     if SCHED.has_work() {
-        find::wake_one();
+        handover::wake_one();
     }
 }

@@ -35,7 +35,7 @@
 use super::SCHED;
 use super::counts::ELSEWHERE;
 use super::errands::{self, Errand};
-use super::{blocking, deadlock, find, preempt, watchdog};
+use super::{blocking, deadlock, enqueue, preempt, watchdog};
 use crate::arch;
 use crate::netpoll;
 use crate::stack::trim::{self, Scavenger};
@@ -220,7 +220,7 @@ fn trim_task(task: &'static Record, now: u64) -> bool {
         // From here on the task does not start.
         trim::trim(stack, to);
         if task.state.end_trim() == Release::Enqueue {
-            find::enqueue(task);
+            enqueue::enqueue(task);
         }
     }
     true

@@ -35,7 +35,7 @@ use super::queue::{Fifo, Inbox};
 use super::share::Modesty;
 use super::signal::{self, Slices};
 use super::tapes::Slot;
-use super::{SCHED, find, observe};
+use super::{SCHED, enqueue, find, handover, observe};
 use crate::arch;
 use crate::netpoll;
 use crate::stack::Place;
@@ -477,7 +477,7 @@ impl Worker {
                 } else if let Some(p) = self.holding() {
                     p.put(task);
                 } else {
-                    find::enqueue_unclaimed(task);
+                    enqueue::enqueue_unclaimed(task);
                 }
             }
             After::GiveWay => {
@@ -526,9 +526,9 @@ impl Worker {
             time::arm(task, ticket, task.until());
         }
         match task.state.release() {
-            Release::Enqueue => find::enqueue(task),
+            Release::Enqueue => enqueue::enqueue(task),
             Release::Nothing if parked => home.notify(),
-            Release::Nothing => find::unpark_self(task, ticket),
+            Release::Nothing => enqueue::unpark_self(task, ticket),
         }
     }
 
@@ -613,7 +613,7 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
                 break;
             }
             if worker.exclusive.get() && worker.bound_alive.get() == 0 {
-                find::resign(worker);
+                handover::resign(worker);
                 return end(worker);
             }
         }

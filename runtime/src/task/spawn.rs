@@ -10,7 +10,7 @@ use crate::sched::counts::ELSEWHERE;
 use crate::sched::deadlock::Run;
 use crate::sched::park::{self, Commit, Park, Wake};
 use crate::sched::worker::{self, Worker};
-use crate::sched::{self, SCHED, find, observe};
+use crate::sched::{self, SCHED, enqueue, observe};
 use crate::stack::class::Class;
 use crate::stack::pool;
 use core::marker::PhantomData;
@@ -328,7 +328,7 @@ pub(crate) fn release(record: &'static Record, born: impl FnOnce()) {
         }
         observe::born(record);
         // From here on any worker may run it.
-        find::enqueue_unclaimed(record);
+        enqueue::enqueue_unclaimed(record);
     });
 }
 

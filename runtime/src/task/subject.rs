@@ -20,7 +20,7 @@
 use super::record::{Record, TaskId, flag};
 use crate::chan::Side;
 use crate::chan::seat::USERS;
-use crate::sched::find;
+use crate::sched::enqueue;
 use crate::sync::Holder;
 use crate::sys::futex;
 use crate::sys::section::Section;
@@ -127,7 +127,7 @@ impl Pad {
             if task.state.end_trim() == Release::Enqueue {
                 match thread {
                     true => futex::wake_ptr(task.state.futex(), 1),
-                    false => find::enqueue(task),
+                    false => enqueue::enqueue(task),
                 }
             }
         }

@@ -26,7 +26,7 @@ use super::timers::{self, Fired, Timers};
 use super::watch;
 use crate::chan::Tick;
 use crate::sched::park::Claimed;
-use crate::sched::{self, SCHED, find, worker};
+use crate::sched::{self, SCHED, enqueue, worker};
 use crate::sys::lock::RawLock;
 use crate::task::record::Record;
 use crate::task::scope::ScopeInner;
@@ -375,7 +375,7 @@ impl Firing {
             None => unset(),
         }
         match self.received {
-            Some(Claimed::Task(task)) => find::enqueue_behind(task),
+            Some(Claimed::Task(task)) => enqueue::enqueue_behind(task),
             Some(other) => other.enqueue(),
             None => {}
         }

@@ -22,7 +22,7 @@ use super::heap::{Entry, Heap};
 use super::node::Node;
 use crate::arch;
 use crate::sched::counts::Count;
-use crate::sched::find;
+use crate::sched::enqueue;
 use crate::sched::park::{self, Claimed};
 use crate::sys::lock::RawLock;
 use crate::task::record::Record;
@@ -324,7 +324,7 @@ fn fire_task(task: &'static Record, meant: usize, now: u64) -> Fired {
     }
     match park::claim(task, Cause::Timer, Some(seen.ticket())) {
         Some(Claimed::Task(task)) => {
-            find::enqueue_behind(task);
+            enqueue::enqueue_behind(task);
             Fired::Task
         }
         Some(claimed) => {

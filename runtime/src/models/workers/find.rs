@@ -1,4 +1,4 @@
-//! Step by step as in `sched/find.rs`.
+//! Step by step as in `sched/find.rs`, `handover.rs` and, for the kick, `enqueue.rs`.
 
 use super::{Flaw, HOLDS, IDLE, Sched, Shared};
 use crate::sys::atomic::Ordering;

@@ -1,6 +1,6 @@
 //! Who sleeps and who searches: no task is left while a processor is idle.
 //!
-//! The scheduler in small, step by step as in `find.rs`, with the real idle
+//! The scheduler in small, step by step as in `sched/`, with the real idle
 //! word and the real barriers. A task that is lost is a deadlock to loom: the
 //! workers sleep until all tasks have ended.
 //!
@@ -11,7 +11,7 @@
 //! | file | what |
 //! |---|---|
 //! | `shared.rs` | what is done under the scheduler's lock: `sched/mod.rs`, `processors.rs` |
-//! | `find.rs` | `sched/find.rs` |
+//! | `find.rs` | `sched/find.rs`, `handover.rs`, `enqueue.rs` |
 //! | `signal.rs` | suspension and spares: `sched/signal.rs`, `spare.rs` |
 //! | `anyone.rs` | models: tasks that any worker may run |
 //! | `bound.rs` | models: tasks that one worker must run |
