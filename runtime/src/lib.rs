@@ -399,12 +399,13 @@ pub use crate::{
     sync::scoped::{Nursery, ScopedJoinHandle, scope},
     sys::section::{in_section, may_allocate},
     task::entry::{goexit, safepoint, yield_now},
+    task::handle::{JoinError, JoinHandle},
     task::no_park,
     task::reap::Reaped,
     task::record::TaskId,
     task::scope::everywhere::WatchAll,
     task::scope::{Entered, Scope, ScopeId, UnseenPanic, Watch},
-    task::spawn::{Builder, JoinError, JoinHandle, go, num_tasks, run},
+    task::spawn::{Builder, go, num_tasks, run},
     time::sleep,
 };
 

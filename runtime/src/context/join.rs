@@ -7,7 +7,7 @@ use super::{Context, ContextError};
 use crate::chan::{self, Case, Sender};
 use crate::future::JoinFuture;
 use crate::inspect::WaitReason;
-use crate::task::spawn::{self, JoinHandle};
+use crate::task::handle::{self, JoinHandle};
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -19,7 +19,7 @@ use std::task::{Poll, Wake, Waker};
 #[non_exhaustive]
 pub enum JoinError<T> {
     /// The task has ended without one.
-    Ended(spawn::JoinError),
+    Ended(handle::JoinError),
     /// The context is done. The handle comes back; dropping it leaves the task to
     /// itself.
     Done(JoinHandle<T>, ContextError),
@@ -86,7 +86,7 @@ impl Context {
     }
 }
 
-fn poll<T>(end: &mut JoinFuture<T>, waker: &Waker) -> Option<Result<T, spawn::JoinError>> {
+fn poll<T>(end: &mut JoinFuture<T>, waker: &Waker) -> Option<Result<T, handle::JoinError>> {
     match Pin::new(end).poll(&mut std::task::Context::from_waker(waker)) {
         Poll::Ready(outcome) => Some(outcome),
         Poll::Pending => None,

@@ -5,7 +5,7 @@
 //! future's (B1).
 
 use crate::task::bell::Bell;
-use crate::task::spawn::{JoinError, JoinHandle};
+use crate::task::handle::{JoinError, JoinHandle};
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::Location;

@@ -71,7 +71,7 @@ pub use join::JoinFuture;
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
 use crate::sync::waiters::{Parked, Place, Waiters};
-use crate::task::spawn::JoinHandle;
+use crate::task::handle::JoinHandle;
 use crate::task::{self, entry};
 use std::future::Future;
 use std::panic::Location;

@@ -10,7 +10,7 @@ use super::mutex::Mutex;
 use super::semaphore::Semaphore;
 use super::wait_group::WaitGroup;
 use crate::JoinHandle;
-use crate::task::spawn::JoinError;
+use crate::task::handle::JoinError;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};

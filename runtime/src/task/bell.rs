@@ -19,7 +19,7 @@
 
 use super::record::{Record, flag};
 use super::scope::Scope;
-use super::{TaskRef, spawn};
+use super::{TaskRef, launch};
 use crate::sys::section;
 use core::panic::Location;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,7 +47,7 @@ impl Bell {
     pub(crate) fn new(waker: &Waker, site: &'static Location<'static>) -> Bell {
         let slot = Arc::new(Slot::new(Some(waker.clone())));
         let ringing = Ringing { slot: slot.clone(), _scope: Scope::current() };
-        Bell { task: spawn::prepare_bell(move || drop(ringing), site), slot }
+        Bell { task: launch::prepare_bell(move || drop(ringing), site), slot }
     }
 
     /// What stands in the queue.
@@ -63,7 +63,7 @@ impl Bell {
     /// It is in no queue and will not ring (B1).
     pub(crate) fn silence(self) {
         drop(replace(&self.slot, None));
-        spawn::discard(self.task.record());
+        launch::discard(self.task.record());
     }
 }
 
@@ -87,5 +87,5 @@ impl Drop for Ringing {
 pub(crate) fn ring(bell: &'static Record) {
     // From here on it is a task like any other, which may park.
     bell.clear(flag::BELL);
-    spawn::release(bell, || ());
+    launch::release(bell, || ());
 }

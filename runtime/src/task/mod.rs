@@ -9,7 +9,9 @@
 //! | `registry.rs` | all records, for observers |
 //! | `packet.rs`, `join.rs` | closure and result; the word between task and handle |
 //! | `scope.rs`, `affinity.rs` | who owns a task; who shares a primitive |
-//! | `spawn.rs` | `go`, `Builder`, `JoinHandle`, `run` |
+//! | `spawn.rs` | `go`, `Builder`, `run`, and other ways to start a task |
+//! | `launch.rs` | how one comes to life, or is given up before |
+//! | `handle.rs` | `JoinHandle`: who waits for the end of a task, and gets its result |
 //! | `entry.rs` | first and last steps of a task on its own stack; `goexit`, `yield_now`, `safepoint` |
 //! | `adopt.rs` | OS threads as tasks |
 //! | `threads.rs` | which scope an OS thread was born in |
@@ -24,6 +26,8 @@ pub(crate) mod affinity;
 pub(crate) mod bell;
 pub(crate) mod caller;
 pub(crate) mod entry;
+pub(crate) mod handle;
+pub(crate) mod launch;
 pub(crate) mod lineage;
 pub(crate) mod names;
 pub(crate) mod packet;

@@ -28,9 +28,9 @@ use crate::chan::Tick;
 use crate::sched::park::Claimed;
 use crate::sched::{self, SCHED, enqueue, worker};
 use crate::sys::lock::RawLock;
+use crate::task::launch;
 use crate::task::record::Record;
 use crate::task::scope::ScopeInner;
-use crate::task::spawn;
 use core::cell::UnsafeCell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -371,7 +371,7 @@ impl Firing {
             }
         };
         match self.start {
-            Some(task) => spawn::release(task, unset),
+            Some(task) => launch::release(task, unset),
             None => unset(),
         }
         match self.received {

@@ -3,7 +3,7 @@
 use super::clock_after;
 use super::node::Node;
 use crate::chan::{self, Receiver};
-use crate::task::{self, spawn};
+use crate::task::{self, launch};
 use core::panic::Location;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -174,7 +174,7 @@ where
     F: FnOnce() + Send + 'static,
 {
     let scope = task::pass().record().scope();
-    let record = match spawn::prepare_detached(f, Location::caller()) {
+    let record = match launch::prepare_detached(f, Location::caller()) {
         Ok(record) => record,
         Err(error) => panic!("{error}"),
     };
@@ -214,7 +214,7 @@ impl AfterFunc {
         task::pass_by();
         match self.node.stop_start() {
             Some(record) => {
-                spawn::discard(record);
+                launch::discard(record);
                 true
             }
             None => false,
