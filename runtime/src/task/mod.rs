@@ -8,7 +8,7 @@
 //! | `names.rs` | which function a closure is written in |
 //! | `registry.rs` | all records, for observers |
 //! | `packet.rs`, `join.rs` | closure and result; the word between task and handle |
-//! | `scope.rs`, `affinity.rs` | who owns a task; who shares a primitive |
+//! | `scope.rs`, `scope/`, `affinity.rs` | who owns a task; who shares a primitive |
 //! | `spawn.rs` | `go`, `Builder`, `run`, and other ways to start a task |
 //! | `launch.rs` | how one comes to life, or is given up before |
 //! | `handle.rs` | `JoinHandle`: who waits for the end of a task, and gets its result |

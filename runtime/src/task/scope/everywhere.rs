@@ -1,6 +1,7 @@
 //! All scopes at once: what a check looks at when the program ends.
 
-use super::{ALL, RETIRED, Scope, guard};
+use super::reuse::RETIRED;
+use super::{ALL, Scope, guard};
 use crate::sys::{barrier, futex};
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
