@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `state.rs` | the state word and its transitions |
+//! | `state.rs` | the state word and its transitions; in `state/`, its states and its bits |
 //! | `reason.rs` | why a task waits |
 //! | `record.rs` | the record, and which field belongs to whom |
 //! | `names.rs` | which function a closure is written in |

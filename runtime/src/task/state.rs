@@ -1,25 +1,13 @@
 //! The state word: where a task is in its life, in one atomic.
 //!
-//! ```text
-//!   63            32 31     19   18        17 16    12       0
-//!  ┌────────────────┬─────────┬─────────┬───────┬──────┬────────┐
-//!  │ ticket         │ case    │ settled │ cause │ scan │ status │
-//!  └────────────────┴─────────┴─────────┴───────┴──────┴────────┘
-//! ```
-//!
-//! *Status* has Go's numbers. *Ticket* counts parks and deaths, so that equal
-//! words mean one uninterrupted state: nothing happened between two readings.
-//! *Cause* says who ended the last park, and *case*, if it was a partner of a
-//! `select`, through which of its cases. *Settled* means that its stack needs no
-//! more trimming in this park. *Scan* means that an observer holds the parked
-//! task: it may be made runnable, but it may not start; or the suspended one, which
-//! waits for him before it goes on.
+//! What stands in which of its bits, `state/reading.rs` says; what the states are called,
+//! `state/status.rs`. A task is *held* while its scan bit is set.
 //!
 //! A task that is runnable and not held is in a queue, or its worker is in the
 //! FIFO with it, and only the worker that takes it from there changes its word;
-//! observers hold parked and suspended tasks only. So the way of a task from ready to running to
-//! parked is plain stores, and the one atomic read-modify-write of its cycle is the
-//! claim.
+//! observers hold parked and suspended tasks only. So the way of a task from ready to
+//! running to parked is plain stores, and the one atomic read-modify-write of its cycle
+//! is the claim.
 //!
 //! Every change goes through one method here:
 //!
@@ -56,161 +44,24 @@
 
 #![cfg_attr(loom, allow(dead_code, unreachable_pub, reason = "the models use a part of it"))]
 
+#[path = "state/reading.rs"]
+mod reading;
+#[path = "state/status.rs"]
+mod status;
+#[cfg(all(test, not(loom)))]
+#[path = "state/tests.rs"]
+mod tests;
+
+pub(crate) use reading::{CASES, Cause, Reading};
+pub use status::Status;
+
 use crate::sys::atomic::{AtomicU64, Ordering};
-
-/// The states of a task, with Go's numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Status {
-    /// The record was just allocated.
-    Idle = 0,
-    /// In a queue.
-    Runnable = 1,
-    /// On a worker that holds a processor.
-    Running = 2,
-    /// In a blocking call, without a processor.
-    Syscall = 3,
-    /// Parked; reason and site are set.
-    Waiting = 4,
-    /// Finished; the record is kept for reuse.
-    Dead = 6,
-    /// Parked, and its stack is being trimmed or extended.
-    CopyStack = 8,
-    /// Suspended by the signal, waiting for a processor.
-    Preempted = 9,
-    /// Parked, and judged never to wake; a late wake-up still works.
-    Leaked = 10,
-}
-
-impl Status {
-    /// Go's word for the state, as dumps print it.
-    ///
-    /// ```
-    /// assert_eq!(gopark::inspect::Status::Runnable.as_str(), "runnable");
-    /// ```
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Status::Idle => "idle",
-            Status::Runnable => "runnable",
-            Status::Running => "running",
-            Status::Syscall => "syscall",
-            Status::Waiting => "waiting",
-            Status::Dead => "dead",
-            Status::CopyStack => "copystack",
-            Status::Preempted => "preempted",
-            Status::Leaked => "leaked",
-        }
-    }
-
-    fn from_bits(word: u64) -> Status {
-        match word & STATUS {
-            0 => Status::Idle,
-            1 => Status::Runnable,
-            2 => Status::Running,
-            3 => Status::Syscall,
-            4 => Status::Waiting,
-            6 => Status::Dead,
-            8 => Status::CopyStack,
-            9 => Status::Preempted,
-            10 => Status::Leaked,
-            n => unreachable!("status {n} does not exist"),
-        }
-    }
-}
+#[cfg(not(loom))]
+use reading::SETTLED;
+use reading::{CASE_SHIFT, CAUSE, CAUSE_SHIFT, SCAN, STATUS, TICKET_ONE, is_parked, with_status};
 
 /// The states of a task whose code runs.
 const UNDER_WAY: &[Status] = &[Status::Running, Status::Syscall];
-
-const STATUS: u64 = 0x0FFF;
-const SCAN: u64 = 0x1000;
-const CAUSE_SHIFT: u32 = 16;
-/// The cause and whatever else ends with the state.
-const CAUSE: u64 = 0xFFFF << CAUSE_SHIFT;
-const SETTLED: u64 = 4 << CAUSE_SHIFT;
-const CASE_SHIFT: u32 = 19;
-/// How many cases a select can have: what the word has room for.
-pub(crate) const CASES: usize = 1 << (TICKET_SHIFT - CASE_SHIFT);
-const TICKET_SHIFT: u32 = 32;
-const TICKET_ONE: u64 = 1 << TICKET_SHIFT;
-
-/// Who ended a park.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub(crate) enum Cause {
-    /// A partner: the operation is done.
-    Ready = 0,
-    /// The timer of a timed park.
-    Timer = 1,
-    /// The reaper.
-    Reaper = 2,
-}
-
-/// One reading of the word.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Reading(u64);
-
-impl Reading {
-    pub(crate) fn status(self) -> Status {
-        Status::from_bits(self.0)
-    }
-
-    pub(crate) fn held(self) -> bool {
-        self.0 & SCAN != 0
-    }
-
-    pub(crate) fn cause(self) -> Cause {
-        match (self.0 >> CAUSE_SHIFT) & 3 {
-            0 => Cause::Ready,
-            1 => Cause::Timer,
-            _ => Cause::Reaper,
-        }
-    }
-
-    /// Which case of a select the partner served; 0 for any other park.
-    pub(crate) fn case(self) -> u16 {
-        (self.low() >> CASE_SHIFT) as u16
-    }
-
-    /// Waiting, whatever observers do with it or think of it.
-    pub(crate) fn parked(self) -> bool {
-        is_parked(self.0)
-    }
-
-    /// Nothing is left to trim in this park.
-    #[cfg(not(loom))]
-    pub(crate) fn settled(self) -> bool {
-        self.0 & SETTLED != 0
-    }
-
-    /// Parks and deaths so far.
-    pub(crate) fn ticket(self) -> u32 {
-        (self.0 >> TICKET_SHIFT) as u32
-    }
-
-    /// Equal for two readings of one uninterrupted state, held or not, and
-    /// whether its stack is trimmed meanwhile or was.
-    pub(crate) fn stamp(self) -> u64 {
-        let stamp = self.0 & !(SCAN | SETTLED);
-        if stamp & STATUS == Status::CopyStack as u64 {
-            return with_status(stamp, Status::Waiting);
-        }
-        stamp
-    }
-
-    /// The half of the word that a futex waits on.
-    pub(crate) fn low(self) -> u32 {
-        self.0 as u32
-    }
-}
-
-fn is_parked(word: u64) -> bool {
-    matches!(word & STATUS, 4 | 8 | 10)
-}
-
-const fn with_status(word: u64, status: Status) -> u64 {
-    word & !STATUS | status as u64
-}
 
 /// What `claim` achieved.
 #[must_use]
@@ -534,204 +385,4 @@ fn illegal(old: u64, to: Status) -> ! {
         to as u8,
         to.as_str(),
     ))
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_life() {
-        let s = StateWord::new();
-        s.birth();
-        assert_eq!(s.start(), Cause::Ready);
-        s.wait();
-        assert_eq!(s.claim(Cause::Timer, Some(7)), Claim::Lost);
-        assert_eq!(s.claim(Cause::Timer, Some(1)), Claim::Won);
-        assert_eq!(s.claim(Cause::Ready, None), Claim::Lost);
-        assert_eq!(s.start(), Cause::Timer);
-        s.requeue();
-        assert_eq!(s.start(), Cause::Ready);
-        s.finish();
-        assert_eq!(s.read().status(), Status::Dead);
-        assert_eq!(s.read().ticket(), 2);
-    }
-
-    /// A task that has just parked.
-    fn parked() -> StateWord {
-        let s = StateWord::new();
-        s.birth();
-        assert_eq!(s.start(), Cause::Ready);
-        s.wait();
-        s
-    }
-
-    #[test]
-    fn a_claim_during_a_trim_is_enqueued_by_the_trimmer() {
-        let s = parked();
-        let seen = s.read();
-        assert!(s.begin_trim(seen));
-        assert_eq!(s.read().status(), Status::CopyStack);
-        assert!(!s.begin_trim(s.read()), "one trimmer at a time");
-        assert_eq!(s.claim(Cause::Timer, None), Claim::Held);
-        assert_eq!(s.end_trim(), Release::Enqueue);
-        assert_eq!(s.start(), Cause::Timer);
-    }
-
-    #[test]
-    fn a_trim_is_no_change_of_state() {
-        let s = parked();
-        let seen = s.read();
-        assert!(s.begin_trim(seen));
-        assert_eq!(s.read().stamp(), seen.stamp());
-        assert!(s.read().parked());
-        assert_eq!(s.end_trim(), Release::Nothing);
-        assert_eq!(s.read(), seen);
-        s.settle(seen);
-        assert!(s.read().settled());
-        assert_eq!(s.read().stamp(), seen.stamp());
-        assert!(s.condemn(seen));
-        assert_eq!(s.claim(Cause::Reaper, Some(seen.ticket())), Claim::Won);
-        assert!(!s.read().settled(), "of that park only");
-        assert_eq!(s.start(), Cause::Reaper);
-    }
-
-    #[test]
-    fn a_call_keeps_the_cause_of_the_park_before() {
-        let s = parked();
-        assert_eq!(s.claim(Cause::Timer, None), Claim::Won);
-        assert_eq!(s.start(), Cause::Timer);
-        s.begin_call();
-        assert_eq!((s.read().status(), s.read().cause()), (Status::Syscall, Cause::Timer));
-        s.queue_after_call();
-        assert_eq!(s.start(), Cause::Timer);
-        s.begin_call();
-        s.end_call();
-        assert_eq!((s.read().status(), s.read().cause()), (Status::Running, Cause::Timer));
-        s.begin_call();
-        s.wait();
-        assert_eq!(s.claim(Cause::Ready, None), Claim::Won);
-    }
-
-    const ALL: [Status; 9] = [
-        Status::Idle,
-        Status::Runnable,
-        Status::Running,
-        Status::Syscall,
-        Status::Waiting,
-        Status::Dead,
-        Status::CopyStack,
-        Status::Preempted,
-        Status::Leaked,
-    ];
-
-    type Change = (&'static str, fn(&StateWord), &'static [Status], Status);
-
-    /// What aborts in a state that it is not for; and where it leads in the others.
-    const CHANGES: [Change; 12] = {
-        use Status::*;
-        [
-            ("birth", StateWord::birth, &[Idle, Dead], Runnable),
-            ("adopt", StateWord::adopt, &[Idle, Dead], Running),
-            ("start", |s| _ = s.start(), &[Runnable], Running),
-            ("begin_call", StateWord::begin_call, &[Running], Syscall),
-            ("end_call", StateWord::end_call, &[Syscall], Running),
-            ("queue_after_call", StateWord::queue_after_call, &[Syscall], Runnable),
-            ("suspend", StateWord::suspend, &[Running, Syscall], Preempted),
-            ("resume", StateWord::resume, &[Preempted], Running),
-            ("requeue", StateWord::requeue, &[Running, Syscall], Runnable),
-            ("wait", StateWord::wait, &[Running, Syscall], Waiting),
-            ("wait_held", StateWord::wait_held, &[Running, Syscall], Waiting),
-            ("finish", StateWord::finish, &[Running], Dead),
-        ]
-    };
-
-    /// Set in a process that makes the change.
-    const MAKES: &str = "GOPARK_TEST_MAKES";
-
-    fn made(name: &str, from: Status) -> std::process::Output {
-        let here = module_path!().split_once("::").unwrap().1;
-        let test = format!("{here}::every_other_change_aborts_and_names_both_states");
-        let binary = std::env::current_exe().unwrap();
-        let mut process = std::process::Command::new(binary);
-        process.args(["--exact", &test, "--nocapture"]);
-        process.env(MAKES, format!("{name} {}", from as u8)).output().unwrap()
-    }
-
-    #[test]
-    fn every_change_leads_where_the_table_says() {
-        for (name, change, from, to) in CHANGES {
-            for from in from {
-                let s = StateWord(AtomicU64::new(*from as u64));
-                change(&s);
-                assert_eq!(s.read().status(), to, "{name} from {from:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_other_change_aborts_and_names_both_states() {
-        if let Ok(makes) = std::env::var(MAKES) {
-            let (name, from) = makes.split_once(' ').unwrap();
-            let (_, change, ..) = CHANGES.iter().find(|change| change.0 == name).unwrap();
-            change(&StateWord(AtomicU64::new(from.parse().unwrap())));
-            return;
-        }
-        for (name, _, legal, to) in CHANGES {
-            for from in ALL.into_iter().filter(|from| !legal.contains(from)) {
-                let ended = made(name, from);
-                let text = String::from_utf8_lossy(&ended.stderr);
-                let says = format!(
-                    "illegal task transition {} ({}) => {} ({})",
-                    from as u8,
-                    from.as_str(),
-                    to as u8,
-                    to.as_str()
-                );
-                let signal = std::os::unix::process::ExitStatusExt::signal(&ended.status);
-                assert_eq!(signal, Some(libc::SIGABRT), "{name} from {from:?}: {text}");
-                assert!(text.contains(&says), "{name} from {from:?}: {text}");
-            }
-        }
-        // A legal one does not, or this test shows nothing.
-        assert!(made("suspend", Status::Running).status.success());
-    }
-
-    /// While an observer holds it, only a claim may change it.
-    #[test]
-    fn a_held_task_does_not_start() {
-        let s = parked();
-        assert!(s.begin_trim(s.read()));
-        assert_eq!(s.claim(Cause::Ready, None), Claim::Held);
-        assert_eq!((s.read().status(), s.read().held()), (Status::Runnable, true));
-        assert_eq!(s.release(), Release::Enqueue);
-        let _ = s.start();
-    }
-
-    #[test]
-    fn a_case_is_told_until_the_next_park() {
-        let s = parked();
-        let last = (CASES - 1) as u16;
-        assert_eq!(s.claim_case(last), Claim::Won);
-        assert_eq!(s.claim_case(1), Claim::Lost);
-        assert_eq!(s.start(), Cause::Ready);
-        assert_eq!(s.read().case(), last);
-        s.begin_call();
-        s.queue_after_call();
-        assert_eq!(s.start(), Cause::Ready);
-        assert_eq!((s.read().case(), s.read().ticket()), (last, 1));
-        s.wait();
-        let seen = s.read();
-        assert_eq!((seen.case(), seen.ticket(), seen.settled()), (0, 2, false));
-        assert_eq!(s.claim(Cause::Reaper, Some(2)), Claim::Won);
-        assert_eq!((s.start(), s.read().case()), (Cause::Reaper, 0));
-    }
-
-    #[test]
-    fn a_leaked_task_can_still_wake() {
-        let s = parked();
-        assert!(s.condemn(s.read()));
-        assert_eq!(s.read().status(), Status::Leaked);
-        assert_eq!(s.claim(Cause::Ready, None), Claim::Won);
-    }
 }
