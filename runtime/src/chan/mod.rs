@@ -120,7 +120,7 @@
 //! | file | what |
 //! |---|---|
 //! | `waitq` | queues of parked tasks, also used by [`sync`](crate::sync); unsafe |
-//! | `raw` | the channel: lock, ring, two queues, hand-over; unsafe |
+//! | `raw` | the channel: lock, ring, two queues, hand-over; in `raw/`, its waiters, steps for select and futures, timers'; unsafe |
 //! | `case` | a send or a receive that a select may choose; unsafe |
 //! | `select` | one of several cases: why exactly one; unsafe |
 //! | `future` | sends and receives of async code; unsafe |

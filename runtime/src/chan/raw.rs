@@ -23,13 +23,9 @@
 //! waiter is tried. So a value is always in exactly one place: with a caller,
 //! in the ring, or in the slot of one node.
 //!
-//! | after `Wake::Ready` a node's `outcome` is | set by | slot of a sender | slot of a receiver |
-//! |---|---|---|---|
-//! | `Done` | the partner, before its claim | empty | full |
-//! | `Closed` | `close`, before its claim | full | empty |
-//!
-//! After any other wake-up the outcome means nothing; a sender's slot is full and
-//! a receiver's is empty.
+//! What a node holds before and after, `raw/waiter.rs` says. Cases of a select and futures
+//! do the same steps one by one, under a lock that they hold for longer
+//! (`raw/attempt.rs`). A timer's channel has a sender that is none (`raw/tick.rs`).
 //!
 //! # Invariants
 //!
@@ -50,21 +46,27 @@
 //!   after a future has [handed back](Chan::hand_back) what it was given, more.
 //!   (A waiter whose claim would fail counts as not waiting.)
 
+mod attempt;
+mod tick;
+mod waiter;
+
+pub(crate) use attempt::Attempt;
+pub(super) use waiter::{Outcome, Waiter};
+
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use super::seat::{Mark, Seats};
 use super::shared::{Handles, Kinds};
-use super::waitq::{Link, Queue};
+use super::waitq::Queue;
 use crate::sched::park::{self, Claimed, Park, Wake};
 use crate::sys::lock::RawLock;
 use crate::task::subject::{ChannelSketch, Describe, Pad, Sketch, Subject};
 use crate::task::{self, TaskRef, affinity::Affinity};
 use crate::time::{self, Node};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::panic::Location;
 use std::ptr;
-use std::time::Instant;
 
 /// A channel, shared by its handles.
 ///
@@ -102,83 +104,6 @@ unsafe impl<T: Send> Send for Chan<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Chan<T> {}
 
-/// A parked sender or receiver.
-#[repr(C)]
-pub(super) struct Waiter<T> {
-    link: Link,
-    outcome: Cell<Outcome>,
-    slot: UnsafeCell<MaybeUninit<T>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Done,
-    Closed,
-}
-
-impl<T> Waiter<T> {
-    #[inline]
-    fn new(me: TaskRef, slot: MaybeUninit<T>) -> Self {
-        Self {
-            link: Link::new(me, 0),
-            outcome: Cell::new(Outcome::Closed),
-            slot: UnsafeCell::new(slot),
-        }
-    }
-
-    /// Of a case of a select; its task is not known yet.
-    #[inline]
-    pub(super) fn vacant(slot: MaybeUninit<T>) -> Self {
-        Self {
-            link: Link::vacant(),
-            outcome: Cell::new(Outcome::Closed),
-            slot: UnsafeCell::new(slot),
-        }
-    }
-
-    /// Says whose it is, and which case of its select; before it is queued.
-    #[inline]
-    pub(super) fn assign(&self, me: TaskRef, case: u16) {
-        self.link.assign(me, case);
-    }
-
-    /// Whether no partner has served it. Under the lock.
-    pub(super) fn is_queued(&self) -> bool {
-        self.link.is_queued()
-    }
-
-    /// After `Wake::Ready`, and for the case that was served.
-    #[inline]
-    pub(super) fn outcome(&self) -> Outcome {
-        self.outcome.get()
-    }
-
-    #[inline]
-    fn link(&self) -> *const Link {
-        ptr::from_ref(self).cast()
-    }
-
-    /// Empties the slot.
-    ///
-    /// # Safety
-    /// It is full, and the caller may touch it (C4).
-    #[inline]
-    pub(super) unsafe fn value(&self) -> T {
-        // SAFETY: by contract.
-        unsafe { (*self.slot.get()).assume_init_read() }
-    }
-
-    /// Fills the slot.
-    ///
-    /// # Safety
-    /// It is empty, and the caller may touch it (C4).
-    #[inline]
-    pub(super) unsafe fn fill(&self, value: T) {
-        // SAFETY: by contract.
-        unsafe { (*self.slot.get()).write(value) };
-    }
-}
-
 /// Proof that the channel is locked. Dropping it unlocks.
 struct Held<'a, T> {
     chan: &'a Chan<T>,
@@ -205,73 +130,6 @@ impl<'a, T> Held<'a, T> {
         drop(self);
         partner.enqueue();
     }
-}
-
-impl<T> Core<T> {
-    /// Gives the value to the first waiting receiver, or back.
-    #[inline]
-    fn give(&mut self, value: T) -> Result<Claimed, T> {
-        let value = ManuallyDrop::new(value);
-        // SAFETY: `&mut Core` means that the lock is held (C1). The slot is empty
-        // and ours until the claim (C3, C4). If it fails, the copy in the slot
-        // is forgotten by the waiter (C4).
-        let claimed = unsafe {
-            self.receivers.claim_first(|link| {
-                let node = &*link.cast::<Waiter<T>>();
-                ptr::copy_nonoverlapping(&raw const *value, (*node.slot.get()).as_mut_ptr(), 1);
-                node.outcome.set(Outcome::Done);
-            })
-        };
-        match claimed {
-            Some(claimed) => Ok(claimed),
-            None => Err(ManuallyDrop::into_inner(value)),
-        }
-    }
-
-    /// Takes the value of the first waiting sender.
-    #[inline]
-    fn fetch(&mut self) -> Option<(T, Claimed)> {
-        if self.closed {
-            return None; // C5
-        }
-        let mut value = MaybeUninit::uninit();
-        // SAFETY: as in give(); the slot is full. If the claim fails, the copy is
-        // forgotten, and the sender has its value still. `value` was filled by
-        // the copy before the claim that succeeded.
-        unsafe {
-            let claimed = self.senders.claim_first(|link| {
-                let node = &*link.cast::<Waiter<T>>();
-                value = node.slot.get().read();
-                node.outcome.set(Outcome::Done);
-            })?;
-            Some((value.assume_init(), claimed))
-        }
-    }
-
-    fn side(&mut self, side: Side) -> &mut Queue {
-        match side {
-            Side::Send => &mut self.senders,
-            Side::Recv => &mut self.receivers,
-        }
-    }
-
-    /// Tells one of those who wait that the channel is closed.
-    fn refuse(&mut self) -> Option<Claimed> {
-        let refuse = |link: *const Link| {
-            // SAFETY: as in give(); the slot stays as it is.
-            unsafe { &*link.cast::<Waiter<T>>() }.outcome.set(Outcome::Closed);
-        };
-        // SAFETY: as in give().
-        unsafe { self.receivers.claim_first(refuse).or_else(|| self.senders.claim_first(refuse)) }
-    }
-}
-
-/// What became of a case of a select.
-pub(crate) enum Attempt {
-    NotYet,
-    /// Done, and the partner is to be enqueued after the unlock.
-    Done(Option<Claimed>),
-    Closed,
 }
 
 /// A half of a channel, and the queue of those who wait to do what it does.
@@ -470,7 +328,7 @@ impl<T> Chan<T> {
         unsafe { held.core().senders.push_back(node.link()) };
         let reaped = match held.park(how, &chan.on(Side::Send)) {
             Wake::Ready => {
-                return match node.outcome.get() {
+                return match node.outcome() {
                     // SAFETY: the slot of a sender that was refused is full, and ours
                     // since the claim (C4).
                     Outcome::Closed => Err(SendTimeoutError::Closed(unsafe { node.value() })),
@@ -503,7 +361,7 @@ impl<T> Chan<T> {
         unsafe { held.core().receivers.push_back(node.link()) };
         let reaped = match held.park(how, &chan.on(Side::Recv)) {
             Wake::Ready => {
-                return match node.outcome.get() {
+                return match node.outcome() {
                     // SAFETY: the slot of a receiver that is done is full, and ours
                     // since the claim (C4).
                     Outcome::Done => Ok(unsafe { node.value() }),
@@ -528,152 +386,6 @@ impl<T> Chan<T> {
     #[inline]
     pub(super) fn on(&self, side: Side) -> End<'_, T> {
         End { chan: self, side }
-    }
-
-    #[inline]
-    pub(super) fn lock(&self) -> &RawLock {
-        &self.lock
-    }
-
-    /// Notes that `me` uses the channel, through the handle with that mark; not
-    /// under its lock (C2).
-    #[inline]
-    pub(super) fn touch(&self, me: TaskRef, mark: &Mark) {
-        self.seats.used_by(mark, me);
-        self.affinity.touch_by(me.record());
-    }
-
-    /// The channel, which a select has locked, and keeps locked.
-    ///
-    /// # Safety
-    /// The calling thread holds the lock, and nothing else uses that at the
-    /// same time (C1).
-    #[inline]
-    unsafe fn held(&self) -> ManuallyDrop<Held<'_, T>> {
-        ManuallyDrop::new(Held { chan: self })
-    }
-
-    /// Sends the value of a node, if that is possible at once.
-    ///
-    /// # Safety
-    /// The lock is held; the node is in no queue, its slot is full and the
-    /// caller's. After [`Attempt::Done`] it is empty.
-    #[inline]
-    pub(super) unsafe fn attempt_send(&self, node: &Waiter<T>) -> Attempt {
-        // SAFETY: by contract. What is not sent goes back.
-        unsafe {
-            let mut held = self.held();
-            let core = held.core();
-            if core.closed {
-                return Attempt::Closed;
-            }
-            match core.give(node.value()) {
-                Ok(receiver) => Attempt::Done(Some(receiver)),
-                Err(value) if core.ring.len() < self.capacity => {
-                    core.ring.push_back(value);
-                    Attempt::Done(None)
-                }
-                Err(value) => {
-                    node.fill(value);
-                    Attempt::NotYet
-                }
-            }
-        }
-    }
-
-    /// Receives a value into a node, if that is possible at once.
-    ///
-    /// # Safety
-    /// The lock is held; the node is in no queue, its slot is empty and the
-    /// caller's. After [`Attempt::Done`] it is full.
-    #[inline]
-    pub(super) unsafe fn attempt_recv(&self, node: &Waiter<T>) -> Attempt {
-        // SAFETY: by contract.
-        unsafe {
-            let mut held = self.held();
-            let core = held.core();
-            let buffered = core.ring.pop_front();
-            // As in take().
-            let moves = buffered.is_none() || core.ring.len() < self.capacity;
-            let sender = if moves { core.fetch() } else { None };
-            match (buffered, sender) {
-                (Some(value), None) => {
-                    node.fill(value);
-                    Attempt::Done(None)
-                }
-                (Some(value), Some((behind, sender))) => {
-                    core.ring.push_back(behind);
-                    node.fill(value);
-                    Attempt::Done(Some(sender))
-                }
-                (None, Some((value, sender))) => {
-                    node.fill(value);
-                    Attempt::Done(Some(sender))
-                }
-                (None, None) if core.closed => Attempt::Closed,
-                (None, None) => Attempt::NotYet,
-            }
-        }
-    }
-
-    /// Queues a node, after an attempt that said [`Attempt::NotYet`] and since when
-    /// the lock was held.
-    ///
-    /// # Safety
-    /// The lock is held; the node is assigned and in no queue; its frame keeps W2;
-    /// its slot is full for a sender and empty for a receiver.
-    #[inline]
-    pub(super) unsafe fn queue(&self, side: Side, node: &Waiter<T>) {
-        // SAFETY: by contract.
-        unsafe { self.held().core().side(side).push_back(node.link()) }
-    }
-
-    /// Takes a node out of its queue, if it is still there.
-    ///
-    /// # Safety
-    /// The lock is held; the node was queued on that side.
-    #[inline]
-    pub(super) unsafe fn unqueue(&self, side: Side, node: &Waiter<T>) {
-        // SAFETY: by contract.
-        unsafe { self.held().core().side(side).remove(node.link()) }
-    }
-
-    /// Takes a value back that a receiver was given who does not want it any more: it
-    /// goes to the next one, or before all others in the ring, beyond its capacity if
-    /// need be. A timer's is dropped if the next one is there.
-    #[cold]
-    pub(super) fn hand_back(&self, mut value: T) {
-        let mut held = self.hold_by(task::current());
-        let mut old = VecDeque::new();
-        loop {
-            let core = held.core();
-            // None waits in a closed channel (C5).
-            value = match core.give(value) {
-                Ok(receiver) => {
-                    held.resume(receiver);
-                    return;
-                }
-                Err(value) => value,
-            };
-            let len = core.ring.len();
-            if self.timer.is_some() && len > 0 {
-                drop(held);
-                return;
-            }
-            if len == core.ring.capacity() && old.capacity() > len {
-                // There is room for all, so nothing is allocated (C2).
-                old.append(&mut core.ring);
-                mem::swap(&mut old, &mut core.ring);
-            }
-            if len < core.ring.capacity() {
-                core.ring.push_front(value);
-                drop(held);
-                return;
-            }
-            drop(held);
-            old = VecDeque::with_capacity(2 * len + 1);
-            held = self.hold();
-        }
     }
 
     /// Closes the channel and wakes everybody who waits on it. False if it was
@@ -734,40 +446,5 @@ impl<T> Describe for End<'_, T> {
 impl Chan<()> {
     pub(super) fn of_context(site: &'static Location<'static>) -> Self {
         Chan { context: true, ..Chan::new(0, site) }
-    }
-}
-
-/// A timer's channel. It has receivers only; the node knows it until the last of
-/// them is gone.
-impl Chan<Instant> {
-    pub(super) fn of_timer(node: &'static Node, site: &'static Location<'static>) -> Self {
-        let chan = Chan { timer: Some(node), kinds: Kinds::new(1), ..Chan::new(1, site) };
-        // Whoever makes it has a part in what it wakes.
-        chan.affinity.touch_by(task::current().record());
-        chan
-    }
-
-    /// Sends the time, unless the one before has not been received yet. Allocates
-    /// nothing. The caller enqueues who receives it.
-    pub(crate) fn tick(&self, now: Instant) -> Option<Claimed> {
-        let mut held = self.hold();
-        let core = held.core();
-        if core.closed {
-            return None;
-        }
-        match core.give(now) {
-            Ok(receiver) => Some(receiver),
-            Err(now) => {
-                if core.ring.is_empty() {
-                    core.ring.push_back(now);
-                }
-                None
-            }
-        }
-    }
-
-    /// Takes the value back that nobody has received. Whether there was one.
-    pub(crate) fn take_tick(&self) -> bool {
-        self.hold().core().ring.pop_front().is_some()
     }
 }
