@@ -47,7 +47,7 @@
 //! | `sched/observe.rs` | where the scheduler tells what happens |
 //! | `sched/tape.rs` | how a thread writes it down |
 //! | `session.rs` | when the tapes are read, in which order, and who gets the bytes |
-//! | `model.rs` | which events make that acceptable to a strict reader |
+//! | `model.rs`, `model/` | which events make that acceptable to a strict reader |
 //! | `recorder.rs` | the last seconds, and what is done with them when something goes wrong |
 //! | `environment.rs` | `GOPARK_TRACE`, and the flight recorder of `GOPARK_DEBUG` |
 //! | `file.rs` | the bytes |
