@@ -51,24 +51,25 @@ impl<T> Future for JoinFuture<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let handle = self.handle.as_ref().expect("a JoinFuture was polled after it was done");
-        if let Some(bell) = &self.bell {
+        let this = &mut *self;
+        let handle = this.handle.as_mut().expect("a JoinFuture was polled after it was done");
+        if let Some(bell) = &this.bell {
             bell.set(cx.waker());
             // After the waker (B2).
             if !handle.is_over() {
                 return Poll::Pending;
             }
             // It rings: it was named when the task ended.
-            self.bell = None;
+            this.bell = None;
         } else if !handle.is_over() {
-            let bell = Bell::new(cx.waker(), self.site);
+            let bell = Bell::new(cx.waker(), this.site);
             if handle.enlist(bell.task()) {
-                self.bell = Some(bell);
+                this.bell = Some(bell);
                 return Poll::Pending;
             }
             bell.silence();
         }
-        Poll::Ready(self.handle.take().expect("it was there").outcome())
+        Poll::Ready(this.handle.take().expect("it was there").outcome())
     }
 }
 
@@ -80,7 +81,7 @@ impl<T> JoinFuture<T> {
     }
 
     fn withdraw(&mut self) {
-        if let (Some(handle), Some(bell)) = (&self.handle, self.bell.take())
+        if let (Some(handle), Some(bell)) = (&mut self.handle, self.bell.take())
             && !handle.withdraw()
         {
             bell.silence();

@@ -95,14 +95,14 @@ impl<T> JoinHandle<T> {
 
     /// Names a bell as the one who waits, in the place of a parked joiner. `false`:
     /// too late, the task is dead and the bell will not ring.
-    pub(crate) fn enlist(&self, bell: TaskRef) -> bool {
+    pub(crate) fn enlist(&mut self, bell: TaskRef) -> bool {
         super::current().record().scope().meet(self.record.home());
         self.record.waiter.set(Some(bell));
         self.record.join.wait()
     }
 
     /// Nobody waits any more. `true`: the bell that was named rings.
-    pub(crate) fn withdraw(&self) -> bool {
+    pub(crate) fn withdraw(&mut self) -> bool {
         self.record.join.withdraw()
     }
 
@@ -110,7 +110,7 @@ impl<T> JoinHandle<T> {
     ///
     /// # Panics
     /// It is not.
-    pub(crate) fn outcome(self) -> Result<T, JoinError> {
+    pub(crate) fn outcome(mut self) -> Result<T, JoinError> {
         assert!(self.is_over(), "the outcome of a task that is not over");
         self.withdraw();
         // SAFETY: the task is done, and nobody is named.
