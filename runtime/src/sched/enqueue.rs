@@ -72,7 +72,8 @@ fn count_ready(here: Option<&'static Worker>) {
 /// In a section.
 #[inline(always)]
 fn put(here: Option<&'static Worker>, task: &'static Record, turn: Turn) {
-    // ORDERING: Acquire; pairs with the Release in first_start().
+    // ORDERING: Acquire; pairs with the Release of whoever binds it: in first_start(), as a
+    // rule; else in prepare(), in lock(), or in Pin::new().
     let bound = task.worker.load(Ordering::Acquire);
     // SAFETY: null, or a worker, and those are never freed (W3).
     if let Some(home) = unsafe { bound.cast_const().as_ref() } {

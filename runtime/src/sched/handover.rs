@@ -152,7 +152,8 @@ pub(super) fn go_idle(w: &'static Worker, p: &'static Processor) -> bool {
     let spun = w.spinning.replace(false);
     let nudge = SCHED.locked(|s| {
         w.set_processor(None);
-        // ORDERING: SeqCst; pairs with the SeqCst push to the inbox (see kick()).
+        // ORDERING: SeqCst; pairs with the SeqCst load in kick(), which comes after a push
+        // to the inbox: either that sees it, or the last look below sees the push.
         w.status.store(IDLE, Ordering::SeqCst);
         s.list_idle(w);
         s.give(p, &SCHED.idle)

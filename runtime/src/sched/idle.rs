@@ -41,7 +41,8 @@
 //! # Protocol for tasks that one worker must run
 //! The waker pushes to the worker's inbox and then reads the worker's status;
 //! the worker stores `IDLE` to its status and then reads its inbox; both with
-//! sequential consistency, so at least one sees the other (`worker.rs`).
+//! sequential consistency, so at least one sees the other (`kick` in `enqueue.rs`,
+//! `go_idle` in `handover.rs`).
 //!
 //! `models.rs` checks both with loom, and that leaving out w4 is caught.
 

@@ -15,7 +15,7 @@
 //! | `ripe.rs` | when a thief takes what another processor has |
 //! | `share.rs` | how much of it |
 //! | `lull.rs` | how long a worker waits for its bound tasks before it sleeps |
-//! | `park.rs` | the two doors: `park` and `ready` |
+//! | `park.rs` | the two doors: `park` and `claim` |
 //! | `preempt.rs` | when a task that does not park gives way |
 //! | `signal.rs` | when its thread is suspended, because it does not |
 //! | `look.rs` | how somebody reads the stack of a task |

@@ -299,7 +299,7 @@ impl Worker {
     }
 
     /// Gives it a processor. Under the scheduler's lock (W2); the returned word
-    /// must be [`nudge`]d after the lock is released.
+    /// must be [sent](Nudge::send) after the lock is released.
     pub(crate) fn assign(&'static self, p: &'static Processor) -> Nudge {
         // ORDERING: SeqCst; one order with the status changes in go_idle().
         self.status.store(HOLDS, Ordering::SeqCst);
@@ -455,7 +455,7 @@ impl Worker {
         };
         task.sp.store(sp, Ordering::Relaxed);
         if !SCHED.migrating() || self.exclusive.get() {
-            // ORDERING: Release; pairs with the Acquire in ready(): whoever sees
+            // ORDERING: Release; pairs with the Acquire in enqueue(): whoever sees
             // the worker sees a finished first start.
             task.worker.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
             self.bound_alive.rise();

@@ -14,6 +14,7 @@
 //! | method | transition | who |
 //! |---|---|---|
 //! | `birth` | idle, dead => runnable | the spawner, who owns the record |
+//! | `adopt` | idle, dead => running | an OS thread, which owns the record |
 //! | `start` | runnable => running | the worker that took it from a queue |
 //! | `requeue` | running, syscall => runnable | the worker, for the task that yields |
 //! | `begin_call`, `end_call` | running => syscall => running | the task, in a blocking call |
