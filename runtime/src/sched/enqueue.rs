@@ -35,22 +35,14 @@ enum Turn {
 #[inline]
 pub(crate) fn enqueue(task: &'static Record) {
     let _section = Section::new();
-    observe::ready(task);
-    contention::ready(task);
-    let here = worker::current();
-    count_ready(here);
-    put(here, task, Turn::Next);
+    put(announce(task), task, Turn::Next);
 }
 
 /// Puts a task that a timer has made ready behind those that are ready. The caller may
 /// hold no processor.
 pub(crate) fn enqueue_behind(task: &'static Record) {
     let _section = Section::new();
-    observe::ready(task);
-    contention::ready(task);
-    let here = worker::current();
-    count_ready(here);
-    put(here, task, Turn::Last);
+    put(announce(task), task, Turn::Last);
 }
 
 /// Puts a task where it will run that nobody has claimed: a new one, or one that has
@@ -60,13 +52,17 @@ pub(crate) fn enqueue_unclaimed(task: &'static Record) {
     put(worker::current(), task, Turn::Next);
 }
 
-/// In a section.
+/// Who watches and who counts hear of a task that was claimed. Where that is. In a section.
 #[inline]
-fn count_ready(here: Option<&'static Worker>) {
+fn announce(task: &'static Record) -> Option<&'static Worker> {
+    observe::ready(task);
+    contention::ready(task);
+    let here = worker::current();
     match here {
         Some(w) => w.counts.readies.add(1),
         None => ELSEWHERE.one_ready(),
     }
+    here
 }
 
 /// In a section.

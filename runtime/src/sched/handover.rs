@@ -29,7 +29,7 @@
 //! after its push to the inbox; the store of `IDLE` comes before the last look at that.
 
 use super::processor::Processor;
-use super::worker::{HOLDS, IDLE, Nudge, WANTS, Worker};
+use super::worker::{HOLDS, IDLE, Nudge, Worker};
 use super::{SCHED, settings};
 use crate::sys::clock;
 use crate::sys::section::Section;
@@ -294,10 +294,4 @@ fn start_spinner() {
         }
     });
     nudge.send();
-}
-
-/// Marks a worker as waiting in the FIFO.
-pub(super) fn set_wants(w: &Worker) {
-    // ORDERING: SeqCst; one order with the other changes of the status.
-    w.status.store(WANTS, Ordering::SeqCst);
 }

@@ -617,7 +617,8 @@ impl Shared {
 
     /// A worker joins the FIFO.
     pub(crate) fn want(&mut self, w: &'static Worker) -> Nudge {
-        handover::set_wants(w);
+        // ORDERING: SeqCst; one order with the other changes of the status.
+        w.status.store(worker::WANTS, Ordering::SeqCst);
         let first = self.fifo.is_empty();
         self.fifo.push_back(Member::Worker(w));
         SCHED.fifo_changed(self);
