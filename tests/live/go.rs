@@ -33,6 +33,21 @@ fn outer(rx: &chan::Receiver<u8>) {
     std::hint::black_box(());
 }
 
+struct Oven<T>(T);
+
+/// Such a method's name begins with an angle bracket: `<Oven<T> as Device>::heat`.
+trait Device {
+    fn heat(&self);
+}
+
+impl Device for Oven<chan::Receiver<u8>> {
+    #[inline(never)]
+    fn heat(&self) {
+        outer(&self.0);
+        std::hint::black_box(());
+    }
+}
+
 /// The lines of a table that end with the function's name, as numbers in front of it.
 pub(crate) fn rows<'a>(text: &'a str, function: &str) -> Vec<Vec<&'a str>> {
     let lines = text.lines().filter(|line| line.ends_with(function));
@@ -44,10 +59,10 @@ fn pprof_prints_our_functions_and_counts() {
     let Some(go) = go() else { return };
     let (tx, rx) = chan::rendezvous();
     for n in 0..7 {
-        let rx = rx.clone();
+        let oven = Oven(rx.clone());
         let task = gopark::Builder::new();
         let task = if n < 3 { task.name("one \"of\" three").label("n", "ü") } else { task };
-        task.go(move || outer(&rx)).unwrap();
+        task.go(move || oven.heat()).unwrap();
     }
     parked("::waits", 7);
     let endpoint = gopark::debug::serve("127.0.0.1:0").unwrap();
@@ -61,6 +76,8 @@ fn pprof_prints_our_functions_and_counts() {
     assert_eq!((inner[0][0], inner[0][3]), ("7", "7"), "{top}");
     let outer = rows(&top, "go::outer");
     assert_eq!((outer[0][0], outer[0][3]), ("0", "7"), "{top}");
+    let method = rows(&top, " as live::go::Device>::heat");
+    assert_eq!((method[0][0], method[0][3]), ("0", "7"), "{top}");
     assert!(top.contains("Type: goroutine\n"), "{top}");
 
     let traces = pprof(&go, &["-traces"], &goroutine);

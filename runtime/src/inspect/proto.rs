@@ -53,6 +53,8 @@ pub(crate) struct Profile {
     out: Message,
     strings: Numbers<String>,
     functions: Numbers<(u64, u64)>,
+    /// Their names as the linker knows them, in the order of their numbers.
+    linked: Vec<u64>,
     /// An address, and the functions and lines there, the innermost first.
     locations: Numbers<(u64, Vec<(u64, u64)>)>,
 }
@@ -74,6 +76,7 @@ impl Profile {
             out: Message::default(),
             strings,
             functions: Numbers::new(),
+            linked: Vec::new(),
             locations: Numbers::new(),
         };
         for (what, unit) in values {
@@ -109,9 +112,18 @@ impl Profile {
         self.strings.number(text.to_owned()) - 1
     }
 
-    fn line(&mut self, function: &str, file: &str, line: u32) -> (u64, u64) {
+    /// A function's number, and a line. `go tool pprof` shows the name as it is if the linker's
+    /// is another one. From a name that is the same as the linker's it cuts what stands in
+    /// angle brackets: `<Oven as Device>::heat` would become `::heat`.
+    fn line(&mut self, function: &str, linked: &str, file: &str, line: u32) -> (u64, u64) {
         let names = (self.string(function), self.string(&source::find_path(file)));
-        (self.functions.number(names), u64::from(line))
+        let number = self.functions.number(names);
+        if number > self.linked.len() as u64 {
+            let linked = if linked == function { "" } else { linked };
+            let linked = self.string(linked);
+            self.linked.push(linked);
+        }
+        (number, u64::from(line))
     }
 
     fn add(&mut self, sample: &Sample<'_>) {
@@ -153,7 +165,7 @@ impl Profile {
         let mut stack = sample.trace.map_or_else(Vec::new, |trace| self.shown(trace));
         if stack.is_empty() {
             let at = profile::site(sample.like);
-            let line = self.line(sample.like.entry, at.file(), at.line());
+            let line = self.line(sample.like.entry, "", at.file(), at.line());
             stack.push(self.locations.number((0, vec![line])));
         }
         stack
@@ -178,9 +190,10 @@ impl Profile {
             let (here, outer) = rest.split_at(count);
             rest = outer;
             let mut lines = Vec::new();
-            for frame in here.iter().filter(|frame| is_shown(frame)) {
+            let linked = symbols::linked(address);
+            for (frame, linked) in here.iter().zip(&*linked).filter(|(frame, _)| is_shown(frame)) {
                 let file = frame.file.as_deref().unwrap_or_default();
-                lines.push(self.line(&frame.function, file, frame.line.unwrap_or(0)));
+                lines.push(self.line(&frame.function, linked, file, frame.line.unwrap_or(0)));
             }
             if !lines.is_empty() {
                 // Where it goes on.
@@ -191,7 +204,7 @@ impl Profile {
     }
 
     pub(crate) fn finish(self, out: impl Write) -> io::Result<()> {
-        let Profile { out: mut message, strings, functions, locations } = self;
+        let Profile { out: mut message, strings, functions, linked, locations } = self;
         for (id, (address, lines)) in locations.all() {
             let mut location = Message::default();
             location.number(1, id);
@@ -204,11 +217,11 @@ impl Profile {
             }
             message.message(field::LOCATION, &location);
         }
-        for (id, (name, file)) in functions.all() {
+        for ((id, (name, file)), linked) in functions.all().zip(linked) {
             let mut function = Message::default();
             function.number(1, id);
             function.number(2, name);
-            function.number(3, name);
+            function.number(3, linked);
             function.number(4, file);
             message.message(field::FUNCTION, &function);
         }

@@ -10,7 +10,16 @@ use crate::sys::section;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
 
-type Known = HashMap<usize, Arc<[Frame]>>;
+type Known = HashMap<usize, Symbols>;
+
+/// What is at an address.
+#[derive(Clone)]
+struct Symbols {
+    frames: Arc<[Frame]>,
+    /// Of the same functions, as the linker knows them.
+    #[cfg_attr(not(feature = "debug"), expect(dead_code, reason = "`go tool pprof` wants them"))]
+    linked: Arc<[String]>,
+}
 
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
 
@@ -33,22 +42,33 @@ unsafe extern "C" {
 /// The functions that have the instruction at this address: several, if some were inlined,
 /// the innermost first; one without a name, if nothing is known.
 pub(super) fn look_up(address: usize) -> Arc<[Frame]> {
-    if let Some(frames) = known().get(&address) {
-        return frames.clone();
-    }
-    let frames: Arc<[Frame]> = find(address).into();
-    known().insert(address, frames.clone());
-    frames
+    symbols(address).frames
 }
 
-fn find(address: usize) -> Vec<Frame> {
+/// The same functions as the linker knows them: before names are made readable.
+#[cfg(feature = "debug")]
+pub(super) fn linked(address: usize) -> Arc<[String]> {
+    symbols(address).linked
+}
+
+fn symbols(address: usize) -> Symbols {
+    if let Some(symbols) = known().get(&address) {
+        return symbols.clone();
+    }
+    let symbols = find(address);
+    known().insert(address, symbols.clone());
+    symbols
+}
+
+fn find(address: usize) -> Symbols {
     // SAFETY: takes any address.
     let start = unsafe { _Unwind_FindEnclosingFunction(address as *mut libc::c_void) }.addr();
     let offset = if start == 0 { 0 } else { address + 1 - start };
-    let mut frames = Vec::new();
+    let (mut frames, mut linked) = (Vec::new(), Vec::new());
     // The crate looks for the instruction before the one that it is given.
     backtrace::resolve((address + 1) as *mut _, |symbol| {
         let Some(name) = symbol.name() else { return };
+        linked.push(name.as_str().unwrap_or_default().to_owned());
         frames.push(Frame {
             function: format!("{name:#}"),
             file: symbol.filename().map(|file| file.display().to_string()),
@@ -61,8 +81,9 @@ fn find(address: usize) -> Vec<Frame> {
     if frames.is_empty() {
         let function = format!("{address:#x}");
         frames.push(Frame { function, file: None, line: None, offset, address, runtime: false });
+        linked.push(String::new());
     }
-    frames
+    Symbols { frames: frames.into(), linked: linked.into() }
 }
 
 /// The folder of this crate's sources, as line tables name it; `None` without any.
