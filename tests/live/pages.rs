@@ -154,6 +154,12 @@ fn counts_places() {
     let text = look(60);
     assert!(text.starts_with("0 tasks blocked for 60 minutes or longer, at 0 places"), "{text}");
     assert!(text.contains("the first look"), "{text}");
+    // The looks of those who ask for another time are compared with each other.
+    let last = waiting(1);
+    parked("live::waits", 1);
+    assert_eq!(line(&look(0)), cells("1", "+1"));
+    assert!(look(60).contains("compared with the look"));
+    drop(last);
 }
 
 /// The main thread waits for the first task as long as the program lives.

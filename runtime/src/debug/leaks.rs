@@ -2,7 +2,7 @@
 //!
 //! Tasks that wait where only others can wake them, for longer than some minutes, are counted
 //! by the place where they wait. A leak in a running program is a place where they become more
-//! and more, so each look is compared with the one before.
+//! and more, so each look is compared with the one before that asked for the same.
 
 use super::normal::Level;
 use crate::inspect::{Kind, Snapshot, TaskInfo, Wait, WaitReason, source};
@@ -15,8 +15,11 @@ use std::time::{Duration, Instant};
 /// Where they wait, and what for; which function they run, and where they were made.
 type Place = (WaitReason, &'static Location<'static>, &'static str, &'static Location<'static>);
 
-/// The look before.
-pub(super) struct Looks(Mutex<Option<Look>>);
+/// The last look for each time that was asked for, the latest at the end.
+pub(super) struct Looks(Mutex<Vec<Look>>);
+
+/// Who asks for more times than these is told of the first look again.
+const TIMES: usize = 8;
 
 struct Look {
     at: Instant,
@@ -33,7 +36,7 @@ struct Group<'a> {
 
 impl Looks {
     pub(super) fn new() -> Looks {
-        Looks(Mutex::new(None))
+        Looks(Mutex::new(Vec::new()))
     }
 
     /// What is to be seen now.
@@ -42,11 +45,23 @@ impl Looks {
         let places = group(&all.tasks, longer_than);
         let counts = places.iter().map(|(place, group)| (*place, group.count)).collect();
         let now = Look { at: Instant::now(), longer_than, places: counts };
-        let before = self.0.lock().replace(now);
-        // What was counted otherwise cannot be compared.
-        let before = before.filter(|look| look.longer_than == longer_than);
+        let before = self.replace(now);
         let tasks = all.tasks.iter().filter(|task| task.kind == Kind::Task).count();
         report(all.tasks.len(), tasks, &places, longer_than, before.as_ref())
+    }
+}
+
+impl Looks {
+    /// The one before that can be compared: what was counted otherwise cannot.
+    fn replace(&self, now: Look) -> Option<Look> {
+        let mut looks = self.0.lock();
+        let same = looks.iter().position(|look| look.longer_than == now.longer_than);
+        let before = same.map(|same| looks.remove(same));
+        if looks.len() == TIMES {
+            looks.remove(0);
+        }
+        looks.push(now);
+        before
     }
 }
 
@@ -147,5 +162,25 @@ fn age(of: Duration) -> String {
     match of.as_secs() {
         seconds @ 0..60 => many(seconds as usize, "second"),
         seconds => many(seconds as usize / 60, "minute"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_are_compared_with_those_for_the_same_time() {
+        let looks = Looks::new();
+        let look = |minutes: u64| {
+            let longer_than = Duration::from_secs(60 * minutes);
+            let now = Look { at: Instant::now(), longer_than, places: HashMap::new() };
+            looks.replace(now).map(|before| before.longer_than.as_secs() / 60)
+        };
+        assert_eq!([look(0), look(10), look(0), look(10)], [None, None, Some(0), Some(10)]);
+        // There is room for so many; the one that was not asked for longest goes.
+        assert!((1..8).all(|minutes| look(minutes).is_none()));
+        assert_eq!([look(10), look(0)], [Some(10), None]);
+        assert_eq!(looks.0.lock().len(), TIMES);
     }
 }
