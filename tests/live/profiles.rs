@@ -137,6 +137,59 @@ fn waits_and_locks_are_served() {
     });
 }
 
+/// As `go tool pprof -seconds` asks for it: what there was before is not in it.
+#[test]
+fn waits_of_the_next_seconds_are_served() {
+    alone(here!(), &[], || {
+        let endpoint = debug::serve("127.0.0.1:0").unwrap();
+        let address = endpoint.local_addr();
+        contend();
+        set_block_profile_rate(1);
+        set_mutex_profile_fraction(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let load = gopark::go(move || {
+            let lock = Mutex::new(0);
+            while !stopped.load(Ordering::Relaxed) {
+                gopark::scope(|s| {
+                    let guard = lock.lock();
+                    s.go(|| *lock.lock() += 1);
+                    gopark::sleep(SHORT);
+                    lets_go(guard);
+                });
+            }
+        });
+        for (name, own) in [("block", "_of_the_next_seconds_"), ("mutex", "::lets_go")] {
+            let path = format!("/debug/pprof/{name}");
+            let all = fetch(address, &path);
+            assert!(
+                all.samples.iter().any(|it| it.stack.iter().any(|f| f.0.contains("::contend")))
+            );
+            assert_eq!(all.duration, 0);
+            let path = format!("{path}?seconds=0.2");
+            loop {
+                let next = fetch(address, &path);
+                let has = |part| {
+                    let mut frames = next.samples.iter().flat_map(|it| &it.stack);
+                    frames.any(|frame| frame.0.contains(part))
+                };
+                assert!(!has("::receives") && !has("::contend"), "{next:#?}");
+                assert!(next.duration >= 200_000_000, "{next:#?}");
+                if has(own) {
+                    break;
+                }
+            }
+            let next = text(address, &format!("{path}&debug=1"));
+            assert!(!next.contains("::contend"), "{next}");
+        }
+        stop.store(true, Ordering::Relaxed);
+        load.join().unwrap();
+        for path in ["/debug/pprof/profile?seconds=0.2", "/debug/pprof/trace?seconds=0.2"] {
+            assert_eq!(get(address, path).status, 200, "{path}");
+        }
+    });
+}
+
 #[inline(never)]
 fn computes(stop: &AtomicBool) -> u64 {
     let mut x = 1_u64;

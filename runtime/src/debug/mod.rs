@@ -22,10 +22,10 @@
 //! | `/debug/pprof/goroutine?debug=1` | the same as text: equal stacks, counted |
 //! | `/debug/pprof/goroutine?debug=2` | every task with its frames; `labels=1` adds names and labels, `runtime=1` frames of the runtime, `gofiles=1` is for tools that know Go's files only |
 //! | `/debug/pprof/threadcreate` | how many threads the process has; `debug=1` as text |
-//! | `/debug/pprof/block`, `/debug/pprof/mutex` | where tasks have waited for each other, and who has made others wait for a lock; `debug=1` as text. The program turns them on: [`set_block_profile_rate`](crate::inspect::set_block_profile_rate), [`set_mutex_profile_fraction`](crate::inspect::set_mutex_profile_fraction) |
-//! | `/debug/pprof/profile?seconds=N` | what is computed in the next N seconds (30 if nothing is said, 600 at most), by all threads: [`cpu_profile`](crate::inspect::cpu_profile) |
+//! | `/debug/pprof/block`, `/debug/pprof/mutex` | where tasks have waited for each other, and who has made others wait for a lock; `debug=1` as text. The program turns them on: [`set_block_profile_rate`](crate::inspect::set_block_profile_rate), [`set_mutex_profile_fraction`](crate::inspect::set_mutex_profile_fraction). `seconds=N`: only what is added in the next N seconds |
+//! | `/debug/pprof/profile?seconds=N` | what is computed in the next N seconds (30 if nothing is said, 600 at most, `0.5` is a number, too), by all threads: [`cpu_profile`](crate::inspect::cpu_profile) |
 //! | `/debug/pprof/trace?seconds=N` | an [execution trace](crate::trace) of the next seconds (1 if nothing is said), for `go tool trace` |
-//! | `/debug/leaks?minutes=N` | tasks that have been blocked for so long (10 if nothing is said), by the place where they wait, and by how many more they are than at the last look; with a warning if there are [more than is normal](crate::inspect#how-many-tasks-are-normal) |
+//! | `/debug/leaks?minutes=N` | tasks that have been blocked for so long (10 if nothing is said), by the place where they wait, and by how many more they are than at the last look with the same N; with a warning if there are [more than is normal](crate::inspect#how-many-tasks-are-normal) |
 //! | `/debug/tasks` | the live page, for a browser: the life of a task with counts of states and transitions, run queues, groups with their growth, a task's frames and whom it waits for |
 //! | `/debug/tasks.json` | every task with its frames; `frames=0`: without; `q=WORDS`, `status=STATE`, `minutes=N`, `limit=N`: some |
 //! | `/debug/live.json`, `/debug/task.json?id=N` | what the live page shows |

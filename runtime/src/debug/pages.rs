@@ -8,7 +8,7 @@ use crate::inspect::{
     Contention, GoDump, Profile, Snapshot, block_profile, cpu_profile, mutex_profile, threads,
 };
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A page, and what of it was asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,8 +16,8 @@ pub(super) enum Page {
     Index,
     Goroutine(Form),
     Threads(Form),
-    Block(Form),
-    Mutex(Form),
+    Block(Waits),
+    Mutex(Waits),
     Cpu {
         time: Duration,
     },
@@ -47,10 +47,19 @@ pub(super) enum Form {
     Dump(GoDump),
 }
 
+/// A profile of waits: of all there were, or of those in the next time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Waits {
+    form: Form,
+    time: Option<Duration>,
+}
+
 /// For how long somebody has to be blocked to be shown as a leak, if nothing is said.
 const MINUTES: u64 = 10;
-/// How long a CPU profile takes if nothing is said, and it or a trace at most.
-const SECONDS: u64 = 30;
+/// How long a CPU profile and a trace take if nothing is said, or 0, as in Go.
+const PROFILE: Duration = Duration::from_secs(30);
+const TRACE: Duration = Duration::from_secs(1);
+/// How long anything takes at most.
 const MOST_SECONDS: u64 = 600;
 
 impl Page {
@@ -58,40 +67,30 @@ impl Page {
         let query = Query(query);
         match path {
             "/" | "/debug" | "/debug/" | "/debug/pprof" | "/debug/pprof/" => Ok(Page::Index),
-            "/debug/pprof/goroutine" => Ok(Page::Goroutine(match query.number("debug", 0)? {
-                0 => Form::Proto,
-                1 => Form::Counts,
-                2 => Form::Dump(
-                    GoDump::new()
-                        .labels(query.flag("labels", false)?)
-                        .runtime_frames(query.flag("runtime", false)?)
-                        .go_files(query.flag("gofiles", false)?),
-                ),
-                _ => return Err(Answer::refusal(400, "debug is 0, 1 or 2")),
-            })),
-            "/debug/pprof/threadcreate" => Ok(Page::Threads(query.form()?)),
-            "/debug/pprof/block" => Ok(Page::Block(query.form()?)),
-            "/debug/pprof/mutex" => Ok(Page::Mutex(query.form()?)),
-            "/debug/pprof/profile" => match query.number("seconds", SECONDS)? {
-                // As Go takes 0.
-                0 => Ok(Page::Cpu { time: Duration::from_secs(SECONDS) }),
-                seconds @ 1..=MOST_SECONDS => Ok(Page::Cpu { time: Duration::from_secs(seconds) }),
-                _ => Err(Answer::refusal(400, &format!("seconds is at most {MOST_SECONDS}"))),
-            },
+            "/debug/pprof/goroutine" => {
+                Ok(Page::Goroutine(match query.of_now()?.number("debug", 0)? {
+                    0 => Form::Proto,
+                    1 => Form::Counts,
+                    2 => Form::Dump(
+                        GoDump::new()
+                            .labels(query.flag("labels", false)?)
+                            .runtime_frames(query.flag("runtime", false)?)
+                            .go_files(query.flag("gofiles", false)?),
+                    ),
+                    _ => return Err(Answer::refusal(400, "debug is 0, 1 or 2")),
+                }))
+            }
+            "/debug/pprof/threadcreate" => Ok(Page::Threads(query.of_now()?.form()?)),
+            "/debug/pprof/block" => Ok(Page::Block(query.waits()?)),
+            "/debug/pprof/mutex" => Ok(Page::Mutex(query.waits()?)),
+            "/debug/pprof/profile" => Ok(Page::Cpu { time: query.seconds()?.unwrap_or(PROFILE) }),
             "/debug/leaks" => Ok(Page::Leaks { longer_than: query.minutes()? }),
             "/debug/tasks" | "/debug/tasks/" => Ok(Page::Live),
             "/debug/live.json" => Ok(Page::LiveState { longer_than: query.minutes()? }),
             "/debug/task.json" => Ok(Page::Task { id: query.id()? }),
             "/debug/tasks.json" => query.wanted().map(Page::Tasks),
             "/metrics" => Ok(Page::Metrics),
-            "/debug/pprof/trace" => match query.number("seconds", 1)? {
-                // As Go takes 0.
-                0 => Ok(Page::Trace { time: Duration::from_secs(1) }),
-                seconds @ 1..=MOST_SECONDS => {
-                    Ok(Page::Trace { time: Duration::from_secs(seconds) })
-                }
-                _ => Err(Answer::refusal(400, &format!("seconds is at most {MOST_SECONDS}"))),
-            },
+            "/debug/pprof/trace" => Ok(Page::Trace { time: query.seconds()?.unwrap_or(TRACE) }),
             _ => Err(Answer::refusal(404, "there is no such page; /debug/pprof/ lists them")),
         }
     }
@@ -100,7 +99,11 @@ impl Page {
 impl Page {
     /// It is made while others are: it takes its time, and no CPU.
     pub(super) fn is_slow(&self) -> bool {
-        matches!(self, Page::Cpu { .. } | Page::Trace { .. })
+        match self {
+            Page::Cpu { .. } | Page::Trace { .. } => true,
+            Page::Block(waits) | Page::Mutex(waits) => waits.time.is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -121,6 +124,29 @@ impl Query<'_> {
     /// Of a profile that has two.
     fn form(&self) -> Result<Form, Answer> {
         Ok(if self.number("debug", 0)? == 0 { Form::Proto } else { Form::Counts })
+    }
+
+    fn waits(&self) -> Result<Waits, Answer> {
+        Ok(Waits { form: self.form()?, time: self.seconds()? })
+    }
+
+    /// With a fraction, if need be; nothing if they are 0.
+    fn seconds(&self) -> Result<Option<Duration>, Answer> {
+        let Some(time) = self.option("seconds", seconds, "a number")? else { return Ok(None) };
+        if time > Duration::from_secs(MOST_SECONDS) {
+            return Err(Answer::refusal(400, &format!("seconds is at most {MOST_SECONDS}")));
+        }
+        Ok(Some(time).filter(|time| !time.is_zero()))
+    }
+
+    /// A page that has no other time: who asks for one is not told of something else.
+    fn of_now(&self) -> Result<&Self, Answer> {
+        match self.get("seconds") {
+            None => Ok(self),
+            Some(_) => {
+                Err(Answer::refusal(400, "seconds is for block, mutex, profile and trace only"))
+            }
+        }
     }
 
     fn flag(&self, key: &str, otherwise: bool) -> Result<bool, Answer> {
@@ -171,6 +197,17 @@ impl Query<'_> {
     }
 }
 
+/// Digits, or some with a fraction of nanoseconds at most.
+fn seconds(text: &str) -> Option<Duration> {
+    let digits = |text: &str, most| {
+        let fits = (1..=most).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit());
+        fits.then(|| text.parse::<u64>().ok()).flatten()
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let nanos = digits(fraction, 9)? * 10_u64.pow(9 - fraction.len() as u32);
+    Some(Duration::from_secs(digits(whole, 7)?) + Duration::from_nanos(nanos))
+}
+
 /// Computes for long, if there are many tasks.
 pub(super) fn make(page: Page, looks: &Looks) -> Answer {
     let all = || Snapshot::all().with_frames();
@@ -191,8 +228,8 @@ pub(super) fn make(page: Page, looks: &Looks) -> Answer {
                 format!("threadcreate profile: total {count}\n{count} @\n#\t0x0\n\n"),
             )
         }
-        Page::Block(form) => contention("block", form, &block_profile()),
-        Page::Mutex(form) => contention("mutex", form, &mutex_profile()),
+        Page::Block(waits) => contention("block", waits, block_profile),
+        Page::Mutex(waits) => contention("mutex", waits, mutex_profile),
         Page::Cpu { time } => match cpu_profile(time) {
             Ok(profile) => file("profile", |out| profile.profile(out)),
             Err(error) => Answer::refusal(500, &error.to_string()),
@@ -210,8 +247,16 @@ pub(super) fn make(page: Page, looks: &Looks) -> Answer {
     }
 }
 
-fn contention(name: &'static str, form: Form, profile: &Contention) -> Answer {
-    match form {
+fn contention(name: &'static str, waits: Waits, profile: fn() -> Contention) -> Answer {
+    let profile = match waits.time {
+        None => profile(),
+        Some(time) => {
+            let (before, start) = (profile(), Instant::now());
+            std::thread::sleep(time);
+            profile().since(&before, start.elapsed())
+        }
+    };
+    match waits.form {
         Form::Proto => file(name, |out| profile.profile(out)),
         _ => Answer::page(TEXT, profile.text()),
     }
@@ -306,6 +351,21 @@ mod tests {
         assert_eq!(trace("0"), Ok(Page::Trace { time: Duration::from_secs(1) }));
         assert_eq!(trace("600"), Ok(Page::Trace { time: Duration::from_secs(600) }));
         assert_eq!(trace("601"), Err(400));
+        assert_eq!(trace("600.1"), Err(400));
+        assert_eq!(trace("0.25"), Ok(Page::Trace { time: Duration::from_millis(250) }));
+        assert_eq!(trace("1.000000001"), Ok(Page::Trace { time: Duration::new(1, 1) }));
+        for wrong in ["", ".", ".5", "1.", "1.0000000001", "-1", "+1", "1e2", "1.-1", "inf", "1 "] {
+            assert_eq!(trace(wrong), Err(400), "{wrong}");
+        }
+        let block = |query: &[_]| find("/debug/pprof/block", query);
+        let waits = |form, time| Ok(Page::Block(Waits { form, time }));
+        assert_eq!(block(&[]), waits(Form::Proto, None));
+        assert_eq!(block(&[("seconds", "0")]), waits(Form::Proto, None));
+        let two = Some(Duration::from_secs(2));
+        assert_eq!(block(&[("seconds", "2"), ("debug", "1")]), waits(Form::Counts, two));
+        for path in ["/debug/pprof/goroutine", "/debug/pprof/threadcreate"] {
+            assert_eq!(find(path, &[("seconds", "2")]), Err(400), "{path}");
+        }
         assert_eq!(find("/debug/pprof/heap", &[]), Err(404));
         assert_eq!(find("/debug/pprof/goroutine/", &[]), Err(404));
     }

@@ -229,6 +229,9 @@ fn table_of(me: &Record) -> usize {
 #[derive(Clone, Debug)]
 pub struct Contention {
     which: &'static str,
+    /// For how long it was looked, if that is known.
+    #[cfg_attr(not(feature = "debug"), expect(dead_code, reason = "`go tool pprof` wants it"))]
+    time: Option<Duration>,
     /// One for each stack, the longest first.
     pub records: Vec<Contended>,
 }
@@ -248,7 +251,7 @@ pub struct Contended {
 /// Where tasks have waited for each other while [`set_block_profile_rate`] was not 0. Go:
 /// `pprof.Lookup("block")`.
 pub fn block_profile() -> Contention {
-    Contention { which: "contention", records: records(Which::Block) }
+    Contention { which: "contention", time: None, records: records(Which::Block) }
 }
 
 /// Where locks were released for which others had waited, while
@@ -259,7 +262,7 @@ pub fn block_profile() -> Contention {
 /// assert!(profile.records.is_empty());
 /// ```
 pub fn mutex_profile() -> Contention {
-    Contention { which: "mutex", records: records(Which::Mutex) }
+    Contention { which: "mutex", time: None, records: records(Which::Mutex) }
 }
 
 fn records(which: Which) -> Vec<Contended> {
@@ -288,6 +291,23 @@ fn records(which: Which) -> Vec<Contended> {
 }
 
 impl Contention {
+    /// What has been added in this time, since there was no more than that.
+    #[cfg(feature = "debug")]
+    pub(crate) fn since(mut self, before: &Contention, time: Duration) -> Contention {
+        let old: FxHashMap<&[usize], &Contended> =
+            before.records.iter().map(|record| (record.trace.addresses(), record)).collect();
+        for record in &mut self.records {
+            if let Some(old) = old.get(record.trace.addresses()) {
+                record.count = record.count.saturating_sub(old.count);
+                record.delay = record.delay.saturating_sub(old.delay);
+            }
+        }
+        self.records.retain(|record| record.count != 0 || !record.delay.is_zero());
+        self.records.sort_by_key(|record| std::cmp::Reverse(record.delay));
+        self.time = Some(time);
+        self
+    }
+
     /// In the form of Go's `/debug/pprof/block?debug=1` and `mutex?debug=1`: for each stack
     /// its nanoseconds (which are the cycles), its number and its addresses, the longest
     /// first.
@@ -320,6 +340,7 @@ impl Contention {
     pub fn profile(&self, out: impl std::io::Write) -> std::io::Result<()> {
         let mut profile = super::Profile::of(&[("contentions", "count"), ("delay", "nanoseconds")]);
         profile.period("contentions", "count", 1);
+        profile.duration(self.time.unwrap_or_default());
         for record in &self.records {
             let stack = profile.shown(&record.trace);
             let delay = u64::try_from(record.delay.as_nanos()).unwrap_or(u64::MAX);
