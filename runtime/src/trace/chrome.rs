@@ -14,6 +14,9 @@ const PROCESSORS: u32 = 1;
 const TASKS: u32 = 2;
 const USER: u32 = 3;
 
+/// From this number on it is the one that a thread has which has none.
+const MOST: u64 = crate::sched::processors::MOST as u64;
+
 /// Writes a trace file again as JSON, which `ui.perfetto.dev` and Chrome's
 /// `about:tracing` open.
 ///
@@ -109,6 +112,7 @@ struct State {
     names: BTreeMap<u64, String>,
     /// The task and the processor of each thread.
     threads: HashMap<u64, (Option<u64>, Option<u64>)>,
+    /// Those on which something ran.
     processors: BTreeSet<u64>,
     /// Regions that are open, by task.
     regions: HashMap<u64, Vec<u64>>,
@@ -193,10 +197,19 @@ impl State {
                     json.put('e', USER, 0, time, &name, &format!(",\"cat\":\"task\",\"id\":{id}"));
                 }
             }
-            (ev::REGION_BEGIN, &[_, name, _]) => {
+            (ev::REGION_BEGIN, &[of, name, _]) => {
                 self.next += 1;
                 self.regions.entry(row).or_default().push(self.next);
-                let more = format!(",\"cat\":\"region\",\"id\":{}", self.next);
+                // It goes over several of the task's spans, so it cannot be on the same row.
+                let mut more = format!(
+                    ",\"cat\":\"region\",\"id\":{},\"args\":{{\"task\":{}",
+                    self.next,
+                    Quoted(&self.title(row))
+                );
+                if let Some(of) = self.user_tasks.get(&of) {
+                    let _ = write!(more, ",\"for\":{}", Quoted(of));
+                }
+                more.push('}');
                 json.put('b', TASKS, row, time, tables.string(name), &more);
             }
             (ev::REGION_END, &[_, name, _]) => {
@@ -223,7 +236,6 @@ impl State {
 
     fn hold(&mut self, m: u64, p: Option<u64>) {
         self.threads.entry(m).or_default().1 = p;
-        self.processors.extend(p);
     }
 
     fn name(&mut self, id: u64, stack: u64, tables: &Tables) {
@@ -237,9 +249,10 @@ impl State {
     }
 
     /// The task ran on the processor until now.
-    fn ran(&self, json: &mut Json, id: u64, p: Option<u64>, time: u64) {
+    fn ran(&mut self, json: &mut Json, id: u64, p: Option<u64>, time: u64) {
         if let (Some(p), Some(doing)) = (p, self.tasks.get(&id)) {
             json.span(PROCESSORS, p, doing.since, time, &self.title(id), "");
+            self.processors.insert(p);
         }
     }
 
@@ -266,7 +279,7 @@ impl State {
 
     /// Closes what is open, and names the rows.
     fn end(&mut self, json: &mut Json, time: u64) {
-        for &(task, p) in self.threads.values() {
+        for (task, p) in self.threads.values().copied().collect::<Vec<_>>() {
             if let Some(id) = task {
                 self.ran(json, id, p, time);
             }
@@ -281,7 +294,8 @@ impl State {
             label("process_name", group, 0, name);
         }
         for &p in &self.processors {
-            label("thread_name", PROCESSORS, p, &format!("P{p}"));
+            let name = if p < MOST { format!("P{p}") } else { "no processor".to_owned() };
+            label("thread_name", PROCESSORS, p, &name);
         }
         for &id in self.names.keys() {
             label("thread_name", TASKS, id, &self.title(id));

@@ -17,6 +17,7 @@ use gopark::trace::{self, FlightRecorder, Summary};
 use loads::Load;
 use pipe::Pipe;
 use reader::*;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -312,6 +313,22 @@ fn json_shows_the_same() {
         assert_eq!(phase("b"), phase("e"));
         assert_eq!(phase("b"), trace.count(TASK_BEGIN) + trace.count(REGION_BEGIN));
         assert_eq!(phase("i"), trace.count(LOG));
+        // A region has a row of its own, and says whose it is.
+        let begun = "{\"ph\":\"b\"";
+        let whose = "\"args\":{\"task\":\"G";
+        assert_eq!(count(&[begun, "\"cat\":\"region\"", whose]), trace.count(REGION_BEGIN));
+        let of = "loads::words::{{closure}}\",\"for\":\"order\"}";
+        assert_eq!(count(&[begun, "\"name\":\"bake\"", of]), 1);
+        // Only processors that something was seen on have a row.
+        let rows = |parts: &[&str]| -> BTreeSet<String> {
+            let lines = json.lines().filter(|line| parts.iter().all(|part| line.contains(part)));
+            let tid = |line: &str| {
+                line.split("\"tid\":").nth(1).unwrap().split(',').next().unwrap().to_owned()
+            };
+            lines.map(tid).collect()
+        };
+        let named = rows(&["\"ph\":\"M\",\"pid\":1,", "\"thread_name\""]);
+        assert_eq!(named, rows(&["\"ph\":\"X\",\"pid\":1,"]));
         assert_eq!(phase("s"), phase("f"));
         assert!(trace::to_chrome_json(b"something else", io::sink()).is_err());
     });
