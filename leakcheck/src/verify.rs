@@ -11,7 +11,7 @@ use gopark::inspect::{is_reaping, keep_ancestors, mark_harness_thread};
 use gopark::{Entered, Scope};
 
 use crate::options::Hooks;
-use crate::report::Report;
+use crate::report::{Report, record_leak};
 use crate::source::Opened;
 use crate::watcher::{self, Hang, Ward};
 use crate::{Options, Search, reap, scope, sys, test_main};
@@ -24,6 +24,9 @@ pub(crate) use crate::report::Subject;
 /// Blocks the calling thread until the verdict: at once when nothing is alive,
 /// after `settle` when all that is alive is blocked for good, else at the
 /// `deadline` at the latest. It ends nothing; [`Leaks::reap`] does.
+///
+/// A [flight recorder](gopark::trace::FlightRecorder) that writes on failure does so when
+/// something was found.
 ///
 /// In a test, call it where [`verify_none`](fn@verify_none) holds: that tells
 /// the runtime that the main thread is the test harness's. Else the main thread
@@ -57,6 +60,7 @@ pub fn find(search: impl Into<Search>) -> Result<(), Leaks> {
                 0 => Subject::Root,
                 _ => Subject::Scope(scope.name()),
             };
+            record_leak();
             let report = Report::new(subject, Some(remains), Vec::new());
             Err(Leaks::new(report.filtered_by(&search.filter), scope))
         }

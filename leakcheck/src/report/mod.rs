@@ -31,6 +31,8 @@ use crate::source::Found;
 use colour::Styles;
 use ends::People;
 
+pub(crate) use output::record_leak;
+
 /// A larger group is dumped by its first task only.
 const DUMPED_WHOLE: usize = 10;
 

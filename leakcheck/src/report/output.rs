@@ -44,10 +44,15 @@ impl fmt::Display for Painted<'_> {
 pub(super) fn publish(report: &Report) {
     let styles = Styles::of(choice(COLOR_VAR), &report.subject);
     eprintln!("{}", Painted(report, styles));
+    record_leak();
+    tell_machines(report);
+}
+
+/// Has a flight recorder write what came before, while it still knows, and says where.
+pub(crate) fn record_leak() {
     if let Some(line) = gopark::__private::record_leak() {
         eprintln!("{line}\n");
     }
-    tell_machines(report);
 }
 
 /// Of a report that was printed.

@@ -119,7 +119,7 @@ impl FlightRecorder {
     /// | file | when |
     /// |---|---|
     /// | `gopark-PID-panic.trace` | a task or a thread panics; also if that is caught |
-    /// | `gopark-PID-leak.trace` | `leakcheck` reports something |
+    /// | `gopark-PID-leak.trace` | `leakcheck` reports something, or finds it |
     /// | `gopark-PID-deadlock.trace` | all tasks are asleep, and the program ends |
     ///
     /// Only the first failure of each kind is written. For panics a hook is installed

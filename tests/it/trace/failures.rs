@@ -80,6 +80,29 @@ fn the_first_panic_is_written() {
     });
 }
 
+/// Whoever only looks for leaks may do so when it is too late to record.
+#[test]
+fn a_leak_that_is_found_is_written() {
+    alone(here!(), &[], || {
+        start(2, false);
+        let folder = Folder::new("found");
+        let recorder = FlightRecorder::start(Duration::from_secs(60)).unwrap();
+        recorder.write_on_failure(&folder.0);
+        let find = || leakcheck::find(&leakcheck::Filter::new());
+        gopark::go(|| ()).join().unwrap();
+        find().unwrap();
+        assert!(folder.files().is_empty());
+        let (tx, rx) = gopark::chan::rendezvous();
+        gopark::go(move || tx.send(7));
+        let leaks = find().unwrap_err();
+        let file = folder.file();
+        assert!(file.to_str().unwrap().ends_with("-leak.trace"), "{}", file.display());
+        assert_eq!(read(&file).count(GO_CREATE), 2);
+        leaks.reap();
+        drop(rx);
+    });
+}
+
 /// The writer of a trace panics while it keeps others from theirs.
 #[test]
 fn a_panic_of_the_writer_does_not_wait_for_itself() {
