@@ -225,7 +225,11 @@ impl Metrics {
             "How often the kernel was asked which sockets are ready.",
             self.net_polls,
         )?;
-        one("gopark_tasks", "Tasks that live.", self.tasks as u64)?;
+        one(
+            "gopark_tasks",
+            "Tasks that live, the debug endpoint's own included.",
+            self.tasks as u64,
+        )?;
         one("gopark_processors", "How many tasks can run at a time.", self.processors as u64)?;
         one(
             "gopark_processors_idle",
