@@ -48,6 +48,8 @@ fn requests_that_are_refused() {
         let start = &request[..request.len().min(80)];
         assert_eq!(answer.status, status, "{start:?}: {}", answer.text());
         assert_eq!(answer.header("allow").is_some(), status == 405, "{start:?}");
+        // With this `go tool pprof` shows what is wrong.
+        assert_eq!(answer.header("x-go-pprof"), (status != 200).then_some("1"), "{start:?}");
     }
     assert_eq!(get(address, "/metrics").status, 200);
 }

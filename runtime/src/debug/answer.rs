@@ -102,6 +102,10 @@ impl Answer {
         if self.status == 405 {
             head.push_str("Allow: GET, HEAD\r\n");
         }
+        if self.status != 200 {
+            // `go tool pprof` shows the text of an answer that says so, and no other's.
+            head.push_str("X-Go-Pprof: 1\r\n");
+        }
         if let Some(file) = self.file {
             let _ = write!(head, "Content-Disposition: attachment; filename=\"{file}\"\r\n");
         }
