@@ -11,6 +11,8 @@
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::sample;
@@ -90,37 +92,12 @@ fn note(start: Instant, mut trips: Vec<u64>) -> u64 {
     trips.len() as u64
 }
 
-pub(super) fn gopark(size: u64, idle: usize) -> u64 {
-    use gopark::net::{TcpListener, TcpStream};
+fn gopark(size: u64, idle: usize) -> u64 {
+    use gopark::net::TcpStream;
 
-    let listener = TcpListener::bind("127.0.0.1:0").expect("an address");
-    let address = listener.local_addr().expect("the address");
-    let closer = listener.try_clone().expect("a handle");
-    let server = gopark::go(move || {
-        let serve = |mut stream: TcpStream| {
-            stream.set_nodelay(true).expect("a connection");
-            let mut message = [0; MESSAGE];
-            while let Ok(length @ 1..) = stream.read(&mut message) {
-                stream.write_all(&message[..length]).expect("the client reads");
-            }
-        };
-        let tasks: Vec<_> = listener
-            .incoming()
-            .map(|stream| {
-                let stream = stream.expect("a connection");
-                gopark::go(move || serve(stream))
-            })
-            .collect();
-        tasks.into_iter().for_each(|task| task.join().expect("a server returns"));
-    });
-    let held = gopark::blocking(|| hold(address, idle));
-    let streams: Vec<_> = (0..CONNECTIONS)
-        .map(|_| {
-            let stream = TcpStream::connect(address).expect("a connection");
-            stream.set_nodelay(true).expect("a connection");
-            stream
-        })
-        .collect();
+    let server = Server::new();
+    let held = gopark::blocking(|| hold(server.address, idle));
+    let streams = server.connect();
     let start = Instant::now();
     let client = move |mut stream: TcpStream| {
         let mut message = [7; MESSAGE];
@@ -138,9 +115,77 @@ pub(super) fn gopark(size: u64, idle: usize) -> u64 {
     let trips = clients.into_iter().flat_map(|task| task.join().expect("a client returns"));
     let count = note(start, trips.collect());
     drop(held);
-    closer.close();
-    server.join().expect("the server returns");
+    server.end();
     count
+}
+
+/// Round trips on all connections, counted, until it is told to stop.
+pub(super) fn exchange_until(stop: &Arc<AtomicBool>, trips: &Arc<AtomicU64>) {
+    let server = Server::new();
+    let client = |mut stream: gopark::net::TcpStream| {
+        let (stop, trips) = (stop.clone(), trips.clone());
+        gopark::go(move || {
+            let mut message = [7; MESSAGE];
+            while !stop.load(Ordering::Relaxed) {
+                stream.write_all(&message).expect("the server reads");
+                stream.read_exact(&mut message).expect("the server answers");
+                trips.fetch_add(1, Ordering::Relaxed);
+            }
+        })
+    };
+    let clients: Vec<_> = server.connect().into_iter().map(client).collect();
+    clients.into_iter().for_each(|task| task.join().expect("a client returns"));
+    server.end();
+}
+
+/// Sends back whatever comes.
+struct Server {
+    address: SocketAddr,
+    closer: gopark::net::TcpListener,
+    task: gopark::JoinHandle<()>,
+}
+
+impl Server {
+    fn new() -> Server {
+        use gopark::net::{TcpListener, TcpStream};
+
+        let listener = TcpListener::bind("127.0.0.1:0").expect("an address");
+        let address = listener.local_addr().expect("the address");
+        let closer = listener.try_clone().expect("a handle");
+        let task = gopark::go(move || {
+            let serve = |mut stream: TcpStream| {
+                stream.set_nodelay(true).expect("a connection");
+                let mut message = [0; MESSAGE];
+                while let Ok(length @ 1..) = stream.read(&mut message) {
+                    stream.write_all(&message[..length]).expect("the client reads");
+                }
+            };
+            let tasks: Vec<_> = listener
+                .incoming()
+                .map(|stream| {
+                    let stream = stream.expect("a connection");
+                    gopark::go(move || serve(stream))
+                })
+                .collect();
+            tasks.into_iter().for_each(|task| task.join().expect("a server returns"));
+        });
+        Server { address, closer, task }
+    }
+
+    fn connect(&self) -> Vec<gopark::net::TcpStream> {
+        let connect = |_| {
+            let stream = gopark::net::TcpStream::connect(self.address).expect("a connection");
+            stream.set_nodelay(true).expect("a connection");
+            stream
+        };
+        (0..CONNECTIONS).map(connect).collect()
+    }
+
+    /// After its connections.
+    fn end(self) {
+        self.closer.close();
+        self.task.join().expect("the server returns");
+    }
 }
 
 fn tokio(size: u64, idle: usize) -> Answer {

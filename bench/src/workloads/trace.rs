@@ -2,19 +2,23 @@
 //! of a pool whose jobs compute for some twenty microseconds each. The trace goes to a file
 //! in the folder for temporary ones.
 //!
-//! With a trace and without in turns, in one process, on 2 processors that have nothing
-//! else to do: what the thread that writes the trace takes counts too.
+//! With a trace and without in turns, while the same connections and the same pool go on,
+//! on 2 processors that have nothing else to do. Processor time is compared, of the whole
+//! process: what the thread that writes the trace takes counts too.
 
 use std::fs::File;
 use std::hint::black_box;
 use std::io::BufWriter;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use gopark::{chan, trace};
 
 use super::echo;
 use crate::contenders;
+use crate::cpu;
 use crate::sample::Sample;
 use crate::stats::Stats;
 use crate::workload::{Body, Case, Divide, Family, Row, Runtime, Sizes, identity};
@@ -26,23 +30,29 @@ pub(super) const FAMILY: Family = Family {
         Case {
             name: "trace_echo",
             procs: 2,
-            sizes: Sizes { full: 64 * 400, quick: 64 * 250, warm: 64 },
+            sizes: SIZES,
             units: identity,
             want: identity,
-            bodies: &[(Runtime::Gopark, Body::Measured(|_, size| lost(move || served(size))))],
+            bodies: &[(
+                Runtime::Gopark,
+                Body::Measured(|_, size| lost(size, echo::exchange_until)),
+            )],
             rows: &[percent("trace_echo")],
         },
         Case {
             name: "trace_pool",
             procs: 2,
-            sizes: Sizes { full: 10_000, quick: 5_000, warm: 64 },
+            sizes: SIZES,
             units: identity,
             want: identity,
-            bodies: &[(Runtime::Gopark, Body::Measured(|_, size| lost(move || computed(size))))],
+            bodies: &[(Runtime::Gopark, Body::Measured(|_, size| lost(size, compute_until)))],
             rows: &[percent("trace_pool")],
         },
     ],
 };
+
+/// Comparisons.
+const SIZES: Sizes = Sizes { full: 50, quick: 25, warm: 1 };
 
 const LOST: &str = "lost_permille";
 
@@ -50,33 +60,56 @@ const fn percent(name: &'static str) -> Row {
     Row { name, value: LOST, divide: Divide::By(10.0), unit: "%" }
 }
 
-/// Comparisons of a pass with a trace with those before and after it; one comes before them.
-const TURNS: usize = 7;
+/// A trace is switched on and off in turns while the traffic goes on.
+const TURN: Duration = Duration::from_millis(60);
 
-/// What part of the speed of `pass` is lost, which says whether all was done.
-fn lost(pass: impl Fn() -> bool + Send + 'static) -> Result<Sample, String> {
+/// What part of its processor time the traffic loses while there is a trace, in so many
+/// comparisons, each with a turn before it and one after it. `traffic` goes on until it is
+/// told to stop, and counts what it does.
+fn lost(
+    comparisons: u64,
+    traffic: impl FnOnce(&Arc<AtomicBool>, &Arc<AtomicU64>) + Send + 'static,
+) -> Result<Sample, String> {
     contenders::gopark::as_first_task(move || {
-        let time = || {
-            let begun = Instant::now();
-            if pass() { Ok(begun.elapsed().as_nanos() as f64) } else { Err("not all was done") }
-        };
-        let mut parts = Vec::new();
-        for turn in 0..3 * TURNS {
-            let before = time()?;
-            let path = begin()?;
-            let with = time()?;
-            // With gaps it has cost less than it should.
-            if end(&path)? && turn > 0 {
-                let without = f64::midpoint(before, time()?);
-                parts.push(1.0 - without / with);
-            }
-            if parts.len() == TURNS {
-                break;
-            }
-        }
-        let part = Stats::of(&parts).ok_or("no trace without gaps")?.median;
+        let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let traffic = gopark::go({
+            let (stop, done) = (stop.clone(), done.clone());
+            move || traffic(&stop, &done)
+        });
+        let parts = compare(comparisons, &done);
+        stop.store(true, Ordering::Relaxed);
+        traffic.join().map_err(|_| "the traffic has ended early")?;
+        let part = Stats::of(&parts?).ok_or("nothing was compared")?.median;
         Ok(Sample::default().with(LOST, 1000.0 * part))
     })
+}
+
+fn compare(comparisons: u64, done: &AtomicU64) -> Result<Vec<f64>, String> {
+    let price = || {
+        let (taken, before) = (cpu::time(), done.load(Ordering::Relaxed));
+        gopark::sleep(TURN);
+        let count = done.load(Ordering::Relaxed) - before;
+        (cpu::time() - taken).as_secs_f64() / count as f64
+    };
+    // The first ones are there to be warm.
+    let (mut parts, mut before, mut left) = (Vec::new(), price(), comparisons + 1);
+    for _ in 0..3 * comparisons {
+        let path = begin()?;
+        let with = price();
+        let whole = end(&path)?;
+        let after = price();
+        // With gaps it has cost less than it should.
+        if whole {
+            parts.push(1.0 - f64::midpoint(before, after) / with);
+            left -= 1;
+        }
+        if left == 0 {
+            break;
+        }
+        before = after;
+    }
+    parts.drain(..parts.len().min(1));
+    Ok(parts)
 }
 
 fn begin() -> Result<PathBuf, String> {
@@ -92,12 +125,8 @@ fn end(path: &PathBuf) -> Result<bool, String> {
     Ok(ended.lost == 0)
 }
 
-fn served(size: u64) -> bool {
-    echo::gopark(size, 0) == size
-}
-
 /// Jobs that 8 workers take from a channel and whose results they send to another.
-fn computed(size: u64) -> bool {
+fn compute_until(stop: &Arc<AtomicBool>, count: &Arc<AtomicU64>) {
     let (jobs, todo) = chan::bounded::<u64>(64);
     let (results, done) = chan::bounded::<u64>(64);
     for _ in 0..8 {
@@ -109,8 +138,14 @@ fn computed(size: u64) -> bool {
         });
     }
     drop((todo, results));
-    gopark::go(move || (0..size).for_each(|job| jobs.send(job).expect("somebody works")));
-    done.into_iter().count() as u64 == size
+    let stop = stop.clone();
+    gopark::go(move || {
+        let more = |_: &u64| !stop.load(Ordering::Relaxed);
+        (0..).take_while(more).for_each(|job| jobs.send(job).expect("somebody works"));
+    });
+    done.into_iter().for_each(|_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
 }
 
 /// Some twenty microseconds.

@@ -31,11 +31,11 @@ impl World {
         Arc::new(World { tape: Tape::new(words), on, clock, flaw })
     }
 
-    /// `Slot::put`, of three words.
+    /// `Slot::put`, of three words, the first time of six.
     fn put(&self, n: u64) {
         let clock =
             || (self.on.load(Ordering::Relaxed) != 0).then(|| self.clock.load(Ordering::Relaxed));
-        self.tape.put(clock, 1, &[], &[&n.to_string()]);
+        self.tape.put(clock, 1, 0, &[], &[&n.to_string()]);
     }
 
     /// v2.
@@ -52,7 +52,7 @@ impl World {
     fn read(&self) -> Vec<(u64, u64)> {
         let (mut entries, mut reader) = (Vec::new(), self.tape.reader());
         while let Some(time) = reader.ticks() {
-            assert_eq!(reader.kind(), 1, "an entry begins in the middle of another");
+            assert_eq!(reader.begin(), (1, 0), "an entry begins in the middle of another");
             entries.push((time, reader.text().parse().expect("a whole entry")));
         }
         entries

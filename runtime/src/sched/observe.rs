@@ -131,8 +131,8 @@ pub(super) fn starts(w: &Worker, task: &Record) {
 
 #[cold]
 #[inline(never)]
-fn note(w: &Worker, kind: u8, word: u64) {
-    w.tape.put(kind, &[word], &[]);
+fn note(w: &Worker, kind: u8, about: u64) {
+    w.tape.put(kind, about, &[], &[]);
 }
 
 /// The task has left; nobody knows yet that it can be made ready.
@@ -146,15 +146,15 @@ pub(super) fn leaves(w: &Worker, task: &Record) {
 #[cold]
 #[inline(never)]
 fn note_leave(w: &Worker, task: &Record) {
-    let word = both(number(Some(task)), w.holding());
+    let about = both(number(Some(task)), w.holding());
     match w.after.get() {
-        After::Requeue => w.tape.put(kind::YIELD, &[word], &[]),
-        After::GiveWay => w.tape.put(kind::GIVE_WAY, &[word], &[]),
+        After::Requeue => w.tape.put(kind::YIELD, about, &[], &[]),
+        After::GiveWay => w.tape.put(kind::GIVE_WAY, about, &[], &[]),
         After::Park { .. } => {
             let why = address(task.site()) | (task.reason() as u64) << SITE;
-            w.tape.put(kind::PARK, &[word, why], &[]);
+            w.tape.put(kind::PARK, about, &[why], &[]);
         }
-        After::Exit | After::Nothing => w.tape.put(kind::END, &[word], &[]),
+        After::Exit | After::Nothing => w.tape.put(kind::END, about, &[], &[]),
     }
 }
 
@@ -169,7 +169,7 @@ pub(super) fn ready(task: &Record) {
 #[cold]
 #[inline(never)]
 fn note_ready(task: &Record) {
-    anywhere(kind::READY, &[number(Some(task))], &[]);
+    anywhere(kind::READY, number(Some(task)), &[], &[]);
 }
 
 /// The task is alive; from here on it is put where it can be started.
@@ -183,14 +183,12 @@ pub(crate) fn born(task: &Record) {
 #[cold]
 #[inline(never)]
 fn note_birth(task: &Record) {
-    let words = [
-        both(number(Some(task)), worker::current().and_then(Worker::holding)),
-        ptr::from_ref(task.meta()).expose_provenance() as u64,
-        address(Some(task.created_at())),
-    ];
+    let about = both(number(Some(task)), worker::current().and_then(Worker::holding));
+    let words =
+        [ptr::from_ref(task.meta()).expose_provenance() as u64, address(Some(task.created_at()))];
     // SAFETY: the task cannot run, so cannot end, before this returns.
     let name = unsafe { task.own_name() }.unwrap_or_default();
-    anywhere(kind::BORN, &words, &[shortened(name, 64)]);
+    anywhere(kind::BORN, about, &words, &[shortened(name, 64)]);
 }
 
 /// The worker has got the processor.
@@ -213,11 +211,13 @@ pub(super) fn given(w: &Worker, p: &Processor) {
 #[inline(never)]
 fn note_given(w: &Worker, p: &Processor) {
     let task = w.running();
-    let word = both(number(task), Some(p));
+    let about = both(number(task), Some(p));
     match task.map(|task| (task, task.state.read().status())) {
-        None => w.tape.put(kind::GIVEN, &[word], &[]),
-        Some((task, Status::Syscall)) => w.tape.put(kind::CALL, &[word, address(task.site())], &[]),
-        Some(_) => w.tape.put(kind::SUSPENDED, &[word], &[]),
+        None => w.tape.put(kind::GIVEN, about, &[], &[]),
+        Some((task, Status::Syscall)) => {
+            w.tape.put(kind::CALL, about, &[address(task.site())], &[]);
+        }
+        Some(_) => w.tape.put(kind::SUSPENDED, about, &[], &[]),
     }
 }
 
@@ -225,7 +225,7 @@ fn note_given(w: &Worker, p: &Processor) {
 pub(super) fn limited(count: u32) {
     if is_on() {
         let _section = Section::new();
-        anywhere(kind::LIMIT, &[u64::from(count)], &[]);
+        anywhere(kind::LIMIT, u64::from(count), &[], &[]);
     }
 }
 
@@ -233,19 +233,19 @@ pub(super) fn limited(count: u32) {
 #[cold]
 pub(crate) fn user(task: &Record, user: &User) {
     let _section = Section::new();
-    let id = both(number(Some(task)), worker::current().and_then(Worker::holding));
+    let about = both(number(Some(task)), worker::current().and_then(Worker::holding));
     match user {
         User::TaskBegin { id: of, parent, name } => {
-            anywhere(kind::TASK_BEGIN, &[id, *of, *parent], &[shortened(name, TEXT)]);
+            anywhere(kind::TASK_BEGIN, about, &[*of, *parent], &[shortened(name, TEXT)]);
         }
-        User::TaskEnd { id: of } => anywhere(kind::TASK_END, &[id, *of], &[]),
+        User::TaskEnd { id: of } => anywhere(kind::TASK_END, about, &[*of], &[]),
         User::RegionBegin { task: of, id: region, name } => {
-            anywhere(kind::REGION_BEGIN, &[id, *of, *region], &[shortened(name, TEXT)]);
+            anywhere(kind::REGION_BEGIN, about, &[*of, *region], &[shortened(name, TEXT)]);
         }
-        User::RegionEnd { id: region } => anywhere(kind::REGION_END, &[id, *region], &[]),
+        User::RegionEnd { id: region } => anywhere(kind::REGION_END, about, &[*region], &[]),
         User::Log { task: of, category, message } => {
             let texts = [shortened(category, TEXT), shortened(message, TEXT)];
-            anywhere(kind::LOG, &[id, *of], &texts);
+            anywhere(kind::LOG, about, &[*of], &texts);
         }
     }
 }
@@ -257,20 +257,19 @@ fn shortened(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
-fn anywhere(kind: u8, words: &[u64], texts: &[&str]) {
+fn anywhere(kind: u8, about: u64, words: &[u64], texts: &[&str]) {
     match worker::current() {
-        Some(w) => w.tape.put(kind, words, texts),
-        None => OUTSIDE.put(kind, words, texts),
+        Some(w) => w.tape.put(kind, about, words, texts),
+        None => OUTSIDE.put(kind, about, words, texts),
     }
 }
 
 /// Reads an entry that one of the above has written.
 #[inline]
 pub(crate) fn read(entry: &mut Reader<'_>) -> Event {
-    let kind = entry.kind();
-    let first = entry.word();
-    let task = first & ((1 << ID) - 1);
-    let p = Some(first >> ID).filter(|&p| p != NONE).map(|p| p as u32);
+    let (kind, about) = entry.begin();
+    let task = about & ((1 << ID) - 1);
+    let p = Some(about >> ID).filter(|&p| p != NONE).map(|p| p as u32);
     let some = Some(task).filter(|&task| task != 0);
     let given = |why| Event::Given { p: p.unwrap_or(0), task: some, why };
     let leave = |how| Event::Leave { task, p, how };
@@ -298,7 +297,7 @@ pub(crate) fn read(entry: &mut Reader<'_>) -> Event {
         kind::GIVEN => given(Given::Idle),
         kind::CALL => given(Given::Call(location(entry.word()))),
         kind::SUSPENDED => given(Given::Suspended),
-        kind::LIMIT => Event::Limit { count: first as u32 },
+        kind::LIMIT => Event::Limit { count: about as u32 },
         kind::TASK_BEGIN => {
             let (id, parent) = (entry.word(), entry.word());
             user(User::TaskBegin { id, parent, name: entry.text() })

@@ -101,10 +101,10 @@ impl Slot {
 
     /// Writes an entry (E1), or counts it as lost.
     #[inline]
-    pub(crate) fn put(&self, kind: u8, words: &[u64], texts: &[&str]) {
+    pub(crate) fn put(&self, kind: u8, about: u64, words: &[u64], texts: &[&str]) {
         match self.0.get() {
             Some(tape) => {
-                if tape.put(|| is_on().then(arch::ticks), kind, words, texts) {
+                if tape.put(|| is_on().then(arch::ticks), kind, about, words, texts) {
                     wake();
                 }
             }
@@ -121,8 +121,8 @@ pub(crate) struct Outside {
 }
 
 impl Outside {
-    pub(crate) fn put(&self, kind: u8, words: &[u64], texts: &[&str]) {
-        self.lock.with(|| self.tape.put(kind, words, texts));
+    pub(crate) fn put(&self, kind: u8, about: u64, words: &[u64], texts: &[&str]) {
+        self.lock.with(|| self.tape.put(kind, about, words, texts));
     }
 
     pub(crate) fn prepare(&'static self) -> &'static Tape {

@@ -1,12 +1,11 @@
 //! Reading the tapes, in time, and handing the bytes to whoever wants them.
 //!
 //! At a *cut* the collector reads the clock, waits until every entry of an earlier time
-//! is on its tape (E2), and passes on what is earlier than the
-//! clock, in the order of time; the rest waits on the tapes for the next cut. The processors' counter
-//! is turned into nanoseconds between two cuts in proportion, so nobody need know its
-//! rate.
+//! is on its tape (E2), and passes on what is earlier than the clock, in the order of
+//! time; the rest waits on the tapes for the next cut. The processors' counter is turned
+//! into nanoseconds between two cuts in proportion, so nobody need know its rate.
 //!
-//! The whole state is behind one lock: the collector cuts a hundred times a second, and
+//! The whole state is behind one lock: the collector cuts some forty times a second, and
 //! whoever starts, stops or wants a copy cuts for himself.
 
 #![expect(clippy::disallowed_types, reason = "held outside of sections")]
@@ -30,9 +29,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-/// How often the collector cuts. It takes a processor from a worker each time, whose tasks
-/// wait meanwhile: better for a short while, and often.
-const EVERY: Duration = Duration::from_millis(10);
+/// How often the collector cuts, if no tape fills before. It takes a processor from a worker
+/// each time, whose tasks wait meanwhile: not for long, so not seldom; and each time it finds
+/// the caches without what it needs: not often.
+const EVERY: Duration = Duration::from_millis(25);
 /// A generation ends when it is so old, or so long.
 const AGE: u64 = 1_000_000_000;
 const LENGTH: usize = 8 << 20;
@@ -175,7 +175,7 @@ impl Session {
         latest.resize(latest.len().max(tapes.len()), 0);
         let mut readers: Vec<_> = tapes.iter().map(|(m, tape)| (*m, tape.reader())).collect();
         // The time of each one's next entry.
-        let entries = readers.iter().enumerate();
+        let entries = readers.iter_mut().enumerate();
         let mut next: BinaryHeap<_> = entries
             .filter_map(|(n, (m, reader))| Some(Reverse((reader.ticks()?.max(latest[*m]), n))))
             .collect();
