@@ -84,8 +84,8 @@ fn at_a_signal_of_choice_it_goes_on() {
     let settings = format!("dumpsignal={SIGUSR1}");
     let ended = Child::new(here!()).env("GOPARK_DEBUG", settings).run();
     assert_eq!(ended.status.code(), Some(2), "{}\n{}", ended.status, ended.stderr);
-    let start = ended.stderr.find("goroutine ").expect("a dump");
-    let (first, second) = ended.stderr[start..].split_once("SIGQUIT: quit\n\n").expect("two");
+    let (_, dumps) = ended.stderr.split_once("dump signal\n\n").expect("a dump");
+    let (first, second) = dumps.split_once("\nSIGQUIT: quit\n\n").expect("two");
     read(first);
     read(second);
 }

@@ -222,21 +222,15 @@ fn looks_as_the_page_does(address: SocketAddr) {
     }
 }
 
-/// A dump begins where a task's first line does not follow an empty one.
-fn dumps(text: &str) -> Vec<String> {
-    let mut dumps: Vec<String> = Vec::new();
-    let mut before = "-";
-    for line in text.lines() {
-        if line.starts_with("goroutine ") && !before.is_empty() {
-            dumps.push(String::new());
-        }
-        if let Some(dump) = dumps.last_mut() {
-            dump.push_str(line);
-            dump.push('\n');
-        }
-        before = line;
-    }
+/// Each has its heading before it and an empty line behind it.
+fn dumps(text: &str) -> Vec<&str> {
+    let dumps = text.split("dump signal\n\n").skip(1);
     dumps
+        .map(|dump| {
+            assert!(dump.ends_with("\n\n"), "no empty line behind it: {dump}");
+            &dump[..dump.len() - 1]
+        })
+        .collect()
 }
 
 #[test]

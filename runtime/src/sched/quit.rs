@@ -44,9 +44,10 @@ extern "C" fn on_chosen(_: libc::c_int) {
 /// Go's.
 const STATUS: i32 = 2;
 
-/// Writes what all tasks do.
+/// Writes what all tasks do, so that two such texts are two, and what the program says
+/// after it does not belong to it.
 pub(super) fn dump() {
-    program::say(inspect::dump().as_bytes());
+    program::say(format!("dump signal\n\n{}\n", inspect::dump()).as_bytes());
 }
 
 /// The same as the last thing of the process.
