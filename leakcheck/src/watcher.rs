@@ -405,8 +405,10 @@ impl Ward {
 /// Past the harness, which shows what it has captured only when the test is over.
 fn tell(message: std::fmt::Arguments<'_>) {
     use std::io::Write;
+    // At once: names of functions are looked up on the way, and the program may end meanwhile.
+    let message = format!("{message}\n\n");
     // A test must not fail because standard error is closed.
-    let _ = writeln!(std::io::stderr(), "{message}\n");
+    let _ = std::io::stderr().write_all(message.as_bytes());
 }
 
 /// How often a thread that is blocked in the kernel has given its processor away.

@@ -118,7 +118,8 @@
 //!   this crate, or when it has computed for a slice. A call that lasts is interrupted
 //!   once: most are restarted by the kernel, `poll`, `select`, `epoll_wait` and
 //!   `nanosleep` fail with `EINTR` then, as under Go; `std` hides that.
-//! - The signal interrupts other threads of the program never, and a `SIGURG` of the
+//! - Other threads of the program get the signal only when somebody wants to see where
+//!   they are, and only if they are adopted ([`inspect::add_frames`]). A `SIGURG` of the
 //!   program's own goes to the handler that it had before the first task. A program
 //!   that installs its handler later, or blocks the signal on a task's thread, has
 //!   cooperative tasks only.

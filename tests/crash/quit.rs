@@ -20,6 +20,12 @@ fn waits(rx: &chan::Receiver<u8>) {
     std::hint::black_box(rx.recv().is_ok());
 }
 
+#[inline(never)]
+fn sleeps() {
+    std::thread::sleep(Duration::from_secs(60));
+    std::hint::black_box(());
+}
+
 /// Some tasks, of which some compute and some allocate all the time, and the signals.
 fn with_tasks(signals: &[i32]) {
     let (tx, rx) = chan::rendezvous();
@@ -88,6 +94,30 @@ fn at_a_signal_of_choice_it_goes_on() {
     let (first, second) = dumps.split_once("\nSIGQUIT: quit\n\n").expect("two");
     read(first);
     read(second);
+}
+
+/// It gets the signal itself, while it is asked where it is because of the one before.
+#[test]
+fn the_thread_that_is_interrupted_says_where_it_is() {
+    if inside(here!()) {
+        drop(gopark::Scope::current());
+        // SAFETY: asks.
+        let me = unsafe { libc::pthread_self() };
+        std::thread::spawn(move || {
+            for _ in 0..100 {
+                // SAFETY: the thread sleeps until the process ends.
+                unsafe { libc::pthread_kill(me, SIGUSR1) };
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            // SAFETY: sends this process a signal.
+            unsafe { libc::kill(libc::getpid(), SIGQUIT) };
+        });
+        return sleeps();
+    }
+    let settings = format!("dumpsignal={SIGUSR1}");
+    let ended = Child::new(here!()).env("GOPARK_DEBUG", settings).run();
+    assert_eq!(ended.status.code(), Some(2), "{}\n{}", ended.status, ended.stderr);
+    assert!(ended.stderr.contains("\ncrash::quit::sleeps(...)\n"), "{}", ended.stderr);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -31,11 +31,35 @@ pub(crate) struct Tab {
     browser: Child,
     /// What the browser keeps, which nobody needs.
     folder: PathBuf,
-    socket: WebSocket<TcpStream>,
+    socket: WebSocket<Stream>,
     session: String,
     count: u64,
     /// What went wrong in the page.
     pub(crate) complaints: Vec<Value>,
+}
+
+/// A read with a limit ends at every signal, and this thread is asked where it is.
+struct Stream(TcpStream);
+
+impl Read for Stream {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(to) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.0.write(from)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 impl Tab {
@@ -60,7 +84,7 @@ impl Tab {
         let host = address.trim_start_matches("ws://").split('/').next().expect("a host");
         let stream = TcpStream::connect(host).expect("the browser listens");
         stream.set_read_timeout(Some(limit)).expect("a limit");
-        let (socket, _) = client(address.as_str(), stream).expect("a WebSocket");
+        let (socket, _) = client(address.as_str(), Stream(stream)).expect("a WebSocket");
         let session = String::new();
         let mut tab = Tab { browser, folder, socket, session, count: 0, complaints: Vec::new() };
         let target = tab.call("Target.createTarget", json!({ "url": "about:blank" }));

@@ -7,6 +7,7 @@
 //! | `profiles` | what is in the profiles of waits, locks and CPU time |
 //! | `pages` | what the endpoint shows, and that it does not show itself |
 //! | `state` | what the live page is told |
+//! | `threads` | where a thread is that is none of ours, in all forms |
 //! | `browser` | the live page, in Chromium; skipped where there is none |
 //! | `devtools` | a browser for tests |
 //! | `refusals` | what it does not answer, and to whom |
@@ -29,6 +30,7 @@ mod profiles;
 mod proto;
 mod refusals;
 mod state;
+mod threads;
 #[path = "../../bench/src/go.rs"]
 mod toolchain;
 

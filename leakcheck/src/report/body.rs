@@ -141,8 +141,8 @@ impl Display for Why<'_> {
             }
             _ => {
                 f.write_str("its thread stands still in a call of std's, of a C library's or ")?;
-                f.write_str("of the kernel's, of which nothing is known; such a call cannot be ")?;
-                f.write_str("unwound")?;
+                f.write_str("of the kernel's, and what would end that is not known; such a call ")?;
+                f.write_str("cannot be unwound")?;
             }
         }
         f.write_str("; it is left alone")

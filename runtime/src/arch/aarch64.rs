@@ -181,9 +181,9 @@ global_asm!(
     ".balign 16",
     ".globl gopark_thread",
     ".type gopark_thread,@object",
-    ".size gopark_thread,16",
+    ".size gopark_thread,24",
     "gopark_thread:",
-    ".zero 16",
+    ".zero 24",
     ".popsection",
 );
 
@@ -226,6 +226,34 @@ pub(crate) fn set_thread_word(word: *mut ()) {
     unsafe {
         on_thread!(
             "str {word}, [{at}]";
+            word = in(reg) word,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// The record of this thread, if it is adopted; null at first.
+#[inline]
+pub(crate) fn thread_record() -> *mut () {
+    let word;
+    // SAFETY: as in thread_word().
+    unsafe {
+        on_thread!(
+            "ldr {word}, [{at}, #16]";
+            word = lateout(reg) word,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    word
+}
+
+/// Sets the record of this thread. No access to memory moves across.
+#[inline]
+pub(crate) fn set_thread_record(word: *mut ()) {
+    // SAFETY: as in set_thread_word().
+    unsafe {
+        on_thread!(
+            "str {word}, [{at}, #16]";
             word = in(reg) word,
             options(nostack, preserves_flags),
         );

@@ -57,7 +57,7 @@
 //! The thread's words are thread-locals in all but name: LLVM would take the
 //! address of one for constant and keep it across a switch, after which the code
 //! may run on another thread, and a signal handler must not be the first to touch
-//! one. These two are in the block that exists as long as the thread does, and
+//! one. These three are in the block that exists as long as the thread does, and
 //! each access finds them anew, in two instructions (the initial-exec model).
 //!
 //! Invariants:
@@ -75,12 +75,12 @@ mod x86_64;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use aarch64::{
     call_on, enter_section, here, leave_section, prefetch, prepare, saved, sections,
-    set_thread_word, stack_pointer, switch, thread_word, ticks,
+    set_thread_record, set_thread_word, stack_pointer, switch, thread_record, thread_word, ticks,
 };
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::{
     call_on, enter_section, here, leave_section, prefetch, prepare, saved, sections,
-    set_thread_word, stack_pointer, switch, thread_word, ticks,
+    set_thread_record, set_thread_word, stack_pointer, switch, thread_record, thread_word, ticks,
 };
 
 /// What an unwinder must know of code that stands still.

@@ -170,17 +170,18 @@ pub(crate) fn prefetch(address: *const u8) {
     unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
 }
 
-// The thread's words: a pointer that belongs to the scheduler, and the count of
-// sections. 16 bytes of the thread's static block, so that a signal handler may
-// use them and no compiler can keep their address across a switch.
+// The thread's words: a pointer that belongs to the scheduler, the count of
+// sections, and the record of an adopted thread. 24 bytes of the thread's static
+// block, so that a signal handler may use them and no compiler can keep their
+// address across a switch.
 global_asm!(
     ".pushsection .tbss.gopark_thread,\"awT\",@nobits",
     ".balign 16",
     ".globl gopark_thread",
     ".type gopark_thread,@object",
-    ".size gopark_thread,16",
+    ".size gopark_thread,24",
     "gopark_thread:",
-    ".zero 16",
+    ".zero 24",
     ".popsection",
 );
 
@@ -209,6 +210,37 @@ pub(crate) fn set_thread_word(word: *mut ()) {
         asm!(
             "mov {at}, qword ptr [rip + gopark_thread@gottpoff]",
             "mov qword ptr fs:[{at}], {word}",
+            at = out(reg) _,
+            word = in(reg) word,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// The record of this thread, if it is adopted; null at first.
+#[inline]
+pub(crate) fn thread_record() -> *mut () {
+    let word;
+    // SAFETY: as in thread_word().
+    unsafe {
+        asm!(
+            "mov {word}, qword ptr [rip + gopark_thread@gottpoff]",
+            "mov {word}, qword ptr fs:[{word} + 16]",
+            word = out(reg) word,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    word
+}
+
+/// Sets the record of this thread. No access to memory moves across.
+#[inline]
+pub(crate) fn set_thread_record(word: *mut ()) {
+    // SAFETY: as in set_thread_word().
+    unsafe {
+        asm!(
+            "mov {at}, qword ptr [rip + gopark_thread@gottpoff]",
+            "mov qword ptr fs:[{at} + 16], {word}",
             at = out(reg) _,
             word = in(reg) word,
             options(nostack, preserves_flags),

@@ -10,10 +10,10 @@
 //!
 //! (a tab where this page shows four spaces). The form is that of Go's `runtime/traceback.go`.
 //! Of a task without [frames](TaskInfo::frames) the one that is shown is the task's function at
-//! the place where it waits or blocks, or where it was made.
+//! the place where it waits or blocks, or did last, or where it was made.
 
 use super::frames::Trace;
-use super::{Kind, Snapshot, Status, TaskInfo, source};
+use super::{Kind, Snapshot, Status, TaskInfo, profile, source};
 use core::panic::Location;
 use core::ptr;
 use rustc_hash::FxHashMap;
@@ -180,7 +180,7 @@ impl Texts {
         match task.trace.as_ref().map(|trace| self.stack(trace)) {
             Some(stack) if !stack.is_empty() => out.push_str(stack),
             _ => {
-                let at = task.wait.map(|wait| wait.site).or(task.call).unwrap_or(task.created_at);
+                let at = profile::site(task);
                 out.push_str(task.entry);
                 out.push_str("(...)");
                 out.push_str(self.place(at, None));

@@ -3,16 +3,9 @@
 //! [`add_frames`] finds the addresses of each task that stands still (`sched/look.rs`) or
 //! answers a signal in time; names are looked up when somebody wants to see them. Equal
 //! stacks are kept once.
-//!
-//! # What is hidden
-//! Of a task that waits in a channel the reader wants to know his own function that
-//! called it. Hidden are functions of this crate, what calls the task's function, those
-//! of std that ours call, down to a closure of the program's if they call one, those of
-//! `lock_api` that call ours; and what has no line, such as C code, if others of the
-//! program's have some. Go hides its runtime alike. Names or files tell, because
-//! `debug = "line-tables-only"` keeps of inlined functions no path.
 #![expect(clippy::disallowed_types, reason = "frames are looked for outside of sections")]
 
+use super::hide::hide;
 use super::shapes::Shapes;
 use super::symbols;
 use super::unwind::{Found, Walker};
@@ -23,7 +16,7 @@ use crate::sched::{SCHED, look};
 use crate::stack::{Part, Pieces};
 use crate::sys::{clock, prof, section};
 use crate::task::adopt;
-use crate::task::record::{Record, TaskId, flag};
+use crate::task::record::{Record, TaskId};
 use crate::task::state::Reading;
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
@@ -154,55 +147,6 @@ impl fmt::Debug for Trace {
     }
 }
 
-/// In the name of the function that calls a task's, and of that which calls a thread's.
-const MARK: &str = "__rust_begin_short_backtrace";
-
-/// The crates of the standard library, and the files of its functions: of one that was
-/// inlined, some line tables have the last part of the name only.
-const STD: [&str; 3] = ["core::", "std::", "alloc::"];
-const STD_FILES: [&str; 3] = ["/library/core/src/", "/library/std/src/", "/library/alloc/src/"];
-/// A function of std's without a path.
-const TRY: &str = "__rust_try";
-
-fn hide(frames: &mut [Frame], own_folder: Option<&str>) {
-    fn name(frame: &Frame) -> &str {
-        frame.function.trim_start_matches(['<', '&'])
-    }
-    fn file(frame: &Frame) -> &str {
-        frame.file.as_deref().unwrap_or_default()
-    }
-    let ours = |frame: &Frame| {
-        let by_name = name(frame).strip_prefix("gopark").is_some_and(|it| it.starts_with("::"));
-        by_name || own_folder.is_some_and(|folder| file(frame).starts_with(folder))
-    };
-    let std = |frame: &Frame| {
-        frame.function == TRY
-            || STD.iter().any(|it| name(frame).starts_with(it))
-            || STD_FILES.iter().any(|it| file(frame).contains(it))
-    };
-    let lock =
-        |frame: &Frame| name(frame).starts_with("lock_api::") || file(frame).contains("/lock_api-");
-    let end = frames.iter().rposition(|frame| frame.function.contains(MARK));
-    let end = end.unwrap_or(frames.len());
-    let mut outside = end < frames.len();
-    for (n, frame) in frames.iter_mut().enumerate().rev() {
-        let hidden = n >= end || ours(frame) || (outside && std(frame));
-        frame.runtime = hidden;
-        outside = hidden;
-    }
-    // The locks are those of `lock_api` around ours.
-    let mut inside = false;
-    for frame in frames.iter_mut() {
-        frame.runtime |= inside && lock(frame);
-        inside = frame.runtime;
-    }
-    // A program without line tables may well call a runtime that has some.
-    let has_lines = frames.iter().any(|frame| !frame.runtime && frame.line.is_some());
-    for frame in frames {
-        frame.runtime |= has_lines && frame.line.is_none();
-    }
-}
-
 impl TaskInfo {
     /// The frames that are not the runtime's, the innermost first: what
     /// [`trace`](TaskInfo::trace) has, or nothing without one.
@@ -250,12 +194,19 @@ const ANSWER: Duration = Duration::from_millis(100);
 const LOOKS: usize = 3;
 
 /// Finds the frames of each task in the state that it was seen in. One that has moved on
-/// since then is read again. A task that ended meanwhile, that has not started, or that
-/// runs and does not answer for a tenth of a second, has none; so has an adopted
-/// thread that is not parked, unless it is the calling one.
+/// since then is read again. A task or thread that ended meanwhile, a task that has not
+/// started, and one that runs and does not answer, have none: all that run have a tenth
+/// of a second together.
 ///
 /// Stops nobody, except the task that is just looked at, for microseconds. Blocks the
 /// calling thread for a tenth of a second at most, unless another one does the same.
+///
+/// # Signals
+/// Those that run are asked by SIGURG, adopted threads too, also in a system call of the
+/// program's. The kernel makes most such calls go on; a few, such as `poll`, `epoll_wait`
+/// and `nanosleep`, end with `EINTR` at every signal with a handler. std's functions bear
+/// that, C code may not. A thread that blocks SIGURG does not answer, and with
+/// `GOPARK_DEBUG=asyncpreemptoff=1` nobody is asked.
 ///
 /// ```
 /// use gopark::inspect::{Snapshot, add_frames};
@@ -427,12 +378,14 @@ impl Looker {
                     None => left.push(task),
                 }
             }
+            self.threads(tasks, &mut left, end, &mut known);
             let mut running: HashMap<TaskId, usize> = HashMap::new();
             running.extend(left.iter().map(|&n| (tasks[n].id, n)));
             for &w in &workers {
                 let Some(id) = w.running_elsewhere().map(Record::id) else { continue };
                 let Some(&n) = running.get(&id) else { continue };
-                if look::asked(w, id, end, |at, stack| self.walk(at, stack)).is_some() {
+                let asked = look::Asked::Worker(w);
+                if look::asked(asked, id, end, |at, stack| self.walk(at, stack)).is_some() {
                     if !matches!(tasks[n].status, Status::Running | Status::Syscall) {
                         reread(&mut tasks[n]);
                     }
@@ -441,11 +394,47 @@ impl Looker {
                 }
             }
             left.retain(|&n| running.contains_key(&tasks[n].id));
-            let again = |n: &usize| tasks[*n].kind == Kind::Task && tasks[*n].stack.is_some();
+            let again = |n: &usize| tasks[*n].kind == Kind::Thread || tasks[*n].stack.is_some();
             if !left.iter().any(again) || clock::now() >= end {
                 return;
             }
         }
+    }
+
+    /// Asks the adopted threads among those that are left. Each has a part of the time that
+    /// is left, and so have the tasks that run: one that blocks the signal keeps nobody else
+    /// from answering.
+    fn threads(
+        &mut self,
+        tasks: &mut [TaskInfo],
+        left: &mut Vec<usize>,
+        end: u64,
+        known: &mut Known,
+    ) {
+        let threads = left.iter().filter(|&&n| tasks[n].kind == Kind::Thread).count();
+        let mut parts = threads as u64 + u64::from(threads != left.len());
+        left.retain(|&n| {
+            let task = &mut tasks[n];
+            if task.kind != Kind::Thread {
+                return true;
+            }
+            let now = clock::now();
+            let part_ends = now + end.saturating_sub(now) / parts;
+            parts -= 1;
+            let record = task.origin.0;
+            let asked = look::Asked::Thread(record);
+            let stamp = look::asked(asked, task.id, part_ends, |at, stack| {
+                self.walk(at, stack);
+                record.state.read().stamp()
+            });
+            let Some(stamp) = stamp else { return true };
+            // Of one that is parked by now the next look tells more.
+            let same = task.stamp == stamp || (reread(task) && task.wait.is_none());
+            if same {
+                task.trace = self.keep(known);
+            }
+            !same
+        });
     }
 
     /// A hundred thousand stacks are in no cache.
@@ -486,12 +475,14 @@ impl Looker {
             match record.state.read().status() {
                 Status::Idle | Status::Dead => return Some(None),
                 Status::Running | Status::Syscall => break,
+                // Woken, and about to go on by itself.
+                Status::Runnable if task.kind == Kind::Thread => break,
                 Status::Runnable if record.place().stack().is_none() => return Some(None),
                 Status::Runnable if self.ready(record) => return Some(self.keep(known)),
                 _ => reread(task).then_some(())?,
             }
         }
-        (task.kind == Kind::Thread || record.has(flag::THREAD)).then_some(None)
+        None
     }
 
     /// One that has started, and is in a queue: it goes on when it likes. So its stack is
@@ -553,109 +544,4 @@ fn reread(task: &mut TaskInfo) -> bool {
         *task = now;
     }
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(frames: &[(&str, u32)]) -> Vec<String> {
-        let frame = |&(function, line): &(&str, u32)| Frame {
-            function: function.to_owned(),
-            file: None,
-            line: (line != 0).then_some(line),
-            offset: 0,
-            address: 0,
-            runtime: false,
-        };
-        let mut frames: Vec<Frame> = frames.iter().map(frame).collect();
-        hide(&mut frames, Some("/src/gopark/"));
-        frames.into_iter().filter(|frame| !frame.runtime).map(|frame| frame.function).collect()
-    }
-
-    #[test]
-    fn the_runtime_is_hidden() {
-        let names = shown(&[
-            ("core::ptr::drop_in_place<gopark::sys::section::Section>", 1),
-            ("gopark::sched::park::leave", 1),
-            ("<gopark::chan::receiver::Receiver<app::T>>::recv", 1),
-            ("lock_api::mutex::Mutex<R,T>::lock", 1),
-            ("app::gopark::inner", 1),
-            ("lock_api::mutex::Mutex<R,T>::lock", 1),
-            ("core::ops::function::FnOnce::call_once", 1),
-            ("app::catches::{{closure}}", 1),
-            (
-                "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
-                1,
-            ),
-            ("__rust_try", 1),
-            ("std::panic::catch_unwind", 1),
-            ("app::catches", 1),
-            ("app::grown::{{closure}}", 1),
-            ("core::ops::function::FnOnce::call_once", 1),
-            ("std::panicking::catch_unwind", 1),
-            ("gopark::stack::segment::grow::{{closure}}", 1),
-            ("gopark::arch::x86_64::call_on", 0),
-            ("gopark::stack::segment::grow", 1),
-            ("app::grown", 1),
-            ("goparks::other", 1),
-            ("core::ops::function::FnOnce::call_once", 1),
-            ("gopark::task::packet::run::__rust_begin_short_backtrace", 1),
-            ("std::panicking::try", 1),
-            ("anything", 1),
-        ]);
-        // A shim that the program's own code calls is the program's.
-        let expected = [
-            "app::gopark::inner",
-            "lock_api::mutex::Mutex<R,T>::lock",
-            "core::ops::function::FnOnce::call_once",
-            "app::catches::{{closure}}",
-            "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
-            "__rust_try",
-            "std::panic::catch_unwind",
-            "app::catches",
-            "app::grown::{{closure}}",
-            "app::grown",
-            "goparks::other",
-        ];
-        assert_eq!(names, expected);
-    }
-
-    /// Where names are short.
-    #[test]
-    fn files_tell_as_well() {
-        let frame = |&(function, file): &(&str, &str)| Frame {
-            function: function.to_owned(),
-            file: Some(file.to_owned()),
-            line: Some(1),
-            offset: 0,
-            address: 0,
-            runtime: false,
-        };
-        let frames = [
-            ("lock_raw", "/src/gopark/sync/raw_mutex.rs"),
-            ("lock<RawMutex, ()>", "/registry/lock_api-0.4.14/src/mutex.rs"),
-            ("{closure#1}", "/src/gopark-app/src/main.rs"),
-            ("call_once<{closure#1}, ()>", "/rustc/0123/library/core/src/ops/function.rs"),
-            ("grow<(), {closure#1}>", "/src/gopark/stack/segment.rs"),
-            ("{closure#0}", "/src/app/src/gopark/main.rs"),
-            ("call_once<{closure#0}, ()>", "/rustc/0123/library/core/src/ops/function.rs"),
-            ("__rust_begin_short_backtrace<{closure#0}>", "/src/gopark/task/packet.rs"),
-            ("anything", "/src/app/src/main.rs"),
-        ];
-        let mut frames: Vec<Frame> = frames.iter().map(frame).collect();
-        hide(&mut frames, Some("/src/gopark/"));
-        let shown: Vec<_> = frames.iter().filter(|frame| !frame.runtime).collect();
-        let files: Vec<_> = shown.iter().map(|frame| frame.file.as_deref().unwrap()).collect();
-        assert_eq!(files, ["/src/gopark-app/src/main.rs", "/src/app/src/gopark/main.rs"]);
-    }
-
-    #[test]
-    fn what_has_no_line_is_hidden_if_others_have_one() {
-        assert_eq!(shown(&[("read", 0), ("app::f", 7)]), ["app::f"]);
-        assert_eq!(shown(&[("read", 0), ("app::f", 0)]), ["read", "app::f"]);
-        let runtime = ("gopark::sched::park::leave", 9);
-        assert_eq!(shown(&[runtime, ("app::f", 0)]), ["app::f"]);
-        assert!(shown(&[]).is_empty());
-    }
 }

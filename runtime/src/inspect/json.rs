@@ -11,9 +11,10 @@ impl Snapshot {
     /// Every object has `id`, `kind` (`task` or `thread`), `status`, `entry`, `created_by`,
     /// `created_at`, `scope`, `daemon` and `locked`. As far as there is something to say there
     /// are also `reason`, `site`, `age_ns`, `timed` and `lock_holder` of one that waits, `call`
-    /// and `call_age_ns` of one that is in a blocking call, `name`, `labels`, `parent`, `worker`, `stack_limit`,
-    /// `stack_depth`, `segments`, and, if they were [asked for](Snapshot::with_frames),
-    /// `frames`: objects with `function`, `offset` and, where they are known, `file` and `line`.
+    /// and `call_age_ns` of one that is in a blocking call, `last_site` of one that is in
+    /// neither and was, `name`, `labels`, `parent`, `worker`, `stack_limit`, `stack_depth`,
+    /// `segments`, and, if they were [asked for](Snapshot::with_frames), `frames`: objects
+    /// with `function`, `offset` and, where they are known, `file` and `line`.
     ///
     /// ```
     /// let json = gopark::inspect::Snapshot::all().to_json();
@@ -48,6 +49,9 @@ pub(crate) fn write_task(out: &mut String, task: &TaskInfo) {
     }
     if let Some(call) = task.call {
         object.text("call", &Place(call));
+    }
+    if let Some(last) = task.last_site {
+        object.text("last_site", &Place(last));
     }
     if let Some(age) = task.call_age {
         object.number("call_age_ns", age.as_nanos());

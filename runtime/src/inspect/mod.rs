@@ -94,6 +94,7 @@ mod cpu;
 mod dump;
 mod frames;
 mod groups;
+mod hide;
 mod json;
 mod lineage;
 mod metrics;

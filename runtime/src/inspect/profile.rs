@@ -41,7 +41,8 @@ enum Place<'a> {
 
 /// Where a task without frames is, as far as it is known.
 pub(super) fn site(task: &TaskInfo) -> &'static Location<'static> {
-    task.wait.map(|wait| wait.site).or(task.call).unwrap_or(task.created_at)
+    let site = task.wait.map(|wait| wait.site).or(task.call).or(task.last_site);
+    site.unwrap_or(task.created_at)
 }
 
 /// The most frequent first.

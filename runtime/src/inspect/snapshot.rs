@@ -47,6 +47,9 @@ pub struct TaskInfo {
     pub waits_for: Vec<WaitsFor>,
     /// Where the blocking call is that it is in; `None` outside of one.
     pub call: Option<&'static Location<'static>>,
+    /// Where it waited or was in a blocking call last, while it does neither; `None` if it
+    /// never did.
+    pub last_site: Option<&'static Location<'static>>,
     /// For how long it has been in a blocking call, exact to some milliseconds; `None`
     /// outside of one.
     pub call_age: Option<Duration>,
@@ -237,6 +240,7 @@ fn read_at(record: &'static Record, now: u64) -> Option<TaskInfo> {
             wait: parked.then(|| wait(record, now)).flatten(),
             waits_for: Vec::new(),
             call: record.site().filter(|_| status == Status::Syscall),
+            last_site: record.site().filter(|_| !parked && status != Status::Syscall),
             call_age: (status == Status::Syscall).then(|| age(record, now)),
             name: None,
             labels: Vec::new(),

@@ -30,6 +30,8 @@ type Engine = framehop::x86_64::UnwinderX86_64<Tables, MustNotAllocateDuringUnwi
 type Cache = framehop::x86_64::CacheX86_64<MustNotAllocateDuringUnwind>;
 type Inner = <Engine as Unwinder>::UnwindRegs;
 
+/// So far below the stack pointer a function may have put something.
+const RED_ZONE: usize = 128;
 /// How many addresses are kept of either end of a stack.
 const KEPT: usize = 64;
 /// A walk that has not ended by then is broken off.
@@ -137,6 +139,10 @@ impl Walker {
         let mut registers = inner(start);
         let mut address = FrameAddress::from_instruction_pointer(start.pc as u64);
         let mut parts = parts.skip_while(|part| !part.has(start.sp)).peekable();
+        // What lies further down is not in use, and not even mapped on the main thread (V1).
+        if let Some(innermost) = parts.peek_mut() {
+            innermost.bounds.0 = innermost.bounds.0.max(start.sp.saturating_sub(RED_ZONE));
+        }
         if parts.peek().is_none() {
             found.push(address.address_for_lookup() as usize);
             return;

@@ -8,8 +8,7 @@
 //! | is suspended | the same; at the end of its suspension it waits for us |
 //! | runs | it is asked by a signal, and its thread waits in the handler |
 //!
-//! A thread that was adopted is held when it is parked, and never asked: its calls are
-//! none of ours to interrupt.
+//! A thread that was adopted is held and asked in the same way.
 //!
 //! # Asking
 //! One at a time. **(a1)** The asker writes whom he asks and sends the signal, again and
@@ -24,12 +23,28 @@
 //! Two tasks may ask each other: who waits for his turn, or for an answer, is outside
 //! of a section, and so answers himself.
 //!
+//! # Who is asked
+//! A worker, or the record of an adopted thread: the address goes with the signal, and the
+//! handler compares it with what its own thread has. So whoever gets the signal by mistake,
+//! because the thread has ended and its number is another's by now, does nothing. Who
+//! stands says himself which task or thread he is, where, and on what stack: none of that
+//! is taken from what the asker believes.
+//!
+//! The program's threads are interrupted in calls of its own. Most go on by themselves
+//! (SA_RESTART); those that end with `EINTR` at any signal with a handler, such as `poll`
+//! and `nanosleep`, do so at this one. std calls them again. A thread that blocks the signal
+//! does not answer. The alternate stack may be std's, which is small: so the handler does
+//! little, and other signals wait until it is done (`sys::signal::waiting`).
+//!
 //! - **V1** What is read while a task stands still: the words of its stack from the
 //!   saved stack pointer up, and its chain of segments (G2).
+//! - **V2** `STANDING` points to what lies in the frame of who stands. It is written by who
+//!   has taken the question, before a2, as nobody else can have that; and read between
+//!   a3 and a4, when he stands.
 #![expect(clippy::disallowed_types, reason = "who waits for his turn is outside of sections")]
 
 use super::worker::Worker;
-use super::{enqueue, signal};
+use super::{SCHED, enqueue, signal};
 use crate::arch::{self, Registers};
 use crate::question::{Answer, Question, Stand};
 use crate::stack::{self, Pieces};
@@ -38,7 +53,7 @@ use crate::sys::{clock, futex};
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::state::{Reading, Release, Status};
 use core::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -133,7 +148,13 @@ pub(crate) fn here() -> (Registers, Pieces) {
     (arch::here(), stack.unwrap_or_else(stack::pieces_of_thread))
 }
 
-static QUESTION: Question<Worker> = Question::new();
+/// Who is asked; the address of a [`Worker`] or a [`Record`].
+type Who = ();
+
+static QUESTION: Question<Who> = Question::new();
+
+/// See V2.
+static STANDING: AtomicPtr<Option<Standing>> = AtomicPtr::new(ptr::null_mut());
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -142,21 +163,81 @@ const AGAIN: Duration = Duration::from_millis(1);
 /// How long a thread stands still for an asker who has no CPU.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Calls `f` with where the task is and with its stack, if it runs on the worker and its
-/// thread answers before `end`, a time on the clock of `sys::clock`. `f` is in a section
+/// Who stands, where, and on what stack.
+pub(super) struct Standing {
+    task: TaskId,
+    at: Registers,
+    stack: Pieces,
+}
+
+impl Standing {
+    /// On the thread of the task, or the one that was adopted.
+    pub(super) fn new(task: &Record, at: &Registers, stack: Pieces) -> Standing {
+        Standing { task: task.id(), at: *at, stack }
+    }
+}
+
+/// Whose thread gets the signal.
+#[derive(Clone, Copy)]
+pub(crate) enum Asked {
+    Worker(&'static Worker),
+    /// A thread that was adopted.
+    Thread(&'static Record),
+}
+
+impl Asked {
+    fn who(self) -> *const Who {
+        match self {
+            Asked::Worker(w) => ptr::from_ref(w).cast(),
+            Asked::Thread(record) => ptr::from_ref(record).cast(),
+        }
+    }
+
+    fn hears(self) -> bool {
+        match self {
+            Asked::Worker(w) => w.slices.is_told(),
+            Asked::Thread(_) => SCHED.preempts(),
+        }
+    }
+
+    /// Sends the signal. `false`: that task will not answer any more.
+    fn poke(self, task: TaskId) -> bool {
+        match self {
+            Asked::Worker(w) => {
+                signal::poke(w);
+                true
+            }
+            Asked::Thread(record) => {
+                // If the thread ends here the number may become another's, which does
+                // nothing.
+                let tid = record.observe(|it| {
+                    let ended = matches!(it.state.read().status(), Status::Idle | Status::Dead);
+                    let there = !ended && it.has(flag::THREAD) && it.id() == task;
+                    there.then(|| it.tid.load(Ordering::Relaxed))
+                });
+                // Else it does too much to be seen in one state.
+                let Some((_, tid)) = tid else { return true };
+                tid.is_some_and(|tid| signal::poke_thread(tid, self.who()))
+            }
+        }
+    }
+}
+
+/// Calls `f` with where the task is and with its stack, if it runs there and its thread
+/// answers before `end`, a time on the clock of `sys::clock`. `f` is in a section
 /// (N1). Not for the calling thread. Blocks it until `end` at most.
 pub(crate) fn asked<R>(
-    w: &'static Worker,
+    asked: Asked,
     task: TaskId,
     end: u64,
     f: impl FnOnce(&Registers, Pieces) -> R,
 ) -> Option<R> {
-    if !w.slices.is_told() {
+    if !asked.hears() {
         return None;
     }
     section::check_outside();
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    QUESTION.ask(w);
+    QUESTION.ask(asked.who());
     let mut late = false;
     loop {
         let seen = match QUESTION.answer() {
@@ -164,12 +245,9 @@ pub(crate) fn asked<R>(
             Answer::Stands => break,
             Answer::Withdrawn => return None,
         };
-        late = late || clock::now() >= end;
-        if late && QUESTION.withdraw(w) {
+        late = late || clock::now() >= end || !asked.poke(task);
+        if late && QUESTION.withdraw(asked.who()) {
             return None;
-        }
-        if !late {
-            signal::poke(w);
         }
         // When it is late it is just being answered.
         futex::wait(QUESTION.futex(), seen, Some(AGAIN));
@@ -178,18 +256,24 @@ pub(crate) fn asked<R>(
     if !QUESTION.begin_reading() {
         return None;
     }
-    let running = w.running_elsewhere().filter(|running| running.id() == task);
-    let stack = running.and_then(stack::pieces_of);
-    let found = stack.map(|stack| f(&w.interrupted.get(), stack));
+    // SAFETY: V2: who has taken this question stands until end_reading().
+    let standing = unsafe { &*STANDING.load(Ordering::Relaxed) };
+    let found = match standing {
+        Some(it) if it.task == task => Some(f(&it.at, it.stack)),
+        _ => None,
+    };
     QUESTION.end_reading();
     futex::wake(QUESTION.futex(), i32::MAX);
     found
 }
 
 /// In the handler, outside of a section: is this thread asked? Then it stands still until
-/// the asker has read its stack.
-pub(super) fn answer(w: &Worker) {
-    let Some(question) = QUESTION.take(w) else { return };
+/// the asker has read its stack. `standing` is `None` if there is none to be read.
+pub(super) fn answer(me: *const Who, standing: impl FnOnce() -> Option<Standing>) {
+    let Some(question) = QUESTION.take(me) else { return };
+    let standing = standing();
+    // From here on the frame stays until the question is over (V2); stand() publishes it.
+    STANDING.store(ptr::from_ref(&standing).cast_mut(), Ordering::Relaxed);
     QUESTION.stand(question);
     futex::wake(QUESTION.futex(), i32::MAX);
     let end = clock::after(PATIENCE);
@@ -205,5 +289,49 @@ pub(super) fn answer(w: &Worker) {
             Stand::Unread(seen) => futex::wait(QUESTION.futex(), seen, Some(left)),
             Stand::Read(seen) => futex::wait(QUESTION.futex(), seen, None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::adopt;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+
+    /// Whoever waits for an answer that does not come hangs.
+    const NEVER: u64 = u64::MAX;
+
+    fn sp(at: &Registers, stack: Pieces) -> Option<usize> {
+        let mut stack = stack;
+        stack.find(|part| (part.bounds.0..part.bounds.1).contains(&at.sp)).map(|_| at.sp)
+    }
+
+    #[test]
+    fn only_who_is_meant_is_read() {
+        let over = Arc::new(AtomicBool::new(false));
+        let (tx, rx) = mpsc::channel();
+        let thread = thread::spawn({
+            let over = over.clone();
+            move || {
+                let me = adopt::current();
+                tx.send((me, me.id())).unwrap();
+                while !over.load(Ordering::Relaxed) {
+                    core::hint::spin_loop();
+                }
+            }
+        });
+        let (record, id) = rx.recv().unwrap();
+        let thread_is_at = asked(Asked::Thread(record), id, NEVER, sp);
+        assert!(thread_is_at.flatten().is_some(), "on its own stack");
+        // Somebody else had the record before, or will have it.
+        for other in [id.get() + 1, u64::MAX] {
+            let other = TaskId::new(other).unwrap();
+            assert!(asked(Asked::Thread(record), other, NEVER, sp).is_none());
+        }
+        over.store(true, Ordering::Relaxed);
+        thread.join().unwrap();
+        assert!(asked(Asked::Thread(record), id, NEVER, sp).is_none(), "it has ended");
     }
 }

@@ -27,7 +27,7 @@ const STANDS: u32 = 1;
 const READ: u32 = 2;
 const OVER: u32 = 3;
 
-/// There is one; `W` are those who are asked.
+/// There is one; `W` are those who are asked, each by an address that nobody else has.
 pub(crate) struct Question<W> {
     who: AtomicPtr<W>,
     state: AtomicU32,
@@ -70,7 +70,7 @@ impl<W> Question<W> {
     }
 
     /// a1, by the one asker who has his turn. The last question is over.
-    pub(crate) fn ask(&self, whom: &W) {
+    pub(crate) fn ask(&self, whom: *const W) {
         let last = self.state.load(Ordering::Relaxed);
         // The number takes up the rest of the word, and starts again when that is full.
         let new = (last & !PHASE).wrapping_add(PHASE + 1) | ASKED;
@@ -79,7 +79,7 @@ impl<W> Question<W> {
         self.state.store(new, Ordering::Release);
         // ORDERING: Release; pairs with the Acquire in take(): who takes the question
         // sees its number.
-        self.who.store(ptr::from_ref(whom).cast_mut(), Ordering::Release);
+        self.who.store(whom.cast_mut(), Ordering::Release);
     }
 
     /// By the asker.
@@ -98,10 +98,9 @@ impl<W> Question<W> {
     /// answer soon.
     #[cfg(not(loom))]
     #[must_use]
-    pub(crate) fn withdraw(&self, whom: &W) -> bool {
-        let whom = ptr::from_ref(whom).cast_mut();
-        let taken =
-            self.who.compare_exchange(whom, ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed);
+    pub(crate) fn withdraw(&self, whom: *const W) -> bool {
+        let (whom, nobody) = (whom.cast_mut(), ptr::null_mut());
+        let taken = self.who.compare_exchange(whom, nobody, Ordering::Relaxed, Ordering::Relaxed);
         if taken.is_ok() {
             let asked = self.state.load(Ordering::Relaxed);
             self.state.store(asked | OVER, Ordering::Relaxed);
@@ -126,8 +125,8 @@ impl<W> Question<W> {
     }
 
     /// By whoever may be asked. If it is `me`, the question's number: nobody else has it.
-    pub(crate) fn take(&self, me: &W) -> Option<u32> {
-        let me = ptr::from_ref(me).cast_mut();
+    pub(crate) fn take(&self, me: *const W) -> Option<u32> {
+        let me = me.cast_mut();
         // Looked at first, as it is mostly another one or nobody.
         if self.who.load(Ordering::Relaxed) != me {
             return None;

@@ -17,8 +17,8 @@
 //! Others send the same signal by [`hurry`] and [`poke`].
 //!
 //! # What the handler does
-//! Somebody may ask where the task is (`look.rs`): that is answered first. Then, in this
-//! order:
+//! Somebody may ask where the task is (`look.rs`): that is answered first. It is all that
+//! happens on a thread that was adopted. Then, in this order:
 //!
 //! 1. In a section (`section.rs`), the scheduler's loop included, nothing, but that
 //!    a task that has had its slice is marked, to give way at its next safepoint. So
@@ -41,11 +41,14 @@
 //! Nothing here makes a thread: a member of the FIFO that lacks one is passed over,
 //! and a spare is asked for (`spare.rs`).
 
+use super::look::{self, Standing};
 use super::worker::Worker;
-use super::{SCHED, blocking, handover, look, worker};
+use super::{SCHED, blocking, handover, worker};
+use crate::stack;
 use crate::sys::section::Section;
 use crate::sys::tick::{self, Arrived, Clock, Timer};
 use crate::sys::{clock, section};
+use crate::task::adopt;
 use crate::task::record::{Record, flag};
 use core::cell::{Cell, UnsafeCell};
 use core::ptr;
@@ -216,18 +219,27 @@ pub(super) fn hurry() {
 
 /// Makes the worker look at itself. The signal may come late, and find it changed.
 pub(super) fn poke(w: &Worker) {
-    tick::queue(w.tid.load(Ordering::Relaxed), SIGNAL, ptr::from_ref(w).cast_mut().cast());
+    poke_thread(w.tid.load(Ordering::Relaxed), ptr::from_ref(w).cast());
 }
 
-fn on_signal(signal: &Arrived) -> bool {
-    let Some(w) = worker::current() else { return false };
+/// Has a thread answer, if it is who is meant: what has become of the thread with this
+/// number, only its handler knows. `false`: there is none.
+pub(super) fn poke_thread(tid: u32, who: *const ()) -> bool {
+    tick::queue(tid, SIGNAL, who.cast_mut())
+}
+
+fn on_signal(signal: &Arrived<'_>) -> bool {
+    let Some(w) = worker::current() else { return on_adopted(signal) };
     if !ptr::addr_eq(signal.value, ptr::from_ref(w)) {
         return false;
     }
     let outside = section::is_outside();
     if outside {
         w.interrupted.set(&signal.at);
-        look::answer(w);
+        look::answer(ptr::from_ref(w).cast(), || {
+            let task = w.running()?;
+            Some(Standing::new(task, &signal.at, stack::pieces_of(task)?))
+        });
     }
     let _section = Section::new();
     let Some(p) = w.holding() else {
@@ -235,19 +247,34 @@ fn on_signal(signal: &Arrived) -> bool {
         let Some(task) = w.running() else { return true };
         // In a call for so long: its siblings go first when it is over.
         task.set(flag::PREEMPT);
-        if outside && w.is_detached() && !signal.in_system_call {
+        if outside && w.is_detached() && !signal.in_system_call() {
+            signal.let_others_come();
             blocking::suspend_detached(w, task);
         }
         return true;
     };
     let Some(task) = w.running() else { return true };
-    if outside && signal.in_system_call {
+    if outside && signal.in_system_call() {
         blocking::detach(w, task);
     } else if w.slices.is_used_up(w.turns(p)) {
         task.set(flag::PREEMPT);
         if outside && handover::others_wait(p) {
+            signal.let_others_come();
             suspend(w, task);
         }
+    }
+    true
+}
+
+/// On a thread that is no worker. `false`: it was not meant, or is not adopted any more.
+fn on_adopted(signal: &Arrived<'_>) -> bool {
+    let Some(thread) = adopt::existing() else { return false };
+    let me = ptr::from_ref(thread).cast();
+    if !ptr::addr_eq(signal.value, me) {
+        return false;
+    }
+    if section::is_outside() {
+        look::answer(me, || Some(Standing::new(thread, &signal.at, stack::pieces_of_thread())));
     }
     true
 }

@@ -4,10 +4,11 @@
 //! threads that are none of ours are profiled too. The signal is SIGPROF, and the handler
 //! that is installed for it stays: a signal that comes late must not end the process, which
 //! is what SIGPROF does without one. Its frame is on the alternate stack where there is
-//! one, and SIGURG waits until it is done: nobody is suspended in the middle.
+//! one, and other signals, SIGURG too, wait until it is done: nobody is suspended in the
+//! middle.
 
 use super::section::Section;
-use super::signal::{is_default, keep_errno, registers};
+use super::signal::{is_default, keep_errno, registers, waiting};
 use super::tick::Timer;
 use crate::arch::Registers;
 use core::ptr;
@@ -84,8 +85,7 @@ fn install() -> io::Result<()> {
             let mut action: libc::sigaction = core::mem::zeroed();
             action.sa_sigaction = handler as *const () as usize;
             action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-            libc::sigemptyset(&raw mut action.sa_mask);
-            libc::sigaddset(&raw mut action.sa_mask, libc::SIGURG);
+            action.sa_mask = waiting();
             libc::sigaction(SIGNAL, &raw const action, ptr::null_mut());
         }
     });

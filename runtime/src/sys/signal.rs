@@ -36,10 +36,34 @@ pub(crate) fn on(signal: libc::c_int, handler: extern "C" fn(libc::c_int)) -> io
         let mut action: libc::sigaction = core::mem::zeroed();
         action.sa_sigaction = handler as *const () as usize;
         action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
-        libc::sigemptyset(&raw mut action.sa_mask);
+        action.sa_mask = waiting();
         libc::sigaction(signal, &raw const action, ptr::null_mut())
     };
     if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Signals that wait while a handler of ours runs that is soon done: the alternate stack of
+/// a thread of the program's may have no room for another one's frame. All, but those that
+/// tell of a fault of the handler itself.
+pub(super) fn waiting() -> libc::sigset_t {
+    const FAULTS: [libc::c_int; 7] = [
+        libc::SIGSEGV,
+        libc::SIGBUS,
+        libc::SIGILL,
+        libc::SIGFPE,
+        libc::SIGTRAP,
+        libc::SIGSYS,
+        libc::SIGABRT,
+    ];
+    // SAFETY: a local set, initialised by the second call.
+    unsafe {
+        let mut set: libc::sigset_t = core::mem::zeroed();
+        libc::sigfillset(&raw mut set);
+        for fault in FAULTS {
+            libc::sigdelset(&raw mut set, fault);
+        }
+        set
+    }
 }
 
 /// What a handler does must not be seen in the `errno` of the code that it has interrupted.
@@ -105,6 +129,8 @@ pub(crate) fn install(on_fault: OnFault) {
         action.sa_sigaction = handler as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         libc::sigemptyset(&raw mut action.sa_mask);
+        // Nobody is asked where he is meanwhile, for the reason given at waiting().
+        libc::sigaddset(&raw mut action.sa_mask, libc::SIGURG);
         libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut());
         libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut());
     }

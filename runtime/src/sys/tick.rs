@@ -1,6 +1,6 @@
 //! Signals to one thread: by a timer, by another thread; and what one interrupted.
 
-use super::signal::{call, registers};
+use super::signal::{call, registers, waiting};
 use crate::arch::Registers;
 use core::cell::UnsafeCell;
 use core::ptr;
@@ -94,9 +94,9 @@ struct Queued {
     rest: [usize; 12],
 }
 
-/// Sends one thread of this process a signal with a value; if it has ended, nobody.
-/// Allocates nothing.
-pub(crate) fn queue(tid: u32, signal: libc::c_int, value: *mut ()) {
+/// Sends one thread of this process a signal with a value. `false`: there is no such
+/// thread any more. Allocates nothing.
+pub(crate) fn queue(tid: u32, signal: libc::c_int, value: *mut ()) -> bool {
     let pid = std::process::id() as libc::pid_t;
     let info = Queued {
         signal,
@@ -109,23 +109,40 @@ pub(crate) fn queue(tid: u32, signal: libc::c_int, value: *mut ()) {
         rest: [0; 12],
     };
     // SAFETY: the kernel reads 128 bytes of a siginfo.
-    unsafe {
-        libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, tid, signal, &raw const info);
-    }
+    unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, tid, signal, &raw const info) == 0 }
 }
 
 /// A signal that has arrived.
 #[derive(Clone, Copy)]
-pub(crate) struct Arrived {
+pub(crate) struct Arrived<'a> {
     pub(crate) value: *mut (),
     /// Where the code is that it has interrupted.
     pub(crate) at: Registers,
-    /// It has interrupted a system call, or the thread was just about to make one.
-    pub(crate) in_system_call: bool,
+    signal: libc::c_int,
+    context: &'a libc::ucontext_t,
+}
+
+impl Arrived<'_> {
+    /// It has interrupted a system call, or the thread was just about to make one. Reads
+    /// the code, which on a thread of the program's may be code that can be executed only.
+    pub(crate) fn in_system_call(&self) -> bool {
+        in_system_call(&self.context.uc_mcontext)
+    }
+
+    /// The handler will last: other signals come as if it had not interrupted anything. The
+    /// thread has a large alternate stack.
+    pub(crate) fn let_others_come(&self) {
+        let mut mask = self.context.uc_sigmask;
+        // SAFETY: a copy of the mask that the kernel has saved, and that it restores.
+        unsafe {
+            libc::sigaddset(&raw mut mask, self.signal);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask, ptr::null_mut());
+        }
+    }
 }
 
 /// Asked for every signal that has a value. `false`: it is somebody else's.
-type OnSignal = fn(&Arrived) -> bool;
+type OnSignal = fn(&Arrived<'_>) -> bool;
 
 struct Handler {
     on_signal: UnsafeCell<Option<OnSignal>>,
@@ -162,7 +179,7 @@ pub(crate) fn install(signal: libc::c_int, on_signal: OnSignal) {
         // Calls that can be restarted are; the frame is not put on a task's stack,
         // which may have no room for it.
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        libc::sigemptyset(&raw mut action.sa_mask);
+        action.sa_mask = waiting();
         libc::sigaction(signal, &raw const action, ptr::null_mut());
     }
 }
@@ -194,15 +211,10 @@ extern "C" fn handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: 
     let ours = (code == libc::SI_TIMER || code == libc::SI_QUEUE)
         && on_signal.is_some_and(|on_signal| {
             // SAFETY: both kinds have a value; the context is this handler's.
-            let (value, context) = unsafe {
-                let context = &*context.cast::<libc::ucontext_t>();
-                ((*info).si_value().sival_ptr, &context.uc_mcontext)
-            };
-            on_signal(&Arrived {
-                value: value.cast(),
-                at: registers(context),
-                in_system_call: in_system_call(context),
-            })
+            let (value, context) =
+                unsafe { ((*info).si_value().sival_ptr, &*context.cast::<libc::ucontext_t>()) };
+            let at = registers(&context.uc_mcontext);
+            on_signal(&Arrived { value: value.cast(), at, signal, context })
         });
     // SAFETY: as above. What follows is the other handler's business.
     unsafe { *errno = saved };

@@ -10,17 +10,17 @@
 
 use super::record::{Birth, Record, THREAD, flag};
 use super::{scope, threads};
+use crate::arch;
 use crate::sched::{self, SCHED};
 use crate::stack::{self, class::Class};
 use crate::sys::section;
 use crate::sys::thread::{self, Sighting, ThreadKey};
-use core::cell::Cell;
 use core::panic::Location;
+use core::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 thread_local! {
-    static ADOPTED: Cell<Option<&'static Record>> = const { Cell::new(None) };
     static GUARD: GiveBack = const { GiveBack };
 }
 
@@ -29,9 +29,7 @@ struct GiveBack;
 
 impl Drop for GiveBack {
     fn drop(&mut self) {
-        if let Some(record) = ADOPTED.take() {
-            give_back(record);
-        }
+        forget();
     }
 }
 
@@ -46,27 +44,21 @@ static HARNESSED: AtomicBool = AtomicBool::new(false);
 /// Threads of a test harness, which stay so until they are gone.
 static HARNESS: Mutex<Vec<Sighting>> = Mutex::new(Vec::new());
 
-/// The calling thread's record. Opaque for the reason given at
-/// [`worker::current`](crate::sched::worker::current).
-#[inline(never)]
+/// The calling thread's record.
 pub(crate) fn current() -> &'static Record {
-    // SAFETY: no instruction. Not `pure`, so calls are neither merged nor moved.
-    unsafe { core::arch::asm!("", options(nomem, nostack, preserves_flags)) };
-    match ADOPTED.get() {
-        Some(record) => record,
-        None => adopt(),
-    }
+    existing().unwrap_or_else(adopt)
 }
 
-/// The calling thread's record, if it was adopted.
+/// The calling thread's record, if it was adopted. For signal handlers too.
 pub(crate) fn existing() -> Option<&'static Record> {
-    ADOPTED.get()
+    // SAFETY: null, or from adopt(): records are never freed (R1).
+    unsafe { arch::thread_record().cast::<Record>().cast_const().as_ref() }
 }
 
 #[cold]
 fn adopt() -> &'static Record {
     sched::start_default();
-    // For those who want to see its frames, when it is parked.
+    // For those who want to see its frames. The handler must not be the first to ask.
     stack::know_thread();
     let record = take_orphan().unwrap_or_else(|| SCHED.free_record());
     let tid = thread::id();
@@ -88,7 +80,8 @@ fn adopt() -> &'static Record {
         record.set_parent(maker);
     }
     record.state.adopt();
-    ADOPTED.set(Some(record));
+    // From here on the signal's handler answers for it (`sched/look.rs`).
+    arch::set_thread_record(ptr::from_ref(record).cast_mut().cast());
     if !guarded && let Some(key) = thread::key(tid) {
         lock(&ORPHANS).push((record, key));
     } else if names_tests()
@@ -146,7 +139,9 @@ fn take_orphan() -> Option<&'static Record> {
 /// Gives the calling thread's record back, if it was adopted: it does nothing
 /// for tasks any more, until it does.
 pub(crate) fn forget() {
-    if let Some(record) = ADOPTED.take() {
+    if let Some(record) = existing() {
+        // From here on the handler does not: the record is another one's soon.
+        arch::set_thread_record(ptr::null_mut());
         give_back(record);
     }
 }

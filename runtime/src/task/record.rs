@@ -272,6 +272,7 @@ impl Record {
         self.scope.store(ptr::from_ref(b.scope).cast_mut(), Ordering::Relaxed);
         self.home.store(ptr::from_ref(b.scope).cast_mut(), Ordering::Relaxed);
         self.until.store(u64::MAX, Ordering::Relaxed);
+        self.site.store(ptr::null_mut(), Ordering::Relaxed);
         if let Some(extra) = b.extra {
             // ORDERING: Release; pairs with the Acquire in clone_extra().
             self.extra.store(Box::into_raw(extra), Ordering::Release);
@@ -478,7 +479,7 @@ impl Record {
         WaitReason::from_u8(self.reason.load(Ordering::Relaxed))
     }
 
-    /// Where the task waits or blocks; `None` if it never did.
+    /// Where the task waits or blocks, or did last; `None` if it never did.
     pub(crate) fn site(&self) -> Option<&'static Location<'static>> {
         // SAFETY: null or from a `&'static Location`.
         unsafe { self.site.load(Ordering::Relaxed).as_ref() }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The task with its frames.
-fn with_frames(id: TaskId) -> Option<TaskInfo> {
+pub(super) fn with_frames(id: TaskId) -> Option<TaskInfo> {
     let mut tasks = Snapshot::all().tasks;
     tasks.retain(|task| task.id == id);
     add_frames(&mut tasks);
@@ -19,11 +19,11 @@ fn with_frames(id: TaskId) -> Option<TaskInfo> {
 
 /// The functions that are shown, without their paths and types, up to one; closures are
 /// what they are written in.
-fn names(task: &TaskInfo) -> Vec<&str> {
+pub(super) fn names(task: &TaskInfo) -> Vec<&str> {
     task.frames().map(short).collect()
 }
 
-fn short(frame: &Frame) -> &str {
+pub(super) fn short(frame: &Frame) -> &str {
     let name = frame.function.split('<').next().unwrap_or_default();
     name.rsplit("::").find(|part| !part.starts_with('{')).unwrap_or("a closure")
 }
@@ -142,7 +142,7 @@ fn of_a_task_on_segments() {
 }
 
 #[inline(never)]
-fn computes(over: &AtomicBool) {
+pub(super) fn computes(over: &AtomicBool) {
     while !black_box(over.load(Ordering::SeqCst)) {
         std::hint::spin_loop();
     }

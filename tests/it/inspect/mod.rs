@@ -1,6 +1,7 @@
 //! What observers see.
 
 mod adopted;
+mod asked;
 mod census;
 mod contention;
 mod foreign;

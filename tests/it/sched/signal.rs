@@ -315,6 +315,42 @@ fn the_reaper_gives_up_who_comes_to_none() {
     });
 }
 
+/// As if the handler had not interrupted anything: whoever sends them may wait for it.
+#[test]
+#[expect(unsafe_code, reason = "signals")]
+fn other_signals_come_while_it_is_suspended() {
+    static CAME: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn on_other(_: libc::c_int) {
+        CAME.fetch_add(1, Ordering::SeqCst);
+    }
+    /// How far the hog has come.
+    static COMPUTED: AtomicU32 = AtomicU32::new(0);
+    alone(here!(), ONE, || {
+        // SAFETY: a handler with the right signature that is fit for anything.
+        unsafe { libc::signal(libc::SIGUSR2, on_other as *const () as libc::sighandler_t) };
+        let (tx, rx) = mpsc::channel();
+        let hog = gopark::go(move || {
+            // SAFETY: asks.
+            tx.send(unsafe { libc::pthread_self() }).unwrap();
+            loop {
+                COMPUTED.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        let thread = rx.recv().unwrap();
+        let other = Hog::new();
+        until("one comes in the middle of a suspension", || {
+            seen(hog.id(), Status::Preempted);
+            let (came, computed) = (CAME.load(Ordering::SeqCst), COMPUTED.load(Ordering::SeqCst));
+            // SAFETY: the thread runs until the process ends.
+            unsafe { libc::pthread_kill(thread, libc::SIGUSR2) };
+            until("it comes", || CAME.load(Ordering::SeqCst) > came);
+            let suspended = status(hog.id()) == Some(Status::Preempted);
+            suspended && COMPUTED.load(Ordering::SeqCst) == computed
+        });
+        other.end();
+    });
+}
+
 /// It is not blocked, whoever else is.
 #[test]
 fn it_is_no_leak_but_alive() {

@@ -439,6 +439,7 @@
       fact('For', h('span', { id: 'waits-since' }, waits), task.timed ? ', with a limit' : '');
     }
     if (task.call) fact('Call at', h('code', {}, task.call));
+    if (task.last_site) fact('Waited last at', h('code', {}, task.last_site));
     if (task.lock_holder != null) fact('Lock held by', link(task.lock_holder));
     fact('Runs', h('code', {}, task.entry));
     fact('Started by', h('code', {}, task.created_by), task.parent == null ? '' : ' in ', task.parent == null ? '' : link(task.parent), h('br', {}), h('code', {}, task.created_at));
