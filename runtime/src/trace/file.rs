@@ -5,6 +5,7 @@
 
 use core::panic::Location;
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::mem;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -81,20 +82,35 @@ pub(super) struct Generation {
     stacks: HashMap<Stack, u64>,
     /// The same, found sooner: each event names some.
     words: FxHashMap<Place, u64>,
-    frames: FxHashMap<(Place, Place, u32), u64>,
+    frames: FxHashMap<(Place, u32, Place, u32), u64>,
 }
 
 /// One frame.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Stack {
     pub(super) function: &'static str,
+    /// Follows on the name, if it is not 0: that of a task's closure, which others of the
+    /// same function have too, with the line where the task was made.
+    pub(super) made: u32,
     pub(super) file: &'static str,
     pub(super) line: u32,
 }
 
 impl Stack {
-    pub(super) fn new(function: &'static str, at: &'static Location<'static>) -> Stack {
-        Stack { function, file: at.file(), line: at.line() }
+    pub(super) fn new(
+        function: &'static str,
+        made: u32,
+        at: Option<&'static Location<'static>>,
+    ) -> Stack {
+        let (file, line) = at.map_or(("unknown", 0), |at| (at.file(), at.line()));
+        Stack { function, made, file, line }
+    }
+
+    fn name(&self) -> Cow<'static, str> {
+        match self.made {
+            0 => self.function.into(),
+            line => format!("{}:{line}", self.function).into(),
+        }
     }
 }
 
@@ -217,7 +233,7 @@ impl Generation {
 
     /// The number of a stack.
     pub(super) fn stack(&mut self, stack: Stack) -> u64 {
-        let key = (place(stack.function), place(stack.file), stack.line);
+        let key = (place(stack.function), stack.made, place(stack.file), stack.line);
         if let Some(&id) = self.frames.get(&key) {
             return id;
         }
@@ -233,7 +249,7 @@ impl Generation {
         self.table(time, ev::STACKS, stacks.iter(), |generation, &(stack, id), to| {
             to.push(ev::STACK);
             let (function, file) =
-                (generation.string(stack.function), generation.string(stack.file));
+                (generation.string(&stack.name()), generation.string(stack.file));
             for n in [id, 1, id, function, file, stack.line.into()] {
                 leb128(to, n);
             }

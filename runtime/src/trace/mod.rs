@@ -19,8 +19,9 @@
 //! ```
 //!
 //! # What is written
-//! - Each task is named after its function. Its stack is one frame: that function, at the
-//!   line where it was made, or where it waits, which may be a line of another function that
+//! - Each task is named after its function; a closure, whose name all closures of a function
+//!   have, with the line where the task was made: `shop::open::{{closure}}:42`. Its stack is
+//!   one frame: that function, at the line where the task was made, or where it waits, which may be a line of another function that
 //!   it has called. To find all frames at each of a million waits a second would cost more
 //!   than the rest together. They are in [`block_profile`](crate::inspect::block_profile)
 //!   and [`mutex_profile`](crate::inspect::mutex_profile), which

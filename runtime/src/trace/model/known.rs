@@ -1,6 +1,7 @@
 //! What the model knows of each task, processor and thread: what was written of it so far.
 
 use super::said::Region;
+use crate::task::names;
 use crate::trace::file::{Batch, Stack};
 use core::panic::Location;
 use core::ptr;
@@ -79,14 +80,15 @@ impl Who {
     pub(super) const THREAD: Who = Who { entry: "thread", at: None };
 
     pub(super) fn stack(self) -> Stack {
-        match self.at {
-            Some(at) => Stack::new(self.entry, at),
-            None => Stack { function: self.entry, file: "unknown", line: 0 },
-        }
+        self.stack_at(None)
     }
 
+    /// Where it was made, if no site is known. Readers group by the name alone, which all
+    /// closures of a function share.
     pub(super) fn stack_at(self, site: Option<&'static Location<'static>>) -> Stack {
-        site.map_or_else(|| self.stack(), |site| Stack::new(self.entry, site))
+        let is_closure = names::around_closure(self.entry).is_some();
+        let made = self.at.filter(|_| is_closure).map_or(0, Location::line);
+        Stack::new(self.entry, made, site.or(self.at))
     }
 }
 

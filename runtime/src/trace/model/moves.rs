@@ -12,7 +12,7 @@ use super::{GUEST, Model, OUTSIDE};
 use crate::sched::observe::{Given, Leave};
 use crate::task::names;
 use crate::task::reason::WaitReason;
-use crate::trace::file::ev;
+use crate::trace::file::{Stack, ev};
 use core::panic::Location;
 
 impl Model {
@@ -28,7 +28,7 @@ impl Model {
             Some(function) => function,
             None => self.threads[m].task.map_or("unknown", |id| self.tasks[&id].who.entry),
         };
-        let stack = self.out.stack(Who { entry: maker, at: who.at }.stack());
+        let stack = self.out.stack(Stack::new(maker, 0, who.at));
         self.with_processor(m, |model| model.emit(m, ev::GO_CREATE, &[id, new, stack]));
         self.add(id, State::Runnable, who, name.to_owned());
     }
