@@ -344,22 +344,24 @@ mod tests {
 
     #[test]
     fn a_full_tape_counts_what_it_loses() {
+        const ABOUT: u64 = (1 << 40) | 7;
         let tape = blank();
-        let entry = || tape.write(9, 1, 7, &[5], &[]);
-        let first = (1 + SIZE - 3) / 2;
+        let entry = || tape.write(9, 1, ABOUT, &[5], &[]);
         (0..SIZE).for_each(|_| {
             entry();
         });
+        // The first has three words more than the others.
+        let fit = (SIZE - 3) / 2;
         let (mut seen, mut reader) = (0, tape.reader());
         while reader.ticks().is_some() {
-            assert_eq!((reader.begin(), reader.word()), ((1, 7), 5));
+            assert_eq!((reader.begin(), reader.word()), ((1, ABOUT), 5));
             seen += 1;
         }
-        assert_eq!((seen, tape.take_lost()), (first, SIZE - first));
+        assert_eq!((seen, tape.take_lost()), (fit, SIZE - fit));
         drop(reader);
         entry();
         let mut reader = tape.reader();
-        assert_eq!((reader.ticks(), reader.begin(), reader.word()), (Some(9), (1, 7), 5));
+        assert_eq!((reader.ticks(), reader.begin(), reader.word()), (Some(9), (1, ABOUT), 5));
         assert_eq!(reader.ticks(), None);
     }
 
