@@ -49,9 +49,7 @@ impl Looks {
         let tasks = all.tasks.iter().filter(|task| task.kind == Kind::Task).count();
         report(all.tasks.len(), tasks, &places, longer_than, before.as_ref())
     }
-}
 
-impl Looks {
     /// The one before that can be compared: what was counted otherwise cannot.
     fn replace(&self, now: Look) -> Option<Look> {
         let mut looks = self.0.lock();
