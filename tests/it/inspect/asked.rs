@@ -23,6 +23,12 @@ fn adopted<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> (TaskId
     (rx.recv().unwrap(), thread)
 }
 
+/// Makes a closure another one than those of other tests: the linker has one function for
+/// all that are equal, with the name of any.
+fn only_in(test: &str) {
+    black_box(test);
+}
+
 /// Waits until it is seen in this function.
 #[track_caller]
 fn seen_in(id: TaskId, function: &str) -> TaskInfo {
@@ -48,7 +54,10 @@ fn is_shown(task: &TaskInfo, test: &str) {
 fn of_a_thread_that_computes() {
     let over = Arc::new(AtomicBool::new(false));
     let until = over.clone();
-    let (id, thread) = adopted(move || computes(&until));
+    let (id, thread) = adopted(move || {
+        computes(&until);
+        only_in("of_a_thread_that_computes");
+    });
     is_shown(&seen_in(id, "computes"), "of_a_thread_that_computes");
     over.store(true, Ordering::SeqCst);
     thread.join().unwrap();
@@ -110,7 +119,11 @@ fn pipe() -> (PipeReader, PipeWriter) {
 #[test]
 fn a_call_that_is_interrupted_goes_on() {
     let (reader, mut writer) = pipe();
-    let (id, thread) = adopted(move || reads(&reader));
+    let (id, thread) = adopted(move || {
+        let read = reads(&reader);
+        only_in("a_call_that_is_interrupted_goes_on");
+        read
+    });
     for _ in 0..20 {
         is_shown(&seen_in(id, "reads"), "a_call_that_is_interrupted_goes_on");
     }
