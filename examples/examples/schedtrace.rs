@@ -28,8 +28,10 @@ const SHARE: usize = 12;
 /// Ready tasks at each processor of the starved program, and those that found no room.
 const HEAP: usize = 64;
 const REST: usize = 500;
-/// Tasks of the blocked program.
-const STUCK: usize = 44;
+/// Threads of the blocked program that do nothing, and its tasks: one of them may have begun
+/// on the thread that goes on.
+const RESTING: usize = 44;
+const STUCK: usize = RESTING + 1;
 
 struct Kind {
     name: &'static str,
@@ -160,7 +162,7 @@ impl Line {
         self.idleprocs == self.maxprocs - 1
             && self.spinning == 0
             && self.runqueue == 0
-            && self.idlethreads >= STUCK
+            && self.idlethreads >= RESTING
             && self.threads > self.idlethreads
             && self.queues.iter().sum::<usize>() == 1
     }
