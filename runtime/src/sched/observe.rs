@@ -117,6 +117,11 @@ fn both(task: u64, p: Option<&Processor>) -> u64 {
     task | p.map_or(NONE, |p| u64::from(p.id)) << ID
 }
 
+/// The task, with the processor that the calling thread has.
+fn here(task: &Record) -> u64 {
+    both(number(Some(task)), worker::current().and_then(Worker::holding))
+}
+
 fn address(site: Option<&'static Location<'static>>) -> u64 {
     site.map_or(0, |site| ptr::from_ref(site).expose_provenance() as u64)
 }
@@ -169,7 +174,8 @@ pub(super) fn ready(task: &Record) {
 #[cold]
 #[inline(never)]
 fn note_ready(task: &Record) {
-    anywhere(kind::READY, number(Some(task)), &[], &[]);
+    // Of the same processor as what was written before it: so it takes one word.
+    anywhere(kind::READY, here(task), &[], &[]);
 }
 
 /// The task is alive; from here on it is put where it can be started.
@@ -183,7 +189,7 @@ pub(crate) fn born(task: &Record) {
 #[cold]
 #[inline(never)]
 fn note_birth(task: &Record) {
-    let about = both(number(Some(task)), worker::current().and_then(Worker::holding));
+    let about = here(task);
     let words =
         [ptr::from_ref(task.meta()).expose_provenance() as u64, address(Some(task.created_at()))];
     // SAFETY: the task cannot run, so cannot end, before this returns.
@@ -233,7 +239,7 @@ pub(super) fn limited(count: u32) {
 #[cold]
 pub(crate) fn user(task: &Record, user: &User) {
     let _section = Section::new();
-    let about = both(number(Some(task)), worker::current().and_then(Worker::holding));
+    let about = here(task);
     match user {
         User::TaskBegin { id: of, parent, name } => {
             anywhere(kind::TASK_BEGIN, about, &[*of, *parent], &[shortened(name, TEXT)]);

@@ -80,7 +80,9 @@ pub(super) struct Session {
     anchor: (u64, u64),
     /// The time of each thread's last entry.
     latest: Vec<u64>,
+    /// So many entries, and so many of those before this generation.
     lost: u64,
+    lost_before: u64,
     /// Events in the generations that are over.
     counted: u64,
     /// Some were lost since the last generation.
@@ -128,6 +130,7 @@ impl Session {
             anchor,
             latest: Vec::new(),
             lost: 0,
+            lost_before: 0,
             counted: 0,
             gaps: false,
             writer: None,
@@ -226,7 +229,7 @@ impl Session {
             writer.write(generation.news());
             writer.events += events - self.counted;
         }
-        self.counted = events;
+        (self.counted, self.lost_before) = (events, self.lost);
         if let Some(recorder) = &mut self.recorder {
             recorder.push(began, generation.into_bytes(), self.anchor.1);
         }
@@ -363,7 +366,8 @@ pub fn start<W: Write + Send + 'static>(writer: W) -> io::Result<()> {
             let text = "a trace is being written already; stop it first";
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
         }
-        let (to, lost) = (Box::new(writer), session.lost);
+        // What was lost while a session began is lost to this trace.
+        let (to, lost) = (Box::new(writer), session.lost_before);
         let mut writer = Writer { to, failed: None, bytes: 0, events: 0, lost };
         writer.write(HEADER);
         session.writer = Some(writer);
