@@ -206,55 +206,52 @@ macro_rules! on_thread {
 /// The scheduler's word of this thread; null at first.
 #[inline(always)]
 pub(crate) fn thread_word() -> *mut () {
-    let word;
-    // SAFETY: reads a word of this thread. Not `pure`, so that two reads, with a
-    // switch between them, are not made one.
-    unsafe {
-        on_thread!(
-            "ldr {word}, [{at}]";
-            word = lateout(reg) word,
-            options(nomem, nostack, preserves_flags),
-        );
-    }
-    word
+    word::<0>()
 }
 
 /// Sets the scheduler's word of this thread.
 #[inline]
 pub(crate) fn set_thread_word(word: *mut ()) {
-    // SAFETY: writes a word of this thread that nothing but this room knows.
-    unsafe {
-        on_thread!(
-            "str {word}, [{at}]";
-            word = in(reg) word,
-            options(nostack, preserves_flags),
-        );
-    }
+    set_word::<0>(word);
 }
 
 /// The record of this thread, if it is adopted; null at first.
 #[inline]
 pub(crate) fn thread_record() -> *mut () {
+    word::<16>()
+}
+
+/// Sets the record of this thread. No access to memory moves across.
+#[inline]
+pub(crate) fn set_thread_record(word: *mut ()) {
+    set_word::<16>(word);
+}
+
+/// The word of this thread that lies there.
+#[inline(always)]
+fn word<const AT: usize>() -> *mut () {
     let word;
-    // SAFETY: as in thread_word().
+    // SAFETY: reads a word of this thread. Not `pure`, so that two reads, with a
+    // switch between them, are not made one.
     unsafe {
         on_thread!(
-            "ldr {word}, [{at}, #16]";
+            "ldr {word}, [{at}, #{offset}]";
             word = lateout(reg) word,
+            offset = const AT,
             options(nomem, nostack, preserves_flags),
         );
     }
     word
 }
 
-/// Sets the record of this thread. No access to memory moves across.
-#[inline]
-pub(crate) fn set_thread_record(word: *mut ()) {
-    // SAFETY: as in set_thread_word().
+#[inline(always)]
+fn set_word<const AT: usize>(word: *mut ()) {
+    // SAFETY: writes a word of this thread that nothing but this room knows.
     unsafe {
         on_thread!(
-            "str {word}, [{at}, #16]";
+            "str {word}, [{at}, #{offset}]";
             word = in(reg) word,
+            offset = const AT,
             options(nostack, preserves_flags),
         );
     }

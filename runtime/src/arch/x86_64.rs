@@ -188,61 +188,55 @@ global_asm!(
 /// The scheduler's word of this thread; null at first.
 #[inline(always)]
 pub(crate) fn thread_word() -> *mut () {
+    word::<0>()
+}
+
+/// Sets the scheduler's word of this thread.
+#[inline]
+pub(crate) fn set_thread_word(word: *mut ()) {
+    set_word::<0>(word);
+}
+
+/// The record of this thread, if it is adopted; null at first.
+#[inline]
+pub(crate) fn thread_record() -> *mut () {
+    word::<16>()
+}
+
+/// Sets the record of this thread. No access to memory moves across.
+#[inline]
+pub(crate) fn set_thread_record(word: *mut ()) {
+    set_word::<16>(word);
+}
+
+/// The word of this thread that lies there.
+#[inline(always)]
+fn word<const AT: usize>() -> *mut () {
     let word;
     // SAFETY: reads a word of this thread. Not `pure`, so that two reads, with a
     // switch between them, are not made one.
     unsafe {
         asm!(
             "mov {word}, qword ptr [rip + gopark_thread@gottpoff]",
-            "mov {word}, qword ptr fs:[{word}]",
+            "mov {word}, qword ptr fs:[{word} + {offset}]",
             word = out(reg) word,
+            offset = const AT,
             options(nomem, nostack, preserves_flags),
         );
     }
     word
 }
 
-/// Sets the scheduler's word of this thread.
-#[inline]
-pub(crate) fn set_thread_word(word: *mut ()) {
+#[inline(always)]
+fn set_word<const AT: usize>(word: *mut ()) {
     // SAFETY: writes a word of this thread that nothing but this room knows.
     unsafe {
         asm!(
             "mov {at}, qword ptr [rip + gopark_thread@gottpoff]",
-            "mov qword ptr fs:[{at}], {word}",
+            "mov qword ptr fs:[{at} + {offset}], {word}",
             at = out(reg) _,
             word = in(reg) word,
-            options(nostack, preserves_flags),
-        );
-    }
-}
-
-/// The record of this thread, if it is adopted; null at first.
-#[inline]
-pub(crate) fn thread_record() -> *mut () {
-    let word;
-    // SAFETY: as in thread_word().
-    unsafe {
-        asm!(
-            "mov {word}, qword ptr [rip + gopark_thread@gottpoff]",
-            "mov {word}, qword ptr fs:[{word} + 16]",
-            word = out(reg) word,
-            options(nomem, nostack, preserves_flags),
-        );
-    }
-    word
-}
-
-/// Sets the record of this thread. No access to memory moves across.
-#[inline]
-pub(crate) fn set_thread_record(word: *mut ()) {
-    // SAFETY: as in set_thread_word().
-    unsafe {
-        asm!(
-            "mov {at}, qword ptr [rip + gopark_thread@gottpoff]",
-            "mov qword ptr fs:[{at} + 16], {word}",
-            at = out(reg) _,
-            word = in(reg) word,
+            offset = const AT,
             options(nostack, preserves_flags),
         );
     }
