@@ -291,9 +291,15 @@ pub(crate) fn sections() -> u32 {
 /// that the thread has read before, so that an effect is not earlier than its cause.
 #[inline(always)]
 pub(crate) fn ticks() -> u64 {
-    // SAFETY: waits for earlier loads, and reads a counter; every x86-64 has both.
-    unsafe {
-        core::arch::x86_64::_mm_lfence();
-        core::arch::x86_64::_rdtsc()
-    }
+    // SAFETY: waits for earlier loads; every x86-64 can.
+    unsafe { core::arch::x86_64::_mm_lfence() };
+    ticks_early()
+}
+
+/// The same, perhaps before earlier loads; but before others see anything that the thread
+/// writes afterwards, for it reads first and then retires its stores in order.
+#[inline(always)]
+pub(crate) fn ticks_early() -> u64 {
+    // SAFETY: reads a counter that every x86-64 has.
+    unsafe { core::arch::x86_64::_rdtsc() }
 }

@@ -81,7 +81,7 @@ fn put(here: Option<&'static Worker>, task: &'static Record, turn: Turn) {
             }
             Some(me) if core::ptr::eq(me, home) && me.holding().is_some() => {
                 // What others have fired before lies there.
-                me.inbox.take_into(&me.bound);
+                me.empty_inbox();
                 me.bound.push(task);
             }
             _ => {

@@ -36,11 +36,11 @@
 //! - *Searching for a moment only, after some searches in vain.* It saves processor
 //!   time, and pays with several times as many sleeps.
 
-use super::SCHED;
 use super::handover::{self, LONG_AGO, wake_one};
 use super::processor::Processor;
 use super::steal;
 use super::worker::Worker;
+use super::{SCHED, observe};
 use crate::netpoll;
 use crate::sys::clock;
 use crate::task::record::Record;
@@ -59,7 +59,7 @@ const STREAK: u32 = 61;
 pub(super) fn find(w: &'static Worker) -> Option<&'static Record> {
     loop {
         let p = w.processor();
-        w.inbox.take_into(&w.bound);
+        w.empty_inbox();
         if SCHED.is_surplus(p) {
             handover::hand_over(w, p);
             return None;
@@ -150,8 +150,7 @@ fn find_local(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
         run_timers(p);
     }
     if tick.is_multiple_of(u64::from(STREAK))
-        && SCHED.global_len() != 0
-        && let Some(task) = SCHED.take_global(p, 1)
+        && let Some(task) = take_global(w, p, 1)
     {
         return Some(task);
     }
@@ -193,7 +192,7 @@ fn find_local_again(w: &Worker, p: &'static Processor) -> Option<&'static Record
 #[cold]
 fn find_after_slice(w: &Worker, p: &'static Processor) -> Option<&'static Record> {
     if handover::slice_clock() < w.ring_until.get()
-        && let Some(task) = p.take().or_else(|| take_batch(p))
+        && let Some(task) = p.take().or_else(|| take_global(w, p, usize::MAX))
     {
         return Some(task);
     }
@@ -201,17 +200,20 @@ fn find_after_slice(w: &Worker, p: &'static Processor) -> Option<&'static Record
     w.bound.pop()
 }
 
-fn take_batch(p: &'static Processor) -> Option<&'static Record> {
+#[inline]
+fn take_global(w: &Worker, p: &Processor, most: usize) -> Option<&'static Record> {
     if SCHED.global_len() == 0 {
         return None;
     }
-    SCHED.take_global(p, usize::MAX)
+    observe::looks_elsewhere(w);
+    SCHED.take_global(p, most)
 }
 
 /// Steps 4 to 8. Leaves the worker spinning if it searched.
 #[inline(never)]
 fn search(w: &'static Worker, p: &'static Processor) -> Option<&'static Record> {
-    if let Some(task) = take_batch(p) {
+    observe::looks_elsewhere(w);
+    if let Some(task) = take_global(w, p, usize::MAX) {
         return Some(task);
     }
     if run_timers(p) {
@@ -276,7 +278,7 @@ pub(super) fn end_slice(w: &'static Worker, task: &'static Record) {
         wake_one();
         return;
     }
-    w.inbox.take_into(&w.bound);
+    w.empty_inbox();
     w.bound.push(task);
     if w.ring_until.get() == 0 {
         w.ring_until.set(handover::slice_clock() + SCHED.slice());

@@ -7,13 +7,26 @@
 //! (`trace/`), so nothing here keeps state. All hooks are called in sections.
 //!
 //! An entry names its task and processor, so that a reader finds his way again after
-//! some were lost. Of one task: *leaves* is written before others can make it ready,
-//! *ready* before others can start it, *born* before both; so their times have the
-//! order of what happened, as far as the processors' counters agree.
+//! some were lost.
+//!
+//! # Times
+//! Of one task: *leaves* is written before others can make it ready, *ready* before
+//! others can start it, *born* before both; so their times have the order of what
+//! happened, as far as the processors' counters agree. To read the counter takes longer
+//! than all the rest of an entry, so an entry has the time of the one before it on the
+//! tape where that serves as well:
+//! - **O1** `at_once` of a worker says that whatever it finds now was there at the time of
+//!   its last entry, and that not much time has passed since. The entries of the scheduler
+//!   set it; it is cleared before the worker looks at anything that other threads put
+//!   tasks into, and before it does what takes long.
+//! - A task that is started at once was made ready earlier: by this worker, and that is on
+//!   the same tape; or by another, before this one's last entry.
+//! - So is a task that is bound to this worker and made ready at once: *leaves* is on the
+//!   same tape.
 
 use super::processor::Processor;
 use super::tape::Reader;
-use super::tapes::OUTSIDE;
+use super::tapes::{OUTSIDE, Time};
 use super::worker::{self, After, Worker};
 use crate::sys::section::Section;
 use crate::task::reason::WaitReason;
@@ -126,18 +139,25 @@ fn address(site: Option<&'static Location<'static>>) -> u64 {
     site.map_or(0, |site| ptr::from_ref(site).expose_provenance() as u64)
 }
 
+/// The worker is about to look for tasks where other threads put them, or to wait (O1).
+#[inline(always)]
+pub(super) fn looks_elsewhere(w: &Worker) {
+    w.at_once.set(false);
+}
+
 /// The worker is about to run the task.
 #[inline(always)]
 pub(super) fn starts(w: &Worker, task: &Record) {
     if is_on() {
-        note(w, kind::START, both(number(Some(task)), w.holding()));
+        note_start(w, task);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn note(w: &Worker, kind: u8, about: u64) {
-    w.tape.put(kind, about, &[], &[]);
+fn note_start(w: &Worker, task: &Record) {
+    let time = if w.at_once.replace(false) { Time::Before } else { Time::Now };
+    w.tape.put(time, kind::START, both(number(Some(task)), w.holding()), &[], &[]);
 }
 
 /// The task has left; nobody knows yet that it can be made ready.
@@ -152,15 +172,16 @@ pub(super) fn leaves(w: &Worker, task: &Record) {
 #[inline(never)]
 fn note_leave(w: &Worker, task: &Record) {
     let about = both(number(Some(task)), w.holding());
+    let put = |kind, words: &[u64]| w.tape.put(Time::Early, kind, about, words, &[]);
     match w.after.get() {
-        After::Requeue => w.tape.put(kind::YIELD, about, &[], &[]),
-        After::GiveWay => w.tape.put(kind::GIVE_WAY, about, &[], &[]),
+        After::Requeue => put(kind::YIELD, &[]),
+        After::GiveWay => put(kind::GIVE_WAY, &[]),
         After::Park { .. } => {
-            let why = address(task.site()) | (task.reason() as u64) << SITE;
-            w.tape.put(kind::PARK, about, &[why], &[]);
+            put(kind::PARK, &[address(task.site()) | (task.reason() as u64) << SITE]);
         }
-        After::Exit | After::Nothing => w.tape.put(kind::END, about, &[], &[]),
+        After::Exit | After::Nothing => put(kind::END, &[]),
     }
+    w.at_once.set(true);
 }
 
 /// The task was claimed; from here on it is put where it can be started.
@@ -175,7 +196,14 @@ pub(super) fn ready(task: &Record) {
 #[inline(never)]
 fn note_ready(task: &Record) {
     // Of the same processor as what was written before it: so it takes one word.
-    anywhere(kind::READY, here(task), &[], &[]);
+    let about = here(task);
+    match worker::current() {
+        Some(w) if w.running().is_none() && w.is_home_of(task) => {
+            let time = if w.at_once.replace(true) { Time::Before } else { Time::Now };
+            w.tape.put(time, kind::READY, about, &[], &[]);
+        }
+        _ => anywhere(kind::READY, about, &[], &[]),
+    }
 }
 
 /// The task is alive; from here on it is put where it can be started.
@@ -201,8 +229,14 @@ fn note_birth(task: &Record) {
 #[inline(always)]
 pub(super) fn taken(w: &Worker, p: &Processor) {
     if is_on() {
-        note(w, kind::TAKEN, both(number(w.running()), Some(p)));
+        note_taken(w, p);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn note_taken(w: &Worker, p: &Processor) {
+    w.tape.put(Time::Now, kind::TAKEN, both(number(w.running()), Some(p)), &[], &[]);
 }
 
 /// The worker gives the processor up, and has it still.
@@ -218,12 +252,11 @@ pub(super) fn given(w: &Worker, p: &Processor) {
 fn note_given(w: &Worker, p: &Processor) {
     let task = w.running();
     let about = both(number(task), Some(p));
+    let put = |kind, words: &[u64]| w.tape.put(Time::Now, kind, about, words, &[]);
     match task.map(|task| (task, task.state.read().status())) {
-        None => w.tape.put(kind::GIVEN, about, &[], &[]),
-        Some((task, Status::Syscall)) => {
-            w.tape.put(kind::CALL, about, &[address(task.site())], &[]);
-        }
-        Some(_) => w.tape.put(kind::SUSPENDED, about, &[], &[]),
+        None => put(kind::GIVEN, &[]),
+        Some((task, Status::Syscall)) => put(kind::CALL, &[address(task.site())]),
+        Some(_) => put(kind::SUSPENDED, &[]),
     }
 }
 
@@ -265,7 +298,7 @@ fn shortened(text: &str, most: usize) -> &str {
 
 fn anywhere(kind: u8, about: u64, words: &[u64], texts: &[&str]) {
     match worker::current() {
-        Some(w) => w.tape.put(kind, about, words, texts),
+        Some(w) => w.tape.put(Time::Now, kind, about, words, texts),
         None => OUTSIDE.put(kind, about, words, texts),
     }
 }

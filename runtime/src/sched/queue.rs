@@ -83,17 +83,15 @@ impl Inbox {
         self.0.load(Ordering::SeqCst).is_null()
     }
 
-    /// Owner: moves everything behind the FIFO, oldest first.
+    /// Owner: is there nothing? What was pushed a moment ago may be missing.
     #[inline]
-    pub(crate) fn take_into(&self, fifo: &Fifo) {
-        if self.0.load(Ordering::Relaxed).is_null() {
-            return;
-        }
-        self.take_all(fifo);
+    pub(crate) fn seems_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed).is_null()
     }
 
+    /// Owner: moves everything behind the FIFO, oldest first.
     #[cold]
-    fn take_all(&self, fifo: &Fifo) {
+    pub(crate) fn take_into(&self, fifo: &Fifo) {
         // ORDERING: Acquire; pairs with the Release half of push().
         let mut newest = self.0.swap(ptr::null_mut(), Ordering::Acquire).cast_const();
         let mut oldest: *const Record = ptr::null();

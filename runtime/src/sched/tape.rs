@@ -25,8 +25,8 @@
 //!   [`barrier::light`], then asks whether it is to write at all and what time it is.
 //!   The collector reads the time or says that all is over, **(v2)**
 //!   [`barrier::heavy`], and waits until each turn has been even or another. So
-//!   afterwards every entry of an earlier time is on its tape, and after the end
-//!   nothing is written.
+//!   afterwards every entry of an earlier time is on its tape, but for what
+//!   [repeats](Tape::last) one; and after the end nothing is written.
 //!
 //! Model: `models/taping.rs`.
 
@@ -188,6 +188,12 @@ impl Tape {
         // ORDERING: Release; pairs with the Acquire in reader(): those words are written.
         self.writer.0.head.store(at, Ordering::Release);
         head / ENOUGH != at / ENOUGH
+    }
+
+    /// The time of the last entry (E1).
+    #[inline]
+    pub(crate) fn last(&self) -> u64 {
+        self.writer.0.before.ticks.load(Ordering::Relaxed)
     }
 
     /// Waits for who has begun to write before v2; `wait` lets him go on.

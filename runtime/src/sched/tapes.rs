@@ -85,6 +85,17 @@ pub(crate) fn take_lost() -> u64 {
 /// The place of a tape, which is made when somebody first wants a trace.
 pub(crate) struct Slot(OnceLock<Box<Tape>>);
 
+/// The time of an entry.
+#[derive(Clone, Copy)]
+pub(crate) enum Time {
+    /// After all that the thread has read before.
+    Now,
+    /// Perhaps a little earlier; before others see what the thread writes from here on.
+    Early,
+    /// That of the entry before.
+    Before,
+}
+
 impl Slot {
     pub(crate) const fn new() -> Slot {
         Slot(OnceLock::new())
@@ -101,10 +112,15 @@ impl Slot {
 
     /// Writes an entry (E1), or counts it as lost.
     #[inline]
-    pub(crate) fn put(&self, kind: u8, about: u64, words: &[u64], texts: &[&str]) {
+    pub(crate) fn put(&self, time: Time, kind: u8, about: u64, words: &[u64], texts: &[&str]) {
         match self.0.get() {
             Some(tape) => {
-                if tape.put(|| is_on().then(arch::ticks), kind, about, words, texts) {
+                let ticks = || match time {
+                    Time::Now => arch::ticks(),
+                    Time::Early => arch::ticks_early(),
+                    Time::Before => tape.last(),
+                };
+                if tape.put(|| is_on().then(ticks), kind, about, words, texts) {
                     wake();
                 }
             }
@@ -122,7 +138,7 @@ pub(crate) struct Outside {
 
 impl Outside {
     pub(crate) fn put(&self, kind: u8, about: u64, words: &[u64], texts: &[&str]) {
-        self.lock.with(|| self.tape.put(kind, about, words, texts));
+        self.lock.with(|| self.tape.put(Time::Now, kind, about, words, texts));
     }
 
     pub(crate) fn prepare(&'static self) -> &'static Tape {

@@ -140,8 +140,9 @@ pub(crate) struct Worker {
     pub(super) lull: Lull,
     /// When somebody was first seen waiting for this worker's processor.
     pub(crate) wanted_since: Cell<u64>,
-    /// What it writes down for the execution trace.
+    /// What it writes down for the execution trace, and what it knows of the time (O1).
     pub(crate) tape: Slot,
+    pub(super) at_once: Cell<bool>,
 }
 
 // SAFETY: cells belong to the worker's thread (W1) or are under the scheduler's
@@ -204,6 +205,7 @@ impl Worker {
             lull: Lull::new(),
             wanted_since: Cell::new(0),
             tape: Slot::new(),
+            at_once: Cell::new(false),
         }
     }
 
@@ -291,6 +293,20 @@ impl Worker {
     pub(crate) fn turns(&self, p: &Processor) -> u64 {
         let (own, others) = (&self.tick, &p.tick);
         own.load(Ordering::Relaxed).wrapping_add(others.load(Ordering::Relaxed))
+    }
+
+    /// Takes what other threads have put into its inbox.
+    #[inline]
+    pub(super) fn empty_inbox(&self) {
+        if !self.inbox.seems_empty() {
+            observe::looks_elsewhere(self);
+            self.inbox.take_into(&self.bound);
+        }
+    }
+
+    /// Is the task bound to it?
+    pub(super) fn is_home_of(&self, task: &Record) -> bool {
+        ptr::eq(self, task.worker.load(Ordering::Relaxed))
     }
 
     /// Has it bound tasks that are ready?

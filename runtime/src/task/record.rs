@@ -126,7 +126,7 @@ pub(crate) struct Record {
     /// See [`Place`].
     place: AtomicUsize,
     scope: AtomicPtr<ScopeInner>,
-    meta: AtomicPtr<Meta>,
+    id: AtomicU64,
     flags: AtomicU32,
     /// Depth of `no_park` sections.
     pub(crate) no_park: Cell<u16>,
@@ -134,7 +134,7 @@ pub(crate) struct Record {
     pub(crate) reaps: Cell<u8>,
     reason: AtomicU8,
 
-    id: AtomicU64,
+    meta: AtomicPtr<Meta>,
     parent: AtomicU64,
     created_at: AtomicPtr<Location<'static>>,
     creator: AtomicPtr<Meta>,

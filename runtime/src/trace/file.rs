@@ -119,12 +119,15 @@ pub(super) struct Batch {
     m: u64,
     first: u64,
     last: u64,
+    /// Has room for the longest event behind the last of the fullest batch; `length` is
+    /// what there is.
     data: Vec<u8>,
+    length: usize,
 }
 
 impl Batch {
     pub(super) fn new(m: u64) -> Batch {
-        Batch { m, first: 0, last: 0, data: Vec::new() }
+        Batch { m, first: 0, last: 0, data: Vec::new(), length: 0 }
     }
 }
 
@@ -179,14 +182,16 @@ impl Generation {
 
     /// Adds an event to a thread's batch. Times do not go back.
     pub(super) fn event(&mut self, to: &mut Batch, time: u64, kind: u8, args: &[u64]) {
-        if to.data.len() >= FULL {
+        if to.length >= FULL {
             self.flush(to);
         }
-        if to.data.is_empty() {
+        if to.length == 0 {
             (to.first, to.last) = (time, time);
+            to.data.resize(FULL + EVENT, 0);
         }
-        // Room is asked for once, and copying is quick if the compiler knows how much.
-        let (mut bytes, mut at) = ([0; EVENT], 1);
+        // Where the compiler knows how much room there is, it need not ask for each byte.
+        let bytes: &mut [u8; EVENT] = to.data[to.length..].first_chunk_mut().expect("room");
+        let mut at = 1;
         bytes[0] = kind;
         let mut put = |mut n: u64| {
             while n >= 0x80 {
@@ -198,16 +203,14 @@ impl Generation {
         };
         put(time - to.last);
         args.iter().for_each(|&n| put(n));
-        let end = to.data.len() + at;
-        to.data.extend_from_slice(&bytes);
-        to.data.truncate(end);
+        to.length += at;
         to.last = time;
     }
 
     pub(super) fn flush(&mut self, batch: &mut Batch) {
-        if !batch.data.is_empty() {
-            self.batch(batch.m, batch.first, &batch.data);
-            batch.data.clear();
+        if batch.length != 0 {
+            self.batch(batch.m, batch.first, &batch.data[..batch.length]);
+            batch.length = 0;
         }
     }
 

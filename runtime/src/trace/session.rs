@@ -2,8 +2,9 @@
 //!
 //! At a *cut* the collector reads the clock, waits until every entry of an earlier time
 //! is on its tape (E2), and passes on what is earlier than the clock, in the order of
-//! time; the rest waits on the tapes for the next cut. The processors' counter is turned
-//! into nanoseconds between two cuts in proportion, so nobody need know its rate.
+//! time; the rest waits on the tapes for the next cut. One that repeats an earlier time
+//! (O1) may come after the cut, and then has that of the cut. The processors' counter is
+//! turned into nanoseconds between two cuts in proportion, so nobody need know its rate.
 //!
 //! The whole state is behind one lock: the collector cuts some forty times a second, and
 //! whoever starts, stops or wants a copy cuts for himself.
@@ -174,7 +175,9 @@ impl Session {
     /// What a thread wrote stays in its order, whatever the clocks say.
     fn merge(&mut self, tapes: &[(usize, &'static Tape)], now: (u64, u64)) {
         let Session { model, anchor, latest, .. } = self;
-        let scale = (now.1 - anchor.1) as f64 / (now.0 - anchor.0).max(1) as f64;
+        // Nanoseconds a tick, with 32 bits behind the point.
+        let ticks = u128::from((now.0 - anchor.0).max(1));
+        let scale = (u128::from(now.1 - anchor.1) << 32) / ticks;
         latest.resize(latest.len().max(tapes.len()), 0);
         let mut readers: Vec<_> = tapes.iter().map(|(m, tape)| (*m, tape.reader())).collect();
         // The time of each one's next entry.
@@ -196,8 +199,8 @@ impl Session {
                     break;
                 }
                 *latest = ticks;
-                let since = (ticks.saturating_sub(anchor.0) as f64 * scale) as u64;
-                model.event(anchor.1 + since, *m, &observe::read(reader));
+                let since = u128::from(ticks.saturating_sub(anchor.0)) * scale;
+                model.event(anchor.1 + (since >> 32) as u64, *m, &observe::read(reader));
             }
         }
     }

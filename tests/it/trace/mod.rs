@@ -162,6 +162,30 @@ fn eight_processors_migrating() {
 }
 
 /// Every trace that begins and ends somewhere in the middle is whole.
+/// Two tasks on two workers wake each other: whose doing it was is known of each time.
+fn known_wakers() {
+    start(2, false);
+    let trace = traced(|| loads::rally(5000));
+    let (mut reasons, mut known, mut unknown) = (BTreeMap::new(), 0, 0);
+    for event in &trace.events {
+        match (event.kind, event.g) {
+            (GO_BLOCK, Some(task)) => drop(reasons.insert(task, event.texts[0].as_str())),
+            (GO_UNBLOCK, waker) if reasons[&event.args[0]].starts_with("chan") => {
+                *if waker.is_some() { &mut known } else { &mut unknown } += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(known >= 5000, "{known} known");
+    // As far as the processors' counters agree.
+    assert!(unknown <= known / 1000, "{unknown} unknown");
+}
+
+#[test]
+fn wakers_are_known() {
+    alone(here!(), &[], known_wakers);
+}
+
 fn in_the_middle(migrating: bool) {
     start(2, migrating);
     let load = Load::new();
