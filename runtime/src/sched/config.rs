@@ -206,7 +206,7 @@ impl Config {
     /// here or in the environment, makes no sense.
     pub fn start(self) -> Result<(), StartError> {
         let settings = Settings::of(self)?;
-        if super::start(|| settings) { Ok(()) } else { Err(StartError::AlreadyStarted) }
+        if super::start::start(|| settings) { Ok(()) } else { Err(StartError::AlreadyStarted) }
     }
 }
 

@@ -5,8 +5,9 @@
 //! that are bound only their workers know in which queue they are, so they are counted
 //! by their state words, a moment later.
 
+use super::SCHED;
+use super::shared::{Member, Shared};
 use super::worker::{GONE, IDLE, Worker};
-use super::{Member, SCHED, Shared};
 use crate::sys::thread;
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::registry;

@@ -1,9 +1,9 @@
-//! Who gets the processor that a worker gives up, and how one gets another.
+//! When a worker gives its processor up, and how one gets another.
 //!
 //! A worker gives its processor up when it finds nothing to run ([`go_idle`]), when
 //! others have waited for a slice ([`hand_over`], [`pass_to_others`]), when there are too
 //! many processors, and when it ends ([`resign`]). What is given up goes to the first in
-//! the FIFO, else to the idle ones (`Shared::give`). A worker without one is
+//! the FIFO, else to the idle ones (`Shared::give` in `allot.rs`). A worker without one is
 //! [assigned](Worker::assign) one by whoever has one to give, or takes an idle one
 //! ([`reclaim`]), and sleeps until then.
 //!

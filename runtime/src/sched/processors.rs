@@ -36,7 +36,9 @@
 
 use super::idle::IdleWord;
 use super::processor::Processor;
-use super::{SCHED, Shared, handover, observe, preempt, start_default, worker};
+use super::shared::Shared;
+use super::worker::{self, Nudge};
+use super::{SCHED, Sched, handover, observe, preempt, start_default};
 use crate::sys::section::Section;
 use crate::task;
 use core::ptr;
@@ -196,6 +198,33 @@ pub(super) fn change(limit: u32) -> u32 {
     before
 }
 
+impl Sched {
+    /// Those that are not retired, or not yet known to be.
+    pub(crate) fn processors(&self) -> impl ExactSizeIterator<Item = &'static Processor> {
+        (0..self.processors.top()).map(|n| self.processor(n))
+    }
+
+    /// Those that are retired, too.
+    pub(crate) fn all_processors(&self) -> impl ExactSizeIterator<Item = &'static Processor> {
+        (0..self.processors.made()).map(|n| self.processor(n))
+    }
+
+    pub(crate) fn processor(&self, n: u32) -> &'static Processor {
+        self.processors.get(n)
+    }
+
+    /// Whether its holder is to give it up.
+    #[inline]
+    pub(crate) fn is_surplus(&self, p: &Processor) -> bool {
+        p.id >= self.processors.limit()
+    }
+
+    /// Are all processors idle?
+    pub(super) fn all_idle(&self) -> bool {
+        self.locked(|s| s.all_idle())
+    }
+}
+
 impl Shared {
     fn set_limit(&mut self, limit: u32, idle: &IdleWord) -> u32 {
         let all = &SCHED.processors;
@@ -217,7 +246,7 @@ impl Shared {
 
     /// Gives the first retired processor from `next` on that is to be in use to
     /// whoever wants it.
-    fn revive(&mut self, next: &mut u32) -> Option<super::Nudge> {
+    fn revive(&mut self, next: &mut u32) -> Option<Nudge> {
         let limit = SCHED.processors.limit();
         while *next < limit {
             let p = SCHED.processor(*next);

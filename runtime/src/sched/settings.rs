@@ -1,8 +1,8 @@
 //! The settings of this process, from its program and its environment.
 
 use super::config::{Config, StartError};
-use super::debug;
 use super::processors::MOST as MOST_PROCESSORS;
+use super::{Sched, debug};
 use crate::stack::class::{Class, USUAL};
 use crate::sys::mem;
 use std::ffi::OsString;
@@ -136,6 +136,50 @@ impl Settings {
         if self.help {
             debug::help();
         }
+    }
+}
+
+/// What the scheduler asks of them; before the start there are none.
+impl Sched {
+    #[inline]
+    pub(crate) fn migrating(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.migrating)
+    }
+
+    /// How long a task may keep a processor that others want, in nanoseconds.
+    #[inline]
+    pub(crate) fn slice(&self) -> u64 {
+        self.settings.get().map_or(SLICE, |s| s.slice)
+    }
+
+    /// Are tasks suspended that do not give way?
+    pub(super) fn preempts(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.preempt)
+    }
+
+    /// Does anybody want to hear of tasks that hold their siblings up?
+    pub(super) fn watches(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.watchdog && !s.migrating)
+    }
+
+    /// How often the scheduler's state is printed, if at all.
+    pub(super) fn traces(&self) -> Option<Duration> {
+        self.settings.get().and_then(|s| s.sched_trace)
+    }
+
+    /// Processors, workers and tasks, too?
+    pub(super) fn traces_details(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.sched_detail)
+    }
+
+    /// More live tasks than so many are worth a warning.
+    pub(super) fn many_tasks(&self) -> Option<usize> {
+        self.settings.get().and_then(|s| s.warn_tasks)
+    }
+
+    /// Are the stacks of parked tasks trimmed?
+    pub(super) fn shrinks(&self) -> bool {
+        self.settings.get().is_some_and(|s| s.shrink)
     }
 }
 

@@ -32,10 +32,9 @@
 //! CPU, with a million tasks neither. None follows one that left nothing to do,
 //! if no processor has been held since before it began, until one is taken.
 
-use super::SCHED;
 use super::counts::ELSEWHERE;
 use super::errands::{self, Errand};
-use super::{blocking, deadlock, enqueue, preempt, watchdog};
+use super::{SCHED, Sched, blocking, deadlock, enqueue, preempt, watchdog};
 use crate::arch;
 use crate::netpoll;
 use crate::stack::trim::{self, Scavenger};
@@ -73,6 +72,19 @@ pub(super) fn start() -> io::Result<()> {
 pub(crate) fn wake() {
     WAKE.fetch_add(1, Ordering::Relaxed);
     futex::wake(&WAKE, 1);
+}
+
+impl Sched {
+    /// How often an idle processor was taken so far; and whether sysmon may sleep
+    /// until the next time: if all are idle and none was taken since it was
+    /// `before`, or a program that is idle between two messages would wake it
+    /// for each.
+    fn sysmon_may_sleep(&self, before: u64) -> (u64, bool) {
+        self.locked(|s| {
+            s.sysmon_sleeps = s.all_idle() && s.taken == before;
+            (s.taken, s.sysmon_sleeps)
+        })
+    }
 }
 
 extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {

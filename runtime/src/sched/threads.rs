@@ -20,8 +20,8 @@
 //!
 //! [`Settings::patience`]: super::settings::Settings
 
-use super::Sched;
 use super::worker::{GONE, IDLE, Worker};
+use super::{Sched, observe};
 use crate::sys::thread;
 use core::ptr;
 use std::io;
@@ -58,6 +58,42 @@ impl Sched {
                 "this program needs more than {most} worker threads: too many tasks block \
                  their threads or have threads of their own (Config::max_threads)"
             ))),
+        }
+    }
+
+    /// Makes a worker; [`new_worker`](Sched::new_worker) does if there is no other.
+    fn make_worker(&self, exclusive: bool) -> &'static Worker {
+        let id = self.next_worker.fetch_add(1, Ordering::Relaxed);
+        let worker: &'static Worker = Box::leak(Box::new(Worker::new(id, exclusive)));
+        // With this one.
+        let count = id as usize + 1;
+        self.make_room(count, |s| &mut s.workers);
+        self.make_room(count, |s| &mut s.idle_workers);
+        self.make_room(count, |s| &mut s.gone);
+        // One more for `Anyone`.
+        self.make_room(count + 1, |s| &mut s.fifo);
+        self.locked(|s| s.workers.push(worker));
+        // Whoever turns it on afterwards finds the worker in the list.
+        if observe::is_on() {
+            worker.tape.prepare();
+        }
+        worker
+    }
+
+    /// Every worker that was ever made.
+    pub(crate) fn workers(&self) -> Vec<&'static Worker> {
+        let mut workers = Vec::new();
+        loop {
+            let count = self.locked(|s| {
+                if s.workers.len() <= workers.capacity() {
+                    workers.extend_from_slice(&s.workers);
+                }
+                s.workers.len()
+            });
+            if workers.len() == count {
+                return workers;
+            }
+            workers.reserve(count);
         }
     }
 

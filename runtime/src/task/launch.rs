@@ -17,10 +17,11 @@
 //! observers (R3 of `record.rs`). A task that is bound from the start is so by a Release
 //! that pairs with the Acquire in `enqueue()`.
 
+use super::extra::Extra;
 use super::handle::{self, JoinHandle};
 use super::join::Detach;
 use super::packet;
-use super::record::{Birth, Extra, Record, TaskId, flag};
+use super::record::{Birth, Record, TaskId, flag};
 use super::scope::ScopeInner;
 use super::{TaskRef, lineage, scope};
 use crate::sched::counts::ELSEWHERE;

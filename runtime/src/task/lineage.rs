@@ -25,7 +25,8 @@
     reason = "notes are made and read by tasks and threads, outside of sections"
 )]
 
-use super::record::{Extra, Record, TaskId, flag};
+use super::extra::Extra;
+use super::record::{Record, TaskId, flag};
 use super::scope::{self, ScopeInner};
 use super::{registry, threads};
 use crate::inspect::callers::callers;

@@ -5,6 +5,7 @@
 //! | `state.rs` | the state word and its transitions; in `state/`, its states and its bits |
 //! | `reason.rs` | why a task waits |
 //! | `record.rs` | the record, and which field belongs to whom |
+//! | `extra.rs` | what few tasks carry: names, labels |
 //! | `names.rs` | which function a closure is written in |
 //! | `registry.rs` | all records, for observers |
 //! | `packet.rs`, `join.rs` | closure and result; the word between task and handle |
@@ -26,6 +27,7 @@ pub(crate) mod affinity;
 pub(crate) mod bell;
 pub(crate) mod caller;
 pub(crate) mod entry;
+pub(crate) mod extra;
 pub(crate) mod handle;
 pub(crate) mod launch;
 pub(crate) mod lineage;

@@ -3,9 +3,10 @@
 //! They differ in what they wish for ([`Wish`]) and in whose the task is then; how it
 //! comes to life, `launch.rs` says.
 
+use super::extra::Extra;
 use super::handle::{JoinError, JoinHandle};
 use super::launch::{Wish, launch, refused};
-use super::record::{Extra, flag};
+use super::record::flag;
 use super::scope::Scope;
 use super::{TaskRef, scope};
 use crate::sched;
