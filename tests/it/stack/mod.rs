@@ -3,6 +3,7 @@
 
 mod accounting;
 mod classes;
+mod depth;
 mod grow;
 mod guards;
 mod locked;
@@ -11,10 +12,12 @@ mod trim;
 
 use crate::support::until;
 use gopark::inspect::{WaitReason, groups};
+use gopark::stack::remaining;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 /// Of every machine that the tests run on.
 pub(crate) const PAGE: usize = 4096;
@@ -99,4 +102,33 @@ fn all_parked(count: usize) {
             group.count == count && group.reason == Some(WaitReason::ChanReceive)
         })
     });
+}
+
+/// Runs the body in a task and in a thread.
+fn everywhere(body: impl Fn() + Send + Sync + 'static) {
+    let body = Arc::new(body);
+    let task = body.clone();
+    gopark::go(move || task()).join().unwrap();
+    std::thread::spawn(move || body()).join().unwrap();
+}
+
+/// Goes down until at most `left` bytes remain, calls the function there, and
+/// returns how much remained.
+#[inline(never)]
+fn down_to(left: usize, then: &mut dyn FnMut()) -> usize {
+    let here = remaining();
+    let frame = black_box([here; 16]);
+    let deepest = if here <= left {
+        then();
+        here
+    } else {
+        down_to(left, then)
+    };
+    assert_eq!(frame[15], here, "somebody wrote into this frame");
+    deepest
+}
+
+/// Recursion that uses this many bytes and comes back.
+fn use_up(bytes: usize) {
+    down_to(remaining() - bytes, &mut || ());
 }
