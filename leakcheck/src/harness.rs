@@ -1,4 +1,4 @@
-//! A test harness that knows of checks: [`test_main!`](crate::test_main), for test
+//! A test harness that knows of checks: [`test_main!`](crate::test_main!), for test
 //! files with `harness = false`.
 //!
 //! `#[leakcheck::test]` puts each test into a list (`inventory`); `libtest-mimic`
@@ -54,7 +54,7 @@ pub fn ended(returned: impl Termination) -> Result<(), Failed> {
     }
 }
 
-/// What [`test_main!`](crate::test_main) makes of `main`.
+/// What [`test_main!`](crate::test_main!) makes of `main`.
 #[must_use]
 pub fn test_main(settings: Option<fn() -> TestMain>) -> ExitCode {
     let mut args = Arguments::from_args();
@@ -139,7 +139,7 @@ fn says(panic: &(dyn Any + Send)) -> &str {
 /// `--ignored`, `--include-ignored`, `--test-threads`, and what nextest asks. Output
 /// is never captured, so `--nocapture` changes nothing.
 ///
-/// With a [`TestMain`](crate::TestMain), as in `test_main!(TestMain::new())`, the whole
+/// With a [`TestMain`], as in `test_main!(TestMain::new())`, the whole
 /// program is checked when the tests are over, too, as by
 /// [`verify_test_main!`](crate::verify_test_main): for what none of the tests has
 /// started.

@@ -1,4 +1,4 @@
-//! The whole test program, checked when it ends: [`verify_test_main!`].
+//! The whole test program, checked when it ends: [`verify_test_main!`](crate::verify_test_main).
 //!
 //! libtest's `main` takes no hook, so the macro puts itself around it: a function
 //! that runs before `main` registers a handler for the end of the process (C's

@@ -23,7 +23,7 @@ use std::fmt::{self, Write};
 /// Go's `runtime.Stack(buf, true)` and `/debug/pprof/goroutine?debug=2` give.
 ///
 /// Stops nobody, but the task that is just looked at; blocks the calling thread for a tenth
-/// of a second if a task that runs does not say where it is. [`groups`](super::groups) is
+/// of a second if a task that runs does not say where it is. [`groups`](fn@super::groups) is
 /// shorter, [`GoDump`] can be told what to show.
 ///
 /// ```

@@ -1,7 +1,7 @@
 //! See what the tasks do.
 //!
 //! One [`Snapshot`] serves all observers: dumps, leak reports, and whatever
-//! comes. [`dump`] gives all tasks with their frames as text, and so does a
+//! comes. [`dump`](fn@dump) gives all tasks with their frames as text, and so does a
 //! process that gets SIGQUIT (`GOPARK_DEBUG=sigquit=0` turns that off). Taking one stops nothing. Each task is read between two equal
 //! readings of its state, so what is said of one task was true at one moment;
 //! two tasks may have been read at different moments. A [`Census`] is the light

@@ -30,7 +30,7 @@ pub struct UnixStream {
 
 impl UnixStream {
     /// Connects to the listener at a path. If that has no room for one more, it waits
-    /// in [`offload`](crate::offload), for nobody tells when there is.
+    /// in [`offload`], for nobody tells when there is.
     ///
     /// # Errors
     /// What the system says.

@@ -4,8 +4,8 @@
 //! A worker whose task blocks in the kernel runs no Rust code, so its processor
 //! should serve others meanwhile. But most calls are short, and passing a
 //! processor on costs two thread switches. So a call only *lends* its
-//! processor: it says so in the processor's [`CallWord`], and whoever finds it
-//! there long enough takes it. Go: `entersyscall`, `retake`, `exitsyscall`.
+//! processor: it says so in the processor's [`CallWord`](super::call::CallWord), and
+//! whoever finds it there long enough takes it. Go: `entersyscall`, `retake`, `exitsyscall`.
 //!
 //! # Rejected
 //! - *Hand the processor over at once* (Go: `entersyscallblock`). Two switches

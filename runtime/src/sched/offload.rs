@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// and returns what `f` returned.
 ///
 /// For calls that block long: the [bound](crate#bound-tasks) siblings of the task
-/// go on meanwhile, which with [`blocking`](crate::blocking) they do not. It costs
+/// go on meanwhile, which with [`blocking`] they do not. It costs
 /// two switches of threads, some ten microseconds. `f` runs elsewhere, so it must
 /// be `Send`; it may borrow from the caller, who does not go on before it is
 /// done. There `f` is an ordinary thread in the task's [scope](crate::Scope): it

@@ -4,7 +4,7 @@
 //! processor, gets a mark ([`flag::PREEMPT`]): from its worker's timer (`signal.rs`),
 //! or where there is none from sysmon. The task sees the mark at its next
 //! *safepoint*: the beginning of every call that could park, and of those beside
-//! them that never do ([`arrive`](task::arrive), [`pass`](task::pass)), before any
+//! them that never do ([`arrive`](crate::task::arrive), [`pass`](crate::task::pass)), before any
 //! lock is taken there; [`safepoint`](crate::safepoint) is nothing but that. A call
 //! that could park reads the flags for the reaper anyway. A task that comes to no
 //! safepoint is suspended by the signal that follows.

@@ -10,6 +10,8 @@
 //! - **C1** `wait` returns, by return or by unwind, with the mutex locked by its
 //!   task: it was never unlocked because the task did not park, or
 //!   [`RawMutex::lock_again`] has locked it again, which nothing else ends.
+//!
+//! [`RawMutex::lock_again`]: super::raw_mutex::RawMutex::lock_again
 
 use super::TimeoutError;
 use super::mutex::MutexGuard;

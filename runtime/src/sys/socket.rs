@@ -19,8 +19,8 @@ fn stream(family: libc::c_int) -> io::Result<OwnedFd> {
     unsafe { Ok(OwnedFd::from_raw_fd(check(libc::socket(family, kind, 0))?)) }
 }
 
-/// Begins to connect a new TCP socket, which does not block. Whether it has
-/// connected is for [`connected`] to tell.
+/// Begins to connect a new TCP socket, which does not block. How that ended, its error
+/// and the address of its peer tell, once it can be written to.
 pub(crate) fn connect_tcp(to: &SocketAddr) -> io::Result<OwnedFd> {
     let socket = stream(if to.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 })?;
     let done = match to {

@@ -3,7 +3,7 @@
 //!
 //! A task knows the number of its parent, and which function that ran. Who made the
 //! parent can be asked while that lives, and no longer: its record serves another
-//! task. So from [`keep`] on a task that starts another one for the first time is
+//! task. So from [`keep`](fn@keep) on a task that starts another one for the first time is
 //! noted here, under its number, which is never used twice. Tasks without children, most
 //! of all, cost nothing; before `keep`, nobody does.
 //!

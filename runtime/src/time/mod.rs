@@ -7,7 +7,7 @@
 //! | `time.NewTimer`, `Stop`, `Reset` | [`Timer`] |
 //! | `time.NewTicker`, `Stop`, `Reset` | [`Ticker`] |
 //! | `time.AfterFunc` | [`after_func`] |
-//! | `context.WithTimeout`, in a way | [`timeout`] |
+//! | `context.WithTimeout`, in a way | [`timeout`](fn@timeout) |
 //!
 //! Times are those of `std::time::Instant`, which stands still while the system is
 //! suspended. Nothing fires early; how late, depends on what else there is to do,

@@ -18,7 +18,7 @@
 //! Limits of one task are a list through the frames of the calls, the innermost
 //! first; its head lies in the record, in the body, which is empty while the task's
 //! function runs (P1), and is there while the task has
-//! [`flag::DEADLINE`](crate::task::record::flag::DEADLINE).
+//! [`flag::DEADLINE`].
 //!
 //! - **U1** A frame is in its task's list from before `f` until `f` has returned or
 //!   unwound, and only that task looks at the list. So every frame in it is alive.
