@@ -26,8 +26,11 @@ const THREADS_VAR: &str = "LEAKCHECK_THREADS";
 const CREATION_STACKS_VAR: &str = "LEAKCHECK_CREATION_STACKS";
 const UNUSED_IGNORES_VAR: &str = "LEAKCHECK_UNUSED_IGNORES";
 pub(crate) const WRAP_THREADS_VAR: &str = "LEAKCHECK_WRAP_THREADS";
+pub(crate) const COLOR_VAR: &str = "LEAKCHECK_COLOR";
+pub(crate) const GITHUB_VAR: &str = "LEAKCHECK_GITHUB";
+pub(crate) const JSON_VAR: &str = "LEAKCHECK_JSON";
 
-/// All that the crate reads, those of `report/output.rs` included.
+/// All that the crate reads; the last three in `report/output.rs`.
 const VARIABLES: [&str; 10] = [
     SETTLE_VAR,
     DEADLINE_VAR,
@@ -36,9 +39,9 @@ const VARIABLES: [&str; 10] = [
     CREATION_STACKS_VAR,
     UNUSED_IGNORES_VAR,
     WRAP_THREADS_VAR,
-    "LEAKCHECK_COLOR",
-    "LEAKCHECK_GITHUB",
-    "LEAKCHECK_JSON",
+    COLOR_VAR,
+    GITHUB_VAR,
+    JSON_VAR,
 ];
 
 /// What somebody states, and what they leave open.

@@ -17,10 +17,7 @@ use std::path::Path;
 
 use super::colour::Styles;
 use super::{Report, annotations, json, text};
-
-const JSON_VAR: &str = "LEAKCHECK_JSON";
-const GITHUB_VAR: &str = "LEAKCHECK_GITHUB";
-const COLOR_VAR: &str = "LEAKCHECK_COLOR";
+use crate::settings::{COLOR_VAR, GITHUB_VAR, JSON_VAR};
 
 /// Whether to do something that may be guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
