@@ -328,7 +328,9 @@ impl Ward {
         let remains = scope::remains(&self.scope, &self.filter, view, cycles, still, after);
         let body = Ending::Unwound(Box::new(info));
         let panics = self.scope.take_panics();
-        let report = Report::new(self.subject.clone(), Some(remains), panics).of_body(body);
+        let report = Report::new(self.subject.clone(), Some(remains), panics)
+            .of_body(body)
+            .filtered_by(&self.filter);
         let message = Arc::new(Message { report, said: AtomicBool::new(false) });
         let (done, reaped) = chan::bounded(1);
         *state = State::Hangs(Hang { message: Arc::clone(&message), reaped });
@@ -396,7 +398,9 @@ impl Ward {
         let remains =
             scope::remains(&self.scope, &self.filter, look.view, Vec::new(), false, since);
         let body = Ending::LeftAlone(Box::new(info), since);
-        let report = Report::new(self.subject.clone(), Some(remains), Vec::new()).of_body(body);
+        let report = Report::new(self.subject.clone(), Some(remains), Vec::new())
+            .of_body(body)
+            .filtered_by(&self.filter);
         tell(format_args!("{report}"));
         report.tell_machines();
     }

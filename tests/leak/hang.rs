@@ -203,6 +203,19 @@ fn only_the_right_ones() {
     ]);
 }
 
+/// There may be a mistake in it.
+#[test]
+fn a_rule_for_nothing_is_told_of_beside_a_hang() {
+    let idle = "\n\nleakcheck: a rule of this check has left nothing out: ";
+    let run = hangs("with_a_rule_for_nothing", &["and 1 task of it\n", PROVEN]);
+    run.shows(&[&format!("{idle}ignore_name exact(\"none\")\n\n")]);
+    assert_eq!(run.text.matches("left nothing out").count(), 1, "{}", run.text);
+    let text = told("beside_a_thread_with_a_rule", &["that the runtime does not know", idle]);
+    assert_eq!(text.matches("left nothing out").count(), 1, "{text}");
+    // Where there was nothing that it could have left out, it is no mistake.
+    hangs("alone_with_a_rule", &[PROVEN]).hides(&["left nothing out"]);
+}
+
 /// Runs a fixture that stands still until its input ends a line, which comes when it
 /// was told of, once, with these words. Then it passes.
 #[track_caller]

@@ -234,6 +234,33 @@ fn json_says_how_a_test_hangs() {
     assert_eq!(number(ring_of_one, "0.holder.task"), number(&ring, "body.task.id"));
 }
 
+/// There may be a mistake in them.
+#[test]
+fn json_says_which_rules_are_for_nothing() {
+    for (name, rules) in [
+        (
+            "arguments::none_of_them",
+            &[
+                "ignore_created_by exact(\"leak::fixtures::arguments::none\")",
+                "ignore_label \"tier\" exact(\"web\")",
+                "ignore_top_function exact(\"leak::fixtures::arguments::parent\")",
+                "ignore_any_function exact(\"leak::fixtures::arguments::none\")",
+                "ignore_site exact(\"leak/arguments.rs\")",
+                "ignore_name exact(\"none\")",
+            ][..],
+        ),
+        ("arguments::of_use_and_leaks", &[]),
+        ("hang::with_a_rule_for_nothing", &["ignore_name exact(\"none\")"]),
+    ] {
+        let file = File::new(&name.replace("::", "-"));
+        let run = Run::fixtures(&[name], &[("LEAKCHECK_JSON", file.path())], &[]);
+        assert!(!run.passed, "{name} should fail:\n{}", run.text);
+        let reports = file.reports();
+        let [report] = &reports[..] else { panic!("one report:\n{}", run.text) };
+        assert_eq!(list(report, "unused_rules"), rules, "{name}");
+    }
+}
+
 #[test]
 fn json_lines_of_tests_that_end_together_do_not_mix() {
     let file = File::new("torn");

@@ -47,6 +47,7 @@ fn of(report: &Report) -> Value {
         ("ancestors", report.people.makers().map(|it| ancestor(report, it)).collect()),
         ("items", report.found.iter().flat_map(|found| &found.items).map(item).collect()),
         ("wakers", wakers(&report.wakers)),
+        ("unused_rules", report.idle.iter().map(String::as_str).collect()),
     ])
 }
 

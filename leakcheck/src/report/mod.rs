@@ -80,7 +80,7 @@ pub(crate) struct Report {
     doomed: HashSet<TaskId>,
     /// Tasks that the verdict did not wait for.
     others: usize,
-    /// Rules of the check that have left nothing out.
+    /// Rules of the check that have left nothing out, although there was something.
     idle: Vec<String>,
 }
 
@@ -193,8 +193,11 @@ impl Report {
     }
 
     /// The same, of a check with this filter.
-    pub(crate) fn filtered_by(self, filter: &Filter) -> Report {
-        Report { idle: filter.idle(), ..self }
+    pub(crate) fn filtered_by(mut self, filter: &Filter) -> Report {
+        if !self.tasks.is_empty() || self.found.is_some() {
+            self.idle = filter.idle();
+        }
+        self
     }
 
     /// The report is about a test that is not over.
