@@ -25,6 +25,8 @@ pub fn pattern(bytes: &[u8]) {
     assert!(Pattern::exact(name).matches_function(&format!("{name}::{{{{closure}}}}")));
     assert!(Pattern::prefix(form).matches_name(&format!("{form}{name}")));
     assert!(Pattern::exact(name).matches_file(&format!("{form}/{name}")));
+    // Whatever it is, it ends.
+    let _ = Pattern::exact(form).matches_function(name);
     assert!(Pattern::glob("*").matches_name(name));
     // What means a name means it as a function and as a file, too.
     for pattern in [pattern, glob, Pattern::prefix(form)] {

@@ -112,6 +112,31 @@ fn functions_between_the_one_that_runs_and_the_one_that_waits() {
     });
 }
 
+struct Pool;
+
+impl Pool {
+    #[inline(never)]
+    fn wait(&self) {
+        let _ = silent().recv();
+    }
+}
+
+/// Whichever of them its symbols have: `-C symbol-mangling-version` decides that.
+#[test]
+fn a_method_is_meant_by_both_of_its_spellings() {
+    in_scope(here!(), || {
+        go(|| Pool.wait());
+        for function in ["leak::filters::Pool::wait", "<leak::filters::Pool>::wait"] {
+            leaves_out(Filter::new().ignore_top_function(function));
+            leaves_out(Filter::new().ignore_any_function(Pattern::exact(function)));
+            let start = function.strip_suffix("it").expect("its end");
+            leaves_out(Filter::new().ignore_top_function(format!("{start}*")));
+            finds(Filter::new().ignore_top_function(start));
+        }
+        finds(Filter::new().ignore_any_function("<leak::filters::Pools>::wait"));
+    });
+}
+
 #[test]
 fn created_by_the_function_that_a_closure_is_written_in() {
     in_scope(here!(), || {

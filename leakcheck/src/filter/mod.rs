@@ -3,12 +3,14 @@
 //! | file | decides |
 //! |---|---|
 //! | `pattern` | what a name has to look like |
+//! | `spelling` | which names mean the same function |
 //! | `candidate` | what is known of the task that is asked about |
 //! | `registered` | which rules stand in the program, and which of them never matched |
 
 mod candidate;
 mod pattern;
 mod registered;
+mod spelling;
 
 use std::collections::HashSet;
 use std::fmt;

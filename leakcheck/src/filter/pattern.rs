@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use wildmatch::WildMatch;
 
+use super::spelling;
+
 /// Which names a rule means: one, those with a common beginning, those of a form, or
 /// those that a function picks.
 ///
@@ -20,6 +22,12 @@ use wildmatch::WildMatch;
 /// | [`when`](Pattern::when) | asked | asked, with its closures | asked, with the whole path |
 ///
 /// An end of a path begins behind a `/`. `*` matches `::` and `/`, too.
+///
+/// Symbols of a program spell some functions in one way or another, as it was built:
+/// `pool::Pool::start` or `<pool::Pool>::start`. With [`exact`](Pattern::exact) and
+/// [`glob`](Pattern::glob) either means both. In what is exact, generic arguments may be left
+/// out, and `pool::Run::run` is also that function of every type which the trait is
+/// implemented for.
 ///
 /// ```
 /// use leakcheck::{Filter, Pattern};
@@ -38,7 +46,8 @@ pub struct Pattern(Kind);
 enum Kind {
     Exact(String),
     Prefix(String),
-    Glob(String, WildMatch),
+    /// As it was written, for any name, and for functions in their common spelling.
+    Glob(String, WildMatch, WildMatch),
     When(Arc<dyn Fn(&str) -> bool + Send + Sync>),
 }
 
@@ -59,8 +68,9 @@ impl Pattern {
     #[must_use]
     pub fn glob(form: impl Into<String>) -> Pattern {
         let form = form.into();
-        let matcher = WildMatch::new(&form);
-        Pattern(Kind::Glob(form, matcher))
+        let matchers = [&*form, &*spelling::common(&form)].map(WildMatch::new);
+        let [any, function] = matchers;
+        Pattern(Kind::Glob(form, any, function))
     }
 
     /// Names that the function says yes to. It is called during a check, perhaps often:
@@ -74,20 +84,31 @@ impl Pattern {
         match &self.0 {
             Kind::Exact(wanted) => name == wanted,
             Kind::Prefix(start) => name.starts_with(start.as_str()),
-            Kind::Glob(_, form) => form.matches(name),
+            Kind::Glob(_, form, _) => form.matches(name),
             Kind::When(f) => f(name),
         }
     }
 
     pub(crate) fn matches_function(&self, path: &str) -> bool {
         match &self.0 {
-            Kind::Exact(wanted) => path
-                .strip_prefix(wanted.as_str())
-                // `f`, `f::{{closure}}`, `f<u8>::{{closure}}`.
-                .is_some_and(|rest| {
-                    rest.is_empty() || rest.starts_with('<') || rest.starts_with("::")
-                }),
-            Kind::Glob(_, form) => form.matches(path) || form.matches(without_closures(path)),
+            Kind::Exact(wanted) => {
+                let same = path
+                    .strip_prefix(wanted.as_str())
+                    // `f`, `f::{{closure}}`, `f<u8>::{{closure}}`.
+                    .is_some_and(|rest| {
+                        rest.is_empty() || rest.starts_with('<') || rest.starts_with("::")
+                    });
+                // Else there is but one way to spell it.
+                let differs = || wanted.contains(['<', '#']) || path.contains(['<', '#']);
+                same || differs()
+                    && spelling::means(&spelling::common(wanted), &spelling::common(path))
+            }
+            Kind::Glob(_, any, function) => {
+                let matches = |form: &WildMatch, path| {
+                    form.matches(path) || form.matches(without_closures(path))
+                };
+                matches(any, path) || matches(function, &spelling::common(path))
+            }
             Kind::Prefix(_) | Kind::When(_) => self.matches_name(path),
         }
     }
@@ -136,7 +157,7 @@ impl fmt::Debug for Pattern {
         match &self.0 {
             Kind::Exact(text) => write!(f, "exact({text:?})"),
             Kind::Prefix(text) => write!(f, "prefix({text:?})"),
-            Kind::Glob(text, _) => write!(f, "glob({text:?})"),
+            Kind::Glob(text, ..) => write!(f, "glob({text:?})"),
             Kind::When(_) => f.write_str("when(..)"),
         }
     }
@@ -184,6 +205,27 @@ mod tests {
         assert!(!glob.matches_function("pool::start_all::{{closure}}"));
         assert!(Pattern::from("pool::*").matches_function("pool::start::{{closure}}"));
         assert!(Pattern::prefix("pool::st").matches_function("pool::start::{{closure}}"));
+    }
+
+    #[test]
+    fn both_spellings_of_a_method() {
+        let spellings = ["pool::Pool::start", "<pool::Pool>::start"];
+        for wanted in spellings {
+            for function in spellings {
+                let closure = format!("{function}::{{closure#0}}");
+                for path in [function, &closure] {
+                    assert!(Pattern::exact(wanted).matches_function(path), "{wanted}, {path}");
+                    let glob = Pattern::glob(wanted.replace("start", "s*t"));
+                    assert!(glob.matches_function(path), "{glob:?}, {path}");
+                }
+                assert!(!Pattern::exact(wanted).matches_function(&format!("{function}_all")));
+            }
+        }
+        assert!(Pattern::from("<pool::*>::start").matches_function("pool::Pool::start"));
+        assert!(Pattern::from("pool::*::start").matches_function("<pool::Pool>::start"));
+        assert!(!Pattern::from("pool::*::start").matches_name("<pool::Pool>::start"));
+        assert!(!Pattern::exact("pool::Pool::start").matches_file("<pool::Pool>::start"));
+        assert!(!Pattern::exact("pool::Pool::start").matches_name("<pool::Pool>::start"));
     }
 
     #[test]
