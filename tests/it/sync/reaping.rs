@@ -8,7 +8,7 @@ use gopark::inspect::WaitReason;
 use gopark::sync::{Condvar, LockExt, Mutex, WaitGroup};
 use gopark::{Builder, JoinError, JoinHandle, Scope};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn those_behind_a_reaped_waiter_get_the_lock() {
@@ -159,21 +159,30 @@ fn destructors_that_lock_and_wait() {
 }
 
 /// A wait for a condition takes its lock back, from somebody who will unlock: that is
-/// waited for.
+/// waited for, and given up no sooner than other waits.
 #[test]
 fn a_lock_that_is_held_outside_is_waited_for() {
-    let scope = Scope::new("reaped with its lock away");
-    let shared = Arc::new((Mutex::new(()), Condvar::new()));
-    let inside = shared.clone();
-    let task = go_in(&scope, move || inside.1.wait(&mut inside.0.lock()));
-    parked(task.id(), WaitReason::CondWait);
-    let guard = shared.0.lock();
-    let reaper = std::thread::spawn(move || scope.reap());
-    parked(task.id(), WaitReason::MutexLock);
-    // Long enough for the reaper to see, twice, a wait that it cannot end.
-    std::thread::sleep(Duration::from_millis(200));
-    drop(guard);
-    let reaped = reaper.join().unwrap();
-    assert_eq!((reaped.ended, reaped.abandoned), (1, 0));
-    assert!(matches!(task.join(), Err(JoinError::Reaped)));
+    for unlocks in [true, false] {
+        let scope = Scope::new("reaped with its lock away");
+        let shared = Arc::new((Mutex::new(()), Condvar::new()));
+        let inside = shared.clone();
+        let task = go_in(&scope, move || inside.1.wait(&mut inside.0.lock()));
+        parked(task.id(), WaitReason::CondWait);
+        let mut guard = Some(shared.0.lock());
+        let begun = Instant::now();
+        let reaper = std::thread::spawn(move || scope.reap());
+        parked(task.id(), WaitReason::MutexLock);
+        if unlocks {
+            guard = None;
+        }
+        let reaped = reaper.join().unwrap();
+        drop(guard);
+        if (reaped.ended, reaped.abandoned) == (1, 0) {
+            assert!(unlocks);
+        } else {
+            // If this thread was kept waiting, it may have unlocked too late, too.
+            assert!(begun.elapsed() >= Duration::from_secs(1), "{reaped:?}");
+        }
+        assert!(matches!(task.join(), Err(JoinError::Reaped)));
+    }
 }
