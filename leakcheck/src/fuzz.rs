@@ -66,6 +66,28 @@ pub fn settings(bytes: &[u8]) {
 mod tests {
     use proptest::prelude::*;
 
+    /// What names of functions consist of.
+    const WORDS: [&str; 18] = [
+        "a",
+        "b",
+        "T",
+        "::",
+        "::<",
+        "<",
+        ">",
+        "::<impl ",
+        " for ",
+        " as ",
+        "{closure#0}",
+        "{{closure}}",
+        "(",
+        ")",
+        ", ",
+        "&",
+        " -> ",
+        "é",
+    ];
+
     proptest! {
         #![proptest_config(ProptestConfig {
             cases: 4_000, failure_persistence: None, ..ProptestConfig::default()
@@ -74,6 +96,15 @@ mod tests {
         #[test]
         fn any_pattern(text in "[ab*?:{}/é]{0,12}\n[ab:{}/é]{0,12}") {
             super::pattern(text.as_bytes());
+        }
+
+        #[test]
+        fn any_function(
+            words in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..24),
+            at in 0..24_usize,
+        ) {
+            let (form, name) = words.split_at(at.min(words.len()));
+            super::pattern(format!("{}\n{}", form.concat(), name.concat()).as_bytes());
         }
 
         #[test]
