@@ -98,13 +98,15 @@ mod tests {
             super::pattern(text.as_bytes());
         }
 
+        /// Which begin alike.
         #[test]
-        fn any_function(
-            words in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..24),
-            at in 0..24_usize,
+        fn any_functions(
+            start in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..6),
+            form in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..8),
+            name in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..8),
         ) {
-            let (form, name) = words.split_at(at.min(words.len()));
-            super::pattern(format!("{}\n{}", form.concat(), name.concat()).as_bytes());
+            let [start, form, name] = [start, form, name].map(|words| words.concat());
+            super::pattern(format!("{start}{form}\n{start}{name}").as_bytes());
         }
 
         #[test]
