@@ -151,7 +151,7 @@ pub(super) fn rally(rounds: usize) {
         enter_too();
         there.1.into_iter().for_each(|ball| back.0.send(ball).unwrap());
     });
-    [first, second].map(|task| task.join().unwrap());
+    [first, second].into_iter().for_each(|task| task.join().unwrap());
 }
 
 /// Thousands of tasks that do next to nothing.

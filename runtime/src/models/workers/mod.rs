@@ -10,7 +10,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `shared.rs` | what is done under the scheduler's lock: `sched/mod.rs`, `processors.rs` |
+//! | `shared.rs` | what is done under the scheduler's lock: `sched/allot.rs`, `processors.rs` |
 //! | `find.rs` | `sched/find.rs`, `handover.rs`, `enqueue.rs` |
 //! | `signal.rs` | suspension and spares: `sched/signal.rs`, `spare.rs` |
 //! | `anyone.rs` | models: tasks that any worker may run |

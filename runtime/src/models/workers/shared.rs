@@ -3,7 +3,7 @@
 use super::{ANYONE, Flaw, IDLE, Sched, Shared, WANTS};
 use crate::sys::atomic::{AtomicU32, Ordering};
 
-/// `sched/mod.rs`
+/// `sched/allot.rs`
 impl Sched {
     pub(super) fn give(&self, s: &mut Shared, p: usize) {
         if self.is_surplus(p) {
