@@ -19,12 +19,14 @@
 //! - **A2** A call for a guard that exists is one of those. What `lock_api` shows is found
 //!   out by calling its `unlocked` with a lock that writes it down; so it holds for the
 //!   version that was linked. Where this cannot be told from other calls (the compiler was
-//!   told to leave places out, or `unlocked` passes on its caller's) it is true of all.
+//!   told to leave places out, or `unlocked` passes on its caller's) it is true of all; of
+//!   locks that their owner may take again it always is.
 
 use crate::sched::park;
 use crate::sys;
 use crate::task::{self, TaskRef};
 use std::cell::Cell;
+use std::num::NonZeroUsize;
 use std::panic::Location;
 
 /// [`task::arrive`] for who wants a lock.
@@ -46,8 +48,8 @@ pub(super) fn on_reaped(site: &'static Location<'static>) {
     if task::current().record().no_park.get() != 0 {
         // It can neither wait nor unwind.
         sys::fatal(format_args!(
-            "a task in gopark::no_park gave up a lock for a while (`unlocked`, at {site}) and \
-             somebody else has it now"
+            "a task in gopark::no_park gave up a lock for a while (`unlocked`, at {site}), or wants \
+             one that can be taken twice, and somebody else has it now"
         ));
     }
 }
@@ -56,7 +58,7 @@ pub(super) fn on_reaped(site: &'static Location<'static>) {
 #[cold]
 #[inline(never)]
 fn is_relock(site: &Location<'_>) -> bool {
-    [mutex(), rwlock()].into_iter().any(|shown| {
+    [mutex(), reentrant(), rwlock()].into_iter().any(|shown| {
         let nothing = shown.file() == Location::caller().file();
         nothing || shown.file() == site.file()
     })
@@ -127,6 +129,27 @@ fn mutex() -> &'static Location<'static> {
 
 /// The same for the two kinds of guards of a lock for readers and writers, which are in one
 /// file.
+/// The thread that a [`Probe`] is on, whichever that is.
+struct Here;
+
+// SAFETY: it stays with a lock that is not `Sync`, so no other thread asks.
+unsafe impl lock_api::GetThreadId for Here {
+    const INIT: Here = Here;
+
+    fn nonzero_thread_id(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+}
+
+/// Of a lock whose owner may take it again. All its locks show the same, so none of them is
+/// ended.
+fn reentrant() -> &'static Location<'static> {
+    let lock = lock_api::ReentrantMutex::<Probe, Here, ()>::new(());
+    lock_api::ReentrantMutexGuard::unlocked(&mut lock.lock(), || ());
+    // SAFETY: the lock is only asked.
+    unsafe { lock.raw() }.0.get()
+}
+
 fn rwlock() -> &'static Location<'static> {
     let lock = lock_api::RwLock::<Probe, ()>::new(());
     lock_api::RwLockReadGuard::unlocked(&mut lock.read(), || ());
@@ -146,7 +169,7 @@ mod tests {
         // SAFETY: the lock is only asked.
         let user = unsafe { lock.raw() }.0.get();
         assert_eq!(user.file(), file!());
-        for guard in [mutex(), rwlock()] {
+        for guard in [mutex(), reentrant(), rwlock()] {
             assert_ne!(guard.file(), file!());
             assert!(is_relock(guard));
         }

@@ -5,9 +5,13 @@ use super::go_in;
 use crate::child::{Child, here, inside};
 use gopark::context::Context;
 use gopark::inspect::{Snapshot, Wait, WaitReason};
-use gopark::sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use gopark::sync::{
+    Condvar, Mutex, MutexGuard, RawMutex, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 use gopark::time::{Elapsed, timeout};
 use gopark::{JoinError, JoinHandle, Scope};
+use lock_api::ReentrantMutexGuard;
+use std::num::NonZeroUsize;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,24 +31,41 @@ impl Steps {
     }
 }
 
-/// Three tasks with a guard each, who have given their locks up.
-struct Three {
+/// A lock that whoever has it may take again.
+type Reentrant = lock_api::ReentrantMutex<RawMutex, Thread, ()>;
+
+struct Thread;
+
+// SAFETY: as long as a thread lives, nobody else has the address of its variable.
+unsafe impl lock_api::GetThreadId for Thread {
+    const INIT: Thread = Thread;
+
+    fn nonzero_thread_id(&self) -> NonZeroUsize {
+        thread_local!(static HERE: u8 = const { 0 });
+        HERE.with(|here| NonZeroUsize::new(std::ptr::from_ref(here).addr()).unwrap())
+    }
+}
+
+/// Four tasks with a guard each, who have given their locks up.
+struct Four {
     mutex: Arc<Mutex<u32>>,
     read: Arc<RwLock<u32>>,
     write: Arc<RwLock<u32>>,
+    again: Arc<Reentrant>,
     tasks: Vec<JoinHandle<Result<(), Elapsed>>>,
     scope: Scope,
     taken: Vec<mpsc::Sender<()>>,
 }
 
-impl Three {
+impl Four {
     /// They wait for so long in all.
-    fn start(limit: Duration) -> Three {
+    fn start(limit: Duration) -> Four {
         let scope = Scope::new("given up");
         let (given_up, is_given_up) = mpsc::channel();
         let mut taken = Vec::new();
         let mutex = Arc::new(Mutex::new(0));
         let [read, write] = [0, 0].map(|value| Arc::new(RwLock::new(value)));
+        let again = Arc::new(Reentrant::new(()));
         let mut steps = || {
             let (tell, is_told) = mpsc::channel();
             taken.push(tell);
@@ -81,21 +102,31 @@ impl Three {
                     })
                 }
             }),
+            go_in(&scope, {
+                let (lock, steps) = (again.clone(), steps());
+                move || {
+                    timeout(limit, || {
+                        let mut guard = lock.lock();
+                        ReentrantMutexGuard::unlocked(&mut guard, || steps.take());
+                        assert!(lock.is_owned_by_current_thread());
+                    })
+                }
+            }),
         ];
-        (0..3).for_each(|_| is_given_up.recv().unwrap());
-        Three { mutex, read, write, tasks, scope, taken }
+        (0..4).for_each(|_| is_given_up.recv().unwrap());
+        Four { mutex, read, write, again, tasks, scope, taken }
     }
 
     /// Somebody else takes the locks, of which each belongs to him alone until `in_between`
     /// is over, although the tasks come back and are to end then. Returns what became of
     /// them.
     fn meet(self, in_between: impl FnOnce(&Scope)) -> Vec<Result<Result<(), Elapsed>, JoinError>> {
-        let Three { mutex, read, write, tasks, scope, taken } = self;
-        let (one, mut two, three) = (mutex.lock(), read.write(), write.read());
+        let Four { mutex, read, write, again, tasks, scope, taken } = self;
+        let (one, mut two, three, four) = (mutex.lock(), read.write(), write.read(), again.lock());
         taken.iter().for_each(|it| it.send(()).unwrap());
         let waits = || Snapshot::of(&scope).tasks.into_iter().filter_map(|task| task.wait);
         let all_wait = |are: fn(&Wait) -> bool| {
-            while waits().filter(are).count() < 3 {
+            while waits().filter(are).count() < 4 {
                 std::thread::yield_now();
             }
         };
@@ -106,32 +137,35 @@ impl Three {
         let mut reasons: Vec<WaitReason> = reasons.collect();
         reasons.sort_by_key(|reason| reason.as_str());
         use WaitReason::{MutexLock, RwLockRead, RwLockWrite};
-        assert_eq!(reasons, [MutexLock, RwLockWrite, RwLockRead]);
+        assert_eq!(reasons, [MutexLock, MutexLock, RwLockWrite, RwLockRead]);
         assert!(mutex.is_locked() && mutex.try_lock().is_none());
         assert!(read.is_locked_exclusive() && read.try_read().is_none());
         assert!(write.is_locked() && write.try_write().is_none());
+        let taken_again = || again.try_lock().is_some();
+        assert!(!std::thread::scope(|s| s.spawn(taken_again).join().unwrap()));
         *two = 7;
-        drop((one, two, three));
+        drop((one, two, three, four));
         let ends = tasks.into_iter().map(JoinHandle::join).collect();
         assert!(!mutex.is_locked() && !read.is_locked() && !write.is_locked());
+        assert!(!again.is_locked());
         ends
     }
 }
 
 #[test]
 fn a_limit_that_passes_leaves_them_waiting() {
-    let three = Three::start(Duration::from_millis(20));
-    let ends = three.meet(|_| ());
+    let four = Four::start(Duration::from_millis(20));
+    let ends = four.meet(|_| ());
     // What they wait for next ends; they do not wait again.
     assert!(ends.iter().all(|end| matches!(end, Ok(Ok(())))), "{ends:?}");
 }
 
 #[test]
 fn the_reaper_leaves_them_waiting() {
-    let three = Three::start(Duration::from_secs(600));
-    let ends = three.meet(|scope| {
+    let four = Four::start(Duration::from_secs(600));
+    let ends = four.meet(|scope| {
         let reaped = scope.reap();
-        assert_eq!((reaped.ended, reaped.abandoned), (0, 3));
+        assert_eq!((reaped.ended, reaped.abandoned), (0, 4));
     });
     assert!(ends.iter().all(|end| matches!(end, Ok(Ok(())))), "{ends:?}");
 }
