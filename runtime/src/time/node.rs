@@ -281,10 +281,13 @@ impl Node {
     }
 
     /// Lets a task start at another time. `false`: it has been started, or stopped.
-    pub(super) fn reset_start(&'static self, when: u64, scope: &'static ScopeInner) -> bool {
+    ///
+    /// The timer stays that of the task's scope, which nothing else keeps.
+    pub(super) fn reset_start(&'static self, when: u64) -> bool {
         let promise = Promise::new();
         let old = self.with(|inner| {
-            (self.when() != 0).then(|| self.set_again(inner, when, 0, scope, &promise))
+            let scope = inner.scope.filter(|_| self.when() != 0)?;
+            Some(self.set_again(inner, when, 0, scope, &promise))
         });
         match old {
             Some(old) => {

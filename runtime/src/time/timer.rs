@@ -223,7 +223,7 @@ impl AfterFunc {
 
     /// Lets it run when so much time has passed from now, not when it was set to.
     /// `false`, and nothing changed: it has been started, or stopped. (Go runs it
-    /// again then.)
+    /// again then.) Whoever calls this, the task belongs to the scope of who made it.
     ///
     /// ```
     /// use std::time::Duration;
@@ -236,8 +236,8 @@ impl AfterFunc {
     /// assert!(!later.reset(Duration::ZERO));
     /// ```
     pub fn reset(&self, duration: Duration) -> bool {
-        let scope = task::pass().record().scope();
-        self.node.reset_start(clock_after(duration), scope)
+        task::pass_by();
+        self.node.reset_start(clock_after(duration))
     }
 }
 

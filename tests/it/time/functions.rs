@@ -165,6 +165,29 @@ fn the_scope_is_kept_until_then() {
     });
 }
 
+/// Nor if somebody outside of it has set another time.
+#[test]
+fn the_scope_is_kept_whoever_sets_the_time() {
+    alone(here!(), ONE, || {
+        let (tx, rx) = chan::bounded::<ScopeId>(1);
+        let (later, id) = {
+            let scope = Scope::new("early");
+            let _in = scope.enter();
+            (after_func(HOUR, move || tx.send(Scope::current().id()).unwrap()), scope.id())
+        };
+        let outside = Scope::new("outside");
+        {
+            let _in = outside.enter();
+            assert!(later.reset(5 * MS));
+        }
+        let others: Vec<_> = (0..20).map(|_| Scope::new("another")).collect();
+        assert_eq!(rx.recv(), Ok(id));
+        assert!(others.iter().chain([&outside]).all(|scope| scope.born() == 0));
+        set_are(&outside, 0);
+        set_are(&Scope::current(), 0);
+    });
+}
+
 /// It takes no new life while it is reaped.
 #[test]
 fn a_thousand_functions() {
