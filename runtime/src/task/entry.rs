@@ -31,6 +31,11 @@ fn end(record: &'static Record) {
     }
     scope::leave_all(record);
     time::give_back(record);
+    drop_extra(record);
+}
+
+/// Drops a task's name and labels when it has ended, or is not to begin.
+pub(super) fn drop_extra(record: &'static Record) {
     if record.has_extra() {
         // Dropped after the lock is released.
         let _extra = registry::with_lock(|| record.take_extra());

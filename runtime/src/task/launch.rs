@@ -23,7 +23,7 @@ use super::join::Detach;
 use super::packet;
 use super::record::{Birth, Record, TaskId, flag};
 use super::scope::ScopeInner;
-use super::{TaskRef, lineage, scope};
+use super::{TaskRef, entry, lineage, scope};
 use crate::sched::counts::ELSEWHERE;
 use crate::sched::worker::{self, Worker};
 use crate::sched::{self, SCHED, enqueue, observe};
@@ -196,6 +196,7 @@ pub(crate) fn discard(record: &'static Record) {
     if (record.meta().run)(record) && record.join.ready() {
         packet::dispose_here(record);
     }
+    entry::drop_extra(record);
     handle::free(record);
     uncount(class);
 }

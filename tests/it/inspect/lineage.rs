@@ -5,7 +5,9 @@ use crate::support::{Gate, info, until_some};
 use gopark::inspect::{
     Ancestor, Kind, Snapshot, TaskInfo, Trace, keep_ancestors, keep_creation_stacks,
 };
+use gopark::time::{AfterFunc, after_func};
 use gopark::{Builder, Scope, TaskId, chan, go};
+use std::time::Duration;
 
 fn ancestors(id: TaskId) -> Vec<Ancestor> {
     info(id).expect("it is alive").ancestors()
@@ -129,6 +131,31 @@ fn stacks_of_makers_are_kept_if_asked_for() {
         let is_in_task = |it: &[String]| it.iter().all(|it| it.ends_with("{{closure}}"));
         assert!(parent.len() == 1 && is_in_task(parent), "the task's function only: {parent:?}");
         assert!(theirs.iter().any(|it| it.contains("stacks_of_makers_are_kept")), "{theirs:?}");
+        gate.open();
+    });
+}
+
+/// What stands for a function that is not to run any more is somebody else's soon.
+#[test]
+fn stacks_of_what_never_ran_are_nobodys() {
+    alone(here!(), &[], || {
+        let scope = Scope::new("wants them");
+        scope.keep_creation_stacks();
+        {
+            let _in = scope.enter();
+            let functions = [(); 50].map(|()| after_func(Duration::from_secs(3600), || ()));
+            assert!(functions.iter().all(AfterFunc::stop));
+        }
+        let gate = Gate::new();
+        let others = [(); 100].map(|()| {
+            go({
+                let gate = gate.clone();
+                move || gate.pass()
+            })
+            .id()
+        });
+        let is_kept = |id: &&TaskId| info(**id).unwrap().creation_stack.is_some();
+        assert_eq!(others.iter().filter(is_kept).count(), 0);
         gate.open();
     });
 }
