@@ -70,6 +70,8 @@
 //!   sibling would initialise the same variable meanwhile, and the first one
 //!   then replaces, under the sibling's borrow, what it holds. This is undefined
 //!   behaviour that no crate can see; wrap such an initialiser in [`no_park`].
+//! - A panic hook must not park, nor what formats a panic's message: std knows of one
+//!   panic of a thread at that point, and aborts when a sibling's comes in between.
 //! - A started task waits while its worker runs another task that computes
 //!   without a call of this crate, also while [that is suspended](#preemption), or
 //!   sits in a blocking system call. Put

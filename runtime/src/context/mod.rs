@@ -368,7 +368,7 @@ impl Context {
     where
         F: FnOnce() + Send + 'static,
     {
-        AfterFunc::new(self.node.as_ref(), Box::new(f), Location::caller())
+        AfterFunc::new(self.node.as_ref(), f, Location::caller())
     }
 }
 

@@ -30,7 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 /// A function that waits for the end, and whose it is.
-type Function = (Box<dyn FnOnce() + Send>, Scope, &'static Location<'static>);
+type Function = (Box<dyn FnOnce(&Scope, Site) + Send>, Scope, Site);
+type Site = &'static Location<'static>;
 
 /// Why and by what a node ended.
 #[derive(Clone)]
@@ -210,8 +211,8 @@ fn stop(timer: time::AfterFunc) {
     task::no_park(|| timer.stop());
 }
 
-fn start((f, scope, site): Function) {
-    spawn::go_in(&scope, site, f);
+fn start((start, scope, site): Function) {
+    start(&scope, site);
 }
 
 impl Node {
@@ -329,14 +330,15 @@ pub struct AfterFunc {
 }
 
 impl AfterFunc {
-    pub(super) fn new(
-        node: Option<&Arc<Node>>,
-        f: Box<dyn FnOnce() + Send>,
-        site: &'static Location<'static>,
-    ) -> AfterFunc {
+    pub(super) fn new<F>(node: Option<&Arc<Node>>, f: F, site: Site) -> AfterFunc
+    where
+        F: FnOnce() + Send + 'static,
+    {
         let Some(node) = node else { return AfterFunc { registered: None } };
         node.touch();
-        let function = (f, Scope::current(), site);
+        // Not the function itself in a box: what is started shows as what it is.
+        let begin = |scope: &_, site| spawn::go_in(scope, site, f);
+        let function: Function = (Box::new(begin), Scope::current(), site);
         let mut state = node.lock();
         if node.end.get().is_some() {
             drop(state);

@@ -72,7 +72,7 @@ use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
 use crate::sync::waiters::{Parked, Place, Waiters};
 use crate::task::handle::JoinHandle;
-use crate::task::{self, entry};
+use crate::task::{self, entry, spawn};
 use std::future::Future;
 use std::panic::Location;
 use std::pin::pin;
@@ -125,7 +125,7 @@ where
     F::Output: Send + 'static,
 {
     let site = Location::caller();
-    crate::go(move || run(future, site))
+    spawn::go_as::<F, _, _>(move || run(future, site))
 }
 
 fn run<F: Future>(future: F, site: &'static Location<'static>) -> F::Output {

@@ -59,7 +59,7 @@ pub struct TaskInfo {
     pub labels: Vec<(String, String)>,
     /// Meant to outlive tests.
     pub daemon: bool,
-    /// The function that it runs: the type name of its closure.
+    /// The function that it runs: the type name of its closure, or of its future.
     pub entry: &'static str,
     /// The function that made it: the closure's own path, or else the entry of
     /// the task that made it.

@@ -213,10 +213,10 @@ impl<T: Send + 'static, E: Send + 'static> Group<T, E> {
 
     /// The caller has taken the permit.
     #[track_caller]
-    fn start(&self, f: impl FnOnce() -> Result<T, E> + Send + 'static) {
+    fn start<F: FnOnce() -> Result<T, E> + Send + 'static>(&self, f: F) {
         // Given back when the closure is gone, be it that it never ran.
         let place = Place { group: self.shared.clone(), returned: false };
-        let task = self.shared.running.go(move || {
+        let task = self.shared.running.go_as::<F, _, _>(move || {
             let mut place = place;
             let result = f();
             place.returned = true;

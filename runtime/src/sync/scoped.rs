@@ -163,7 +163,7 @@ impl<'scope> Nursery<'scope, '_> {
         let body = Body { f: MayDangle(MaybeUninit::new(f)), value: value.clone(), count };
         // SAFETY: what the closure borrows lives for 'scope. It is gone before the count
         // (B1), and 'scope lasts until that is zero (B2).
-        let task = unsafe { spawn::go_borrowing(move || body.run()) };
+        let task = unsafe { spawn::go_borrowing::<F, _, _>(move || body.run()) };
         ScopedJoinHandle {
             task: Some(task),
             value,

@@ -8,7 +8,7 @@ use crate::JoinHandle;
 use crate::inspect::WaitReason;
 use crate::sched::park::{self, Park};
 use crate::task::subject::{Describe, Pad, Sketch};
-use crate::task::{self, TaskRef, affinity::Affinity};
+use crate::task::{self, TaskRef, affinity::Affinity, spawn};
 use std::fmt;
 use std::panic::{Location, RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
@@ -147,9 +147,19 @@ impl WaitGroup {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        self.go_as::<F, _, _>(f)
+    }
+
+    /// [`go`](Self::go) for a closure that runs the program's, an `As`.
+    #[track_caller]
+    pub(super) fn go_as<As, F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
         self.add(1);
         let done = Done(self.clone());
-        crate::go(move || {
+        spawn::go_as::<As, _, _>(move || {
             let _done = done;
             f()
         })

@@ -54,11 +54,12 @@ impl Wish {
     }
 }
 
-/// Go: `newproc`. Fills a record and puts it where it will be run.
+/// Go: `newproc`. Fills a record and puts it where it will be run. Observers see a task
+/// that runs an `As`.
 ///
 /// # Safety
 /// What `f` borrows lasts until it has ended, or was dropped.
-pub(super) unsafe fn launch<F, T>(
+pub(super) unsafe fn launch<As, F, T>(
     parent: Option<TaskRef>,
     f: F,
     wish: Wish,
@@ -69,7 +70,7 @@ where
     T: Send + 'static,
 {
     // SAFETY: by contract.
-    let (record, id) = unsafe { prepare(parent, f, wish, created_at) }?;
+    let (record, id) = unsafe { prepare::<As, _, _>(parent, f, wish, created_at) }?;
     release(record, || ());
     let id = TaskId::new(id).expect("numbers start at 1");
     // SAFETY: prepared for it just now, and its closure returns a `T`.
@@ -82,7 +83,7 @@ where
 /// # Safety
 /// What `f` borrows lasts until it has ended, or was dropped.
 #[inline]
-unsafe fn prepare<F, T>(
+unsafe fn prepare<As, F, T>(
     parent: Option<TaskRef>,
     f: F,
     wish: Wish,
@@ -107,7 +108,7 @@ where
     let (record, id) = take_record();
     // SAFETY: a record from a free list is ours, and its last task is gone; the
     // rest by contract.
-    let meta = unsafe { record.body.put(f) };
+    let meta = unsafe { record.body.put::<As, _, _>(f) };
     record.fill(Birth {
         id,
         parent: parent.map(TaskRef::record),
@@ -183,7 +184,7 @@ where
 {
     let parent = Some(super::current());
     // SAFETY: the closure borrows nothing that ends.
-    let (record, _) = unsafe { prepare(parent, f, wish, created_at) }?;
+    let (record, _) = unsafe { prepare::<F, _, _>(parent, f, wish, created_at) }?;
     let Detach::Nothing = record.join.detach() else { unreachable!("it has not run") };
     Ok(record)
 }

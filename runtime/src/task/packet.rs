@@ -111,13 +111,14 @@ impl Body {
         unsafe { self.last_word().write(pointer) };
     }
 
-    /// Puts a closure in and says what describes it.
+    /// Puts a closure in and says what describes it: it runs an `As`, the program's closure,
+    /// which a function of ours may have put into one of its own.
     ///
     /// # Safety
     /// The caller owns the record, and its former body is gone. What `f` borrows lasts
     /// until it has ended, or was dropped.
     #[inline]
-    pub(crate) unsafe fn put<F, T>(&self, f: F) -> &'static Meta
+    pub(crate) unsafe fn put<As, F, T>(&self, f: F) -> &'static Meta
     where
         F: FnOnce() -> T + Send,
         T: Send + 'static,
@@ -134,7 +135,7 @@ impl Body {
         }
         const {
             &Meta {
-                entry: core::any::type_name::<F>,
+                entry: core::any::type_name::<As>,
                 run: run::<F, T>,
                 dispose: dispose::<F, T>,
                 take: take::<F, T>,

@@ -41,21 +41,36 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    // SAFETY: the closure borrows nothing that ends.
-    let launched = unsafe { launch(Some(super::pass()), f, Wish::default(), Location::caller()) };
-    let Ok(handle) = launched.map_err(refused);
-    handle
+    go_as::<F, _, _>(f)
 }
 
-/// [`go`] for a closure that borrows.
+/// [`go`] for functions that put the program's closure, an `As`, into one of their own.
+#[track_caller]
+#[inline]
+pub(crate) fn go_as<As, F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    // SAFETY: the closure borrows nothing that ends.
+    unsafe { go_borrowing::<As, _, _>(f) }
+}
+
+/// [`go_as`] for a closure that borrows.
 ///
 /// # Safety
 /// The borrows last until the closure has ended, or was dropped, with everything that it
 /// captured.
 #[track_caller]
-pub(crate) unsafe fn go_borrowing<F: FnOnce() + Send>(f: F) -> JoinHandle<()> {
+#[inline]
+pub(crate) unsafe fn go_borrowing<As, F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send + 'static,
+{
+    let (me, here) = (Some(super::pass()), Location::caller());
     // SAFETY: by contract.
-    let launched = unsafe { launch(Some(super::pass()), f, Wish::default(), Location::caller()) };
+    let launched = unsafe { launch::<As, _, _>(me, f, Wish::default(), here) };
     let Ok(handle) = launched.map_err(refused);
     handle
 }
@@ -145,7 +160,7 @@ impl Builder {
         let Builder { flags, own_thread, .. } = self;
         let wish = Wish { extra, flags, own_thread, limit, ..Wish::default() };
         // SAFETY: the closure borrows nothing that ends.
-        unsafe { launch(Some(super::pass()), f, wish, Location::caller()) }
+        unsafe { launch::<F, _, _>(Some(super::pass()), f, wish, Location::caller()) }
     }
 }
 
@@ -165,7 +180,7 @@ where
 {
     let wish = Wish { scope: Some(scope.inner()), ..Wish::default() };
     // SAFETY: the closure borrows nothing that ends.
-    let launched = unsafe { launch(Some(super::current()), f, wish, created_at) };
+    let launched = unsafe { launch::<F, _, _>(Some(super::current()), f, wish, created_at) };
     let Ok(_) = launched.map_err(refused);
 }
 
@@ -184,7 +199,7 @@ where
     sched::start_default();
     let wish = Wish { own_thread: true, ..Wish::system() };
     // SAFETY: the closure borrows nothing that ends.
-    unsafe { launch(Some(super::current()), f, wish, Location::caller()) }.map(drop)
+    unsafe { launch::<F, _, _>(Some(super::current()), f, wish, Location::caller()) }.map(drop)
 }
 
 /// Starts one more on the thread of the calling one, which must not end before this has:
@@ -202,7 +217,7 @@ where
     assert!(me.record().has(flag::SYSTEM), "called by a task with a thread of its own");
     let wish = Wish { beside: true, ..Wish::system() };
     // SAFETY: the closure borrows nothing that ends.
-    unsafe { launch(Some(me), f, wish, Location::caller()) }.map(drop)
+    unsafe { launch::<F, _, _>(Some(me), f, wish, Location::caller()) }.map(drop)
 }
 
 /// Runs `f` as the first task and returns its result: Go's `main`.
@@ -232,7 +247,7 @@ where
     // 1; but if it was, it may be in a scope.
     let parent = super::running().or_else(|| super::adopt::existing().map(TaskRef::from));
     // SAFETY: the closure borrows nothing that ends.
-    let launched = unsafe { launch(parent, f, Wish::default(), Location::caller()) };
+    let launched = unsafe { launch::<F, _, _>(parent, f, Wish::default(), Location::caller()) };
     let Ok(first) = launched.map_err(refused);
     let outcome = {
         let _run = Run::begin();

@@ -10,6 +10,7 @@ mod groups;
 mod lineage;
 mod locks;
 mod metrics;
+mod origin;
 mod schedtrace;
 mod snapshot;
 mod source;
