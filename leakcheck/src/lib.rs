@@ -51,8 +51,8 @@
 //! [`daemon()`](gopark::Builder::daemon) and those that [a rule](#what-is-no-leak)
 //! names are no leaks.
 //!
-//! After the report the tasks of the scope are ended by unwinding them, so that
-//! their destructors run and the next test starts clean.
+//! After the report the tasks of the scope that are leaks are ended by unwinding them, so
+//! that their destructors run and the next test starts clean.
 //!
 //! Tasks that wait for each other's locks, or one that waits for its own, are leaked at
 //! once, whatever else runs: nobody else can give back what they have. A wait with a

@@ -1,12 +1,30 @@
 //! After the report: the tasks of the scope are ended.
 
-use gopark::{Reaped, Scope};
+use gopark::inspect::Snapshot;
+use gopark::{Reaped, Scope, TaskId};
 
-use crate::scope::apart;
+use crate::Filter;
+use crate::scope::{apart, is_left_out, prepare};
 
-/// Ends the tasks of the scope, daemons excepted, by unwinding them.
-pub(crate) fn reap(scope: &Scope) -> Reaped {
-    apart(scope, Scope::reap)
+/// Ends the tasks of the scope by unwinding them; not daemons, nor what the filter leaves
+/// out: that may serve the tests which follow.
+pub(crate) fn reap(scope: &Scope, filter: &Filter) -> Reaped {
+    let filter = filter.clone();
+    apart(scope, move |scope| {
+        spare(scope, &filter);
+        scope.reap()
+    })
+}
+
+/// What the filter leaves out is not to be ended.
+pub(crate) fn spare(scope: &Scope, filter: &Filter) {
+    let mut tasks = Snapshot::of(scope).tasks;
+    prepare(filter, &mut tasks);
+    tasks.retain(|task| is_left_out(filter, task));
+    let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
+    if !ids.is_empty() {
+        scope.spare(&ids);
+    }
 }
 
 /// What became of the tasks, in a line.

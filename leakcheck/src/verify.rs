@@ -14,7 +14,7 @@ use crate::options::Hooks;
 use crate::report::{Report, record_leak};
 use crate::source::Opened;
 use crate::watcher::{self, Hang, Ward};
-use crate::{Options, Search, reap, scope, sys, test_main};
+use crate::{Filter, Options, Search, reap, scope, sys, test_main};
 
 pub use crate::report::Leaks;
 pub(crate) use crate::report::Subject;
@@ -62,7 +62,7 @@ pub fn find(search: impl Into<Search>) -> Result<(), Leaks> {
             };
             record_leak();
             let report = Report::new(subject, Some(remains), Vec::new());
-            Err(Leaks::new(report.filtered_by(&search.filter), scope))
+            Err(Leaks::new(report.filtered_by(&search.filter), scope, search.filter))
         }
     }
 }
@@ -210,14 +210,15 @@ impl Session {
         }
         let report = Report::new(ward.subject.clone(), remains, panics).and(found);
         let report = report.filtered_by(&ward.filter);
-        Some(Findings::Left { report: Box::new(report), scope, sources })
+        let filter = ward.filter.clone();
+        Some(Findings::Left { report: Box::new(report), scope, filter, sources })
     }
 }
 
 /// What a check has to say.
 enum Findings {
     /// The body is over, and left this.
-    Left { report: Box<Report>, scope: Scope, sources: Opened },
+    Left { report: Box<Report>, scope: Scope, filter: Filter, sources: Opened },
     /// The body was found to hang, and was unwound.
     Hang(Hang),
 }
@@ -229,10 +230,10 @@ impl Findings {
     ///
     fn publish(self) -> String {
         match self {
-            Findings::Left { report, scope, mut sources } => {
+            Findings::Left { report, scope, filter, mut sources } => {
                 report.publish();
                 if !report.tasks().is_empty() {
-                    eprintln!("{}\n", reap::line(&reap::reap(&scope)));
+                    eprintln!("{}\n", reap::line(&reap::reap(&scope, &filter)));
                 }
                 sources.end();
                 headline(&report)

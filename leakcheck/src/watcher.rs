@@ -31,7 +31,7 @@ use crate::report::{Ending, Report, Subject};
 use crate::scope::{self, View};
 use crate::settings::Timing;
 use crate::verdict::Look;
-use crate::{Filter, sys};
+use crate::{Filter, reap, sys};
 
 /// Longest time between looks at a body that may yet go on.
 const LAST_PAUSE: Duration = Duration::from_millis(250);
@@ -337,9 +337,10 @@ impl Ward {
         // Before the body can see the state, and be pardoned.
         self.caller.accuse(move || message.say());
         drop(state);
-        let (scope, caller) = (self.scope.clone(), self.caller);
+        let (scope, filter, caller) = (self.scope.clone(), self.filter.clone(), self.caller);
         let reap = move || {
             mark_harness_thread();
+            reap::spare(&scope, &filter);
             let reaped = scope.reap_with(&caller);
             // Nobody waits for it if the body does not end.
             let _ = done.send(reaped);

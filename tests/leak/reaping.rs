@@ -4,7 +4,7 @@ use crate::fixtures::silent;
 use crate::support::{Run, alone, alone_with, here};
 use gopark::chan::{self, Receiver};
 use gopark::sync::Mutex;
-use gopark::{JoinError, Reaped, Scope, go};
+use gopark::{Builder, JoinError, Reaped, Scope, go};
 use leakcheck::{Filter, find};
 use std::hint;
 use std::mem;
@@ -234,4 +234,22 @@ fn the_next_test_on_the_same_worker_is_clean() {
         "101 tasks leaked by test fixtures::sequence::first_leaks",
         "leakcheck: 101 tasks ended by unwinding, 0 abandoned",
     ]);
+}
+
+/// What a rule leaves out may serve the tests that follow.
+#[test]
+fn what_is_no_leak_is_left_alone() {
+    alone(here!(), || {
+        let scope = Scope::new("serves");
+        let _in = scope.enter();
+        let (stop, stopped) = chan::rendezvous::<()>();
+        let leaked = go(|| silent().recv());
+        let serves = Builder::new().name("server").go(move || stopped.recv()).unwrap();
+        let filter = Filter::new().ignore_name("server");
+        let reaped = find(&filter).expect_err("a leak").reap();
+        assert_eq!((reaped.ended, reaped.abandoned), (1, 0));
+        assert!(matches!(leaked.join(), Err(JoinError::Reaped)));
+        drop(stop);
+        assert!(serves.join().is_ok_and(|received| received.is_err()));
+    });
 }

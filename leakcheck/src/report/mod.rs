@@ -361,12 +361,12 @@ fn thread_name(tid: u32) -> String {
 /// ```
 #[must_use = "leaked tasks should be reported"]
 pub struct Leaks {
-    found: Box<(Report, Scope)>,
+    found: Box<(Report, Scope, Filter)>,
 }
 
 impl Leaks {
-    pub(crate) fn new(report: Report, scope: Scope) -> Leaks {
-        Leaks { found: Box::new((report, scope)) }
+    pub(crate) fn new(report: Report, scope: Scope, filter: Filter) -> Leaks {
+        Leaks { found: Box::new((report, scope, filter)) }
     }
 
     /// How many tasks were found; never zero.
@@ -383,12 +383,12 @@ impl Leaks {
     }
 
     /// Ends all tasks of the scope by unwinding them, so that their destructors
-    /// run. Blocks the calling thread until each has ended or was given up: one
+    /// run; not daemons, nor what the check has left out. Blocks the calling thread until each has ended or was given up: one
     /// that computes, or that does not end when unwound, is *abandoned* and
     /// keeps its stack.
     pub fn reap(self) -> Reaped {
-        let (_, scope) = *self.found;
-        crate::reap::reap(&scope)
+        let (_, scope, filter) = *self.found;
+        crate::reap::reap(&scope, &filter)
     }
 }
 

@@ -184,7 +184,15 @@ impl Display for Why<'_> {
                 )
             }
             State::Blocked(_) => {
-                write!(f, "still blocked after {after}; may yet be woken by {wakers}")
+                // Who has gone on meanwhile, and was blocked anew, is not blocked *still*.
+                let waits = group.members.iter().filter_map(|&n| report.tasks[n].wait.as_ref());
+                let anew =
+                    waits.map(|wait| wait.age).min().is_some_and(|age| age < report.after / 2);
+                match anew {
+                    true => write!(f, "did not end in the {after} that the check waited")?,
+                    false => write!(f, "still blocked after {after}")?,
+                }
+                write!(f, "; may yet be woken by {wakers}")
             }
             State::Timed(_) => {
                 let waits =

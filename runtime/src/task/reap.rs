@@ -105,6 +105,31 @@ impl Scope {
         self.reap_and(|| (), || ())
     }
 
+    /// Makes daemons of these tasks, as far as they are alive and belong to the scope, as if
+    /// they had been [built](crate::Builder::daemon) that way: [`reap`](Self::reap) leaves them
+    /// alone.
+    ///
+    /// ```
+    /// let scope = gopark::Scope::new("example");
+    /// let (stop, stopped) = gopark::chan::rendezvous::<()>();
+    /// let stays = {
+    ///     let _in = scope.enter();
+    ///     gopark::go(|| gopark::sleep(std::time::Duration::from_secs(3600)));
+    ///     gopark::go(move || stopped.recv())
+    /// };
+    /// scope.spare(&[stays.id()]);
+    /// assert_eq!(scope.reap().ended, 1);
+    /// drop(stop);
+    /// assert!(stays.join().unwrap().is_err());
+    /// ```
+    pub fn spare(&self, tasks: &[TaskId]) {
+        registry::each_of(self.inner(), |found| {
+            if tasks.contains(&found.record.id()) {
+                found.record.set_in(found.life, flag::DAEMON);
+            }
+        });
+    }
+
     /// Like [`reap`](Self::reap), and `caller`, which was [accused](Caller::accuse) and
     /// whose wait is known to be one that nothing ends, is unwound too: a test that
     /// hangs, of which these are the tasks.

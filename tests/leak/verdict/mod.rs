@@ -338,3 +338,17 @@ fn a_clean_check_is_flat() {
         assert!(clean < pass / 10, "{clean:?}, and {pass:?} to look at 10 000 tasks");
     });
 }
+
+/// One that is woken again and again is not blocked all the time.
+#[test]
+fn who_was_woken_meanwhile_is_not_blocked_still() {
+    alone_with(here!(), &[("LEAKCHECK_DEADLINE_MS", "1000")], || {
+        let scope = Scope::new("ticks");
+        let _in = scope.enter();
+        let ticker = time::Ticker::new(MS);
+        go(move || ticker.receiver().iter().for_each(drop));
+        let (text, _) = report();
+        shows(&text, &["did not end "]);
+        assert!(!text.contains("still blocked"), "{text}");
+    });
+}
