@@ -46,6 +46,10 @@ fn with_its_tasks() {
         "leakcheck: 2 tasks ended by unwinding, 0 abandoned",
         "panicked at",
     ]);
+    hangs(
+        "receive_beside_a_server",
+        &["and 1 task of it", "leakcheck: 1 task ended by unwinding, 0"],
+    );
     hangs("join", &["hangs in `join`, and 1 task of it", PROVEN, "leakcheck: 1 task ended"]);
     hangs("wait_group", &["hangs in `sync.WaitGroup.Wait`, and 1 task of it", PROVEN]);
 }
