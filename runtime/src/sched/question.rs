@@ -84,8 +84,9 @@ impl<W> Question<W> {
 
     /// By the asker.
     pub(crate) fn answer(&self) -> Answer {
-        // ORDERING: Relaxed; begin_reading() comes before anything is read.
-        let state = self.state.load(Ordering::Relaxed);
+        // ORDERING: Acquire; pairs with the Release in stand(), also if go_on() came after
+        // it: what he has written comes before what the next one writes who is asked.
+        let state = self.state.load(Ordering::Acquire);
         match state & PHASE {
             ASKED => Answer::NotYet(state),
             STANDS => Answer::Stands,
@@ -93,10 +94,8 @@ impl<W> Question<W> {
         }
     }
 
-    /// By the asker, who waits no longer. No part of the models, as it takes away what
-    /// nobody has seen. `false`: it has been taken, so there is an
+    /// By the asker, who waits no longer. `false`: it has been taken, so there is an
     /// answer soon.
-    #[cfg(not(loom))]
     #[must_use]
     pub(crate) fn withdraw(&self, whom: *const W) -> bool {
         let (whom, nobody) = (whom.cast_mut(), ptr::null_mut());
@@ -114,7 +113,8 @@ impl<W> Question<W> {
         let seen = self.state.load(Ordering::Relaxed);
         let (stands, read) = (seen & !PHASE | STANDS, seen & !PHASE | READ);
         // ORDERING: Acquire; pairs with the Release in stand(): what he has left is there.
-        self.state.compare_exchange(stands, read, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        // When it fails, as in answer().
+        self.state.compare_exchange(stands, read, Ordering::Acquire, Ordering::Acquire).is_ok()
     }
 
     /// a4. Whoever waits on the futex is to be woken.
@@ -140,7 +140,7 @@ impl<W> Question<W> {
 
     /// a2. Whoever waits on the futex is to be woken.
     pub(crate) fn stand(&self, question: u32) {
-        // ORDERING: Release; pairs with the Acquire in begin_reading().
+        // ORDERING: Release; pairs with the Acquire in begin_reading() and answer().
         self.state.store(question & !PHASE | STANDS, Ordering::Release);
     }
 
@@ -161,7 +161,7 @@ impl<W> Question<W> {
     #[must_use]
     pub(crate) fn go_on(&self, question: u32) -> bool {
         let number = question & !PHASE;
-        // ORDERING: Relaxed; nobody has read anything.
+        // ORDERING: Relaxed; nobody has read anything, and stand() has published the rest.
         self.state
             .compare_exchange(number | STANDS, number | OVER, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
