@@ -248,6 +248,9 @@ pub(crate) mod sys;
 pub mod stack;
 
 #[cfg(any(runtime, loom))]
+#[path = "sched/asked.rs"]
+pub(crate) mod asked;
+#[cfg(any(runtime, loom))]
 #[path = "sched/call.rs"]
 pub(crate) mod call;
 #[cfg(any(runtime, loom))]
@@ -259,11 +262,28 @@ pub(crate) mod idle;
 #[cfg(any(runtime, loom))]
 #[path = "task/join.rs"]
 pub(crate) mod join;
+#[cfg(any(runtime, loom))]
+#[path = "sched/links.rs"]
+#[expect(unsafe_code, reason = "lists of what is linked through itself")]
+pub(crate) mod links;
 #[cfg(all(loom, test))]
 mod models;
 #[cfg(any(runtime, loom))]
 #[path = "sync/mutex_word.rs"]
 pub(crate) mod mutex_word;
+#[cfg(any(runtime, loom))]
+#[path = "sched/next.rs"]
+pub(crate) mod next;
+#[cfg(any(runtime, loom))]
+#[path = "task/scope/notice.rs"]
+pub(crate) mod notice;
+#[cfg(any(runtime, loom))]
+#[path = "sync/owner_word.rs"]
+pub(crate) mod owner_word;
+#[cfg(any(runtime, loom))]
+#[path = "task/pile.rs"]
+#[expect(unsafe_code, reason = "a list of boxes")]
+pub(crate) mod pile;
 #[cfg(any(runtime, loom))]
 #[path = "sched/question.rs"]
 pub(crate) mod question;
@@ -276,6 +296,9 @@ pub(crate) mod rw_word;
 #[cfg(any(runtime, loom))]
 #[path = "sync/sem_word.rs"]
 pub(crate) mod sem_word;
+#[cfg(any(runtime, loom))]
+#[path = "task/scope/shards.rs"]
+pub(crate) mod shards;
 #[cfg(any(runtime, loom))]
 #[path = "task/state.rs"]
 pub(crate) mod state;

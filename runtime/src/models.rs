@@ -39,6 +39,8 @@
 //! - A full fence of loom also publishes, which the real one does only together
 //!   with an atomic access. Memory that is not atomic is therefore checked in
 //!   `queue`, `parking`, `selecting` and `joining`, which have no such fence.
+//! - Of the threads that have read an atomic loom remembers the last. Where one reads it and
+//!   then writes it, the models help loom with a [`Step`].
 //! - Large models are explored up to a number of preemptions, which stands with
 //!   each of them. It is one that finds the broken variants of the model (two to
 //!   four) and lets all of them together end within a minute or two.
@@ -52,11 +54,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 mod asking;
 mod calling;
 mod condvar;
+mod counting;
+mod errands;
+mod growing;
 mod joining;
 mod labelling;
 mod mutex;
+mod noticing;
 mod observing;
+mod owning;
 mod parking;
+mod posting;
 mod queue;
 mod reusing;
 mod ringing;
@@ -68,6 +76,7 @@ mod sharing;
 mod sleeping;
 mod taping;
 mod timing;
+mod turns;
 mod wait_group;
 mod waiters;
 mod workers;
@@ -110,6 +119,24 @@ impl<T: Copy> Plain<T> {
 
     fn replace(&self, value: T) -> T {
         self.0.replace(value)
+    }
+}
+
+/// What everybody steps onto who does something that others may do before or after.
+///
+/// Of each atomic, loom remembers who was the last to read it, and nobody before. So when a
+/// thread reads it and then writes it, loom does not try what happens if a thread that has
+/// read it before does so later. A step is in no order with what comes before and after it,
+/// and is a read-modify-write, of which loom forgets none.
+struct Step(loom::sync::atomic::AtomicU32);
+
+impl Step {
+    fn new() -> Step {
+        Step(loom::sync::atomic::AtomicU32::new(0))
+    }
+
+    fn take(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 

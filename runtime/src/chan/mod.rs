@@ -156,7 +156,6 @@ mod never;
 #[expect(unsafe_code, reason = "values move through slots in the stack frames of parked tasks")]
 mod raw;
 mod receiver;
-#[expect(unsafe_code, reason = "a list of what goes with the channel")]
 pub(crate) mod seat;
 #[expect(unsafe_code, reason = "the locks of several channels at once")]
 mod select;

@@ -26,17 +26,15 @@
 //! | `count` | clones and drops | exact while nobody clones or drops |
 //! | `users` | a handle's new user; a handle's drop takes its last user out | a few of the last users: two whose numbers fall on one place push each other out |
 //!
-//! # Invariants
-//!
-//! - **M1** A seat lives as long as its channel, and is used by handles that keep the
-//!   channel.
+//! The seats that were made later are a [`Pile`], so no handle takes a lock.
 
 use super::raw::Side;
+use crate::pile::Pile;
 use crate::task::TaskRef;
 use crate::task::subject::{SEATS, SeatSketch};
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many users a seat remembers.
 pub(crate) const USERS: usize = 3;
@@ -44,23 +42,16 @@ pub(crate) const USERS: usize = 3;
 /// Handles of one channel and one half that were made at one place.
 pub(super) struct Seat {
     site: &'static Location<'static>,
-    next: *const Seat,
     users: [AtomicU64; USERS],
     count: AtomicU32,
     number: u16,
     side: Side,
 }
 
-// SAFETY: `next` is written before the seat is shared, and points to another one (M1).
-unsafe impl Send for Seat {}
-// SAFETY: as above.
-unsafe impl Sync for Seat {}
-
 impl Seat {
     fn new(side: Side, site: &'static Location<'static>) -> Seat {
         Seat {
             site,
-            next: ptr::null(),
             users: [const { AtomicU64::new(0) }; USERS],
             count: AtomicU32::new(1),
             number: side as u16,
@@ -90,14 +81,14 @@ impl Seat {
 /// All seats of a channel.
 pub(super) struct Seats {
     first: [Seat; 2],
-    more: AtomicPtr<Seat>,
+    more: Pile<Seat>,
 }
 
 impl Seats {
     pub(super) fn new(site: &'static Location<'static>) -> Seats {
         Seats {
             first: [Seat::new(Side::Send, site), Seat::new(Side::Recv, site)],
-            more: AtomicPtr::new(ptr::null_mut()),
+            more: Pile::new(),
         }
     }
 
@@ -122,32 +113,16 @@ impl Seats {
     #[cold]
     fn add(&self, seat: Seat) -> Mark {
         let side = seat.side;
-        let seat = Box::into_raw(Box::new(seat));
-        // ORDERING: Acquire, here and when it fails; pairs with the Release below: the
-        // number is that of a seat that has been made.
-        let mut first = self.more.load(Ordering::Acquire);
-        loop {
-            // SAFETY: null, or a seat (M1).
-            let number = unsafe { first.as_ref() }.map_or(1, |seat| seat.number);
-            let Some(number) = number.checked_add(1) else {
-                // SAFETY: not shared; ours.
-                drop(unsafe { Box::from_raw(seat) });
-                // Nobody clones at so many places: counted, if by another's name.
-                return self.first[side as usize].enter();
-            };
-            // SAFETY: not shared yet.
-            unsafe {
-                (*seat).next = first;
-                (*seat).number = number;
-            }
-            // ORDERING: Release; pairs with the Acquire in all() and above: the seat
-            // is one that has been made.
-            match self.more.compare_exchange_weak(first, seat, Ordering::Release, Ordering::Acquire)
-            {
-                Ok(_) => return Mark::new(number),
-                // Two that come at a time from one place make two seats.
-                Err(now) => first = now,
-            }
+        let added = self.more.add(seat, |seat, newest| {
+            let next = newest.map_or(1, |newest| newest.number).checked_add(1);
+            seat.number = next.unwrap_or_default();
+            next.is_some()
+        });
+        match added {
+            // Two that come at a time from one place make two seats.
+            Ok(seat) => Mark::new(seat.number),
+            // Nobody clones at so many places: counted, if by another's name.
+            Err(_) => self.first[side as usize].enter(),
         }
     }
 
@@ -201,24 +176,7 @@ impl Seats {
     }
 
     fn all(&self) -> impl Iterator<Item = &Seat> {
-        // ORDERING: Acquire; pairs with the Release in add().
-        let more = self.more.load(Ordering::Acquire).cast_const();
-        // SAFETY: null, or a seat, and those live as long as these seats (M1).
-        let more = unsafe { more.as_ref() };
-        // SAFETY: as above.
-        let rest = std::iter::successors(more, |seat| unsafe { seat.next.as_ref() });
-        self.first.iter().chain(rest)
-    }
-}
-
-impl Drop for Seats {
-    fn drop(&mut self) {
-        let mut next = *self.more.get_mut();
-        while !next.is_null() {
-            // SAFETY: made by add(); nobody else knows it any more.
-            let seat = unsafe { Box::from_raw(next) };
-            next = seat.next.cast_mut();
-        }
+        self.first.iter().chain(self.more.iter())
     }
 }
 
@@ -289,9 +247,8 @@ mod tests {
     #[test]
     fn when_there_are_no_numbers_left_handles_count_with_the_first() {
         let seats = Seats::new(here());
-        let _seated = seats.another(Side::Send, here());
-        // SAFETY: a seat, and nobody else knows these seats.
-        unsafe { (*seats.more.load(Ordering::Relaxed)).number = u16::MAX };
+        let last = Seat { number: u16::MAX, ..Seat::new(Side::Send, here()) };
+        assert!(seats.more.add(last, |_, _| true).is_ok());
         let mark = seats.another(Side::Recv, here());
         assert_eq!(seats.of(&mark).number, Side::Recv as u16);
         assert_eq!(counts(&seats)[1], (1, Side::Recv, 2));

@@ -15,8 +15,8 @@
 //! A thread that is none of ours has a small stack for signals, or none: so its handler only
 //! makes that copy. Workers have large ones (`sys/signal.rs`).
 //!
-//! - **C1** The inside of a table belongs to whoever has made `busy` true. Handlers try, and
-//!   go to the next one; whoever collects waits, in a section.
+//! - **C1** The inside of a table belongs to whoever has its [`Turn`]. Handlers try, and
+//!   go to the next one; whoever collects waits, outside of sections, and has it in one.
 //!
 //! For the first two the task's name and labels are noted, too: only the task itself, on
 //! this thread, takes them away.
@@ -28,12 +28,13 @@ use crate::sched::worker;
 use crate::stack::{self, Part};
 use crate::sys::prof::{self, Clocks};
 use crate::sys::section::{self, Section};
+use crate::sys::turn::Turn;
 use crate::task::record::Record;
 use core::cell::UnsafeCell;
 use core::ptr;
 use rustc_hash::FxHashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Between two samples of a thread. Go: 100 Hz.
@@ -43,11 +44,11 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// What a handler fills while no other one does.
 struct Table {
-    busy: AtomicBool,
+    turn: Turn,
     inner: UnsafeCell<Inner>,
 }
 
-// SAFETY: `inner` belongs to whoever has made `busy` true (C1).
+// SAFETY: `inner` belongs to whoever has the turn (C1).
 unsafe impl Sync for Table {}
 
 struct Inner {
@@ -164,7 +165,7 @@ impl Samples {
 /// Made for the first profile, and never freed: a handler may come late.
 static ALL: AtomicPtr<[Table; TABLES]> = AtomicPtr::new(ptr::null_mut());
 static LOST: AtomicU64 = AtomicU64::new(0);
-static TAKEN: AtomicBool = AtomicBool::new(false);
+static PROFILE: Turn = Turn::new();
 
 fn tables() -> Option<&'static [Table; TABLES]> {
     // ORDERING: Acquire; pairs with the Release in make(): the tables are made.
@@ -172,12 +173,12 @@ fn tables() -> Option<&'static [Table; TABLES]> {
     unsafe { ALL.load(Ordering::Acquire).as_ref() }
 }
 
-/// By whoever has the turn.
+/// By whoever makes the profile.
 fn make() -> &'static [Table; TABLES] {
     tables().unwrap_or_else(|| {
         let inner =
             || Inner { walker: Walker::new(), found: Found::new(), samples: Samples::with_room() };
-        let table = |_| Table { busy: AtomicBool::new(false), inner: UnsafeCell::new(inner()) };
+        let table = |_| Table { turn: Turn::new(), inner: UnsafeCell::new(inner()) };
         let made = Box::leak(Box::new(core::array::from_fn(table)));
         // ORDERING: Release; pairs with the Acquire in tables().
         ALL.store(made, Ordering::Release);
@@ -188,14 +189,12 @@ fn make() -> &'static [Table; TABLES] {
 impl Table {
     /// Calls `f` with the inside, unless somebody else has it. In a section.
     fn try_with<R>(&self, f: impl FnOnce(&mut Inner) -> R) -> Option<R> {
-        // ORDERING: Acquire; pairs with the Release below.
-        if self.busy.swap(true, Ordering::Acquire) {
+        if !self.turn.take() {
             return None;
         }
-        // SAFETY: C1: from here to the store below nobody else has it.
+        // SAFETY: C1.
         let done = f(unsafe { &mut *self.inner.get() });
-        // ORDERING: Release; pairs with the Acquire above: what was written is there.
-        self.busy.store(false, Ordering::Release);
+        self.turn.give_back();
         Some(done)
     }
 
@@ -306,7 +305,7 @@ pub struct CpuSample {
 /// ```
 pub fn cpu_profile(time: Duration) -> io::Result<CpuProfile> {
     section::check_outside();
-    let _turn = Turn::take()?;
+    let _only = Only::one()?;
     let tables = make();
     for table in tables {
         // Nobody allocates while he has a table: the tables of libraries are looked for
@@ -338,23 +337,22 @@ pub fn cpu_profile(time: Duration) -> io::Result<CpuProfile> {
     Ok(CpuProfile { samples, period: PERIOD, duration, lost })
 }
 
-struct Turn(());
+/// The profile that is being made.
+struct Only(());
 
-impl Turn {
-    fn take() -> io::Result<Turn> {
-        // ORDERING: Acquire; pairs with the Release in drop(): the last one is over.
-        if TAKEN.swap(true, Ordering::Acquire) {
+impl Only {
+    fn one() -> io::Result<Only> {
+        if !PROFILE.take() {
             let why = "a CPU profile is being made already";
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, why));
         }
-        Ok(Turn(()))
+        Ok(Only(()))
     }
 }
 
-impl Drop for Turn {
+impl Drop for Only {
     fn drop(&mut self) {
-        // ORDERING: Release; pairs with the Acquire in take().
-        TAKEN.store(false, Ordering::Release);
+        PROFILE.give_back();
     }
 }
 

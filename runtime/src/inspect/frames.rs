@@ -14,7 +14,7 @@ use crate::arch::Registers;
 use crate::sched::worker::{self, Worker};
 use crate::sched::{SCHED, look};
 use crate::stack::{Part, Pieces};
-use crate::sys::{clock, prof, section};
+use crate::sys::{barrier, clock, prof, section};
 use crate::task::adopt;
 use crate::task::record::{Record, TaskId};
 use crate::task::state::Reading;
@@ -22,7 +22,7 @@ use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::fmt;
 use std::ptr;
-use std::sync::atomic::{Ordering, fence};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -509,9 +509,12 @@ impl Looker {
             if prof::copy_words(from, &mut copy) < copy.len() {
                 return false;
             }
-            // ORDERING: Acquire; pairs with the Release of start(): if something was copied
-            // that the task wrote when it went on, the reading below sees that it did.
-            fence(Ordering::Acquire);
+            // What a task writes to its stack is in no order with the words that say that it
+            // runs. But if something was copied that it wrote when it went on, its thread
+            // has said so before, and the barrier makes that visible to the reading below.
+            // (A kernel without such a barrier leaves it to the processor's own order; what
+            // is read of a copy that was torn is a wrong trace, and only of the copy.)
+            barrier::heavy();
             if starts() != before {
                 return false;
             }

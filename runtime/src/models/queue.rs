@@ -1,7 +1,10 @@
-//! The ring: everything that is put is taken once, in order.
+//! The ring: everything that is put is taken once, in order. And the place of the one that
+//! runs next.
 
 use super::{Plain, explore};
+use crate::next::Next;
 use crate::ring::{Ring, SIZE};
+use crate::sys::atomic::{AtomicU32, Ordering};
 use loom::thread;
 use std::sync::Arc;
 
@@ -221,4 +224,99 @@ fn broken_an_entry_is_filled_after_it_is_put() {
         model.fill(0);
         thief.join().unwrap();
     });
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flaw {
+    /// A thief looks, and then takes.
+    TakesInTwoSteps,
+    /// It takes without Acquire.
+    TakesIdly,
+    /// The holder puts without Release.
+    PutsIdly,
+}
+
+/// The place of the one that runs next, and that of the variants, by number.
+struct Place {
+    real: Next<u8>,
+    other: AtomicU32,
+    entries: [Plain<Entry>; 2],
+    flaw: Option<Flaw>,
+}
+
+impl Place {
+    /// Whoever gets an entry owns what it points to.
+    fn own(&self, n: usize) -> Option<usize> {
+        let n = n.checked_sub(1)?;
+        let was = self.entries[n].replace(Entry::Taken);
+        assert_eq!(was, Entry::Full, "entry {n} was taken twice");
+        Some(n)
+    }
+
+    /// `Processor::put_next`, to whose ring the former one would go.
+    fn put(&self, n: usize) -> Option<usize> {
+        self.entries[n].set(Entry::Full);
+        let former = match self.flaw {
+            None => self.real.put(std::ptr::without_provenance_mut(n + 1)).addr(),
+            Some(Flaw::PutsIdly) => self.other.swap(n as u32 + 1, Ordering::Acquire) as usize,
+            Some(_) => self.other.swap(n as u32 + 1, Ordering::AcqRel) as usize,
+        };
+        self.own(former)
+    }
+
+    fn take(&self) -> Option<usize> {
+        self.own(match self.flaw {
+            None => self.real.take().addr(),
+            Some(Flaw::TakesIdly) => self.other.swap(0, Ordering::Relaxed) as usize,
+            Some(Flaw::PutsIdly) => self.other.swap(0, Ordering::Acquire) as usize,
+            Some(Flaw::TakesInTwoSteps) => {
+                let n = self.other.load(Ordering::Acquire);
+                self.other.store(0, Ordering::Relaxed);
+                n as usize
+            }
+        })
+    }
+}
+
+fn next(flaw: Option<Flaw>) {
+    explore(None, move || {
+        let place = Arc::new(Place {
+            real: Next::new(),
+            other: AtomicU32::new(0),
+            entries: [Plain::new(Entry::Empty), Plain::new(Entry::Empty)],
+            flaw,
+        });
+        let thieves = [(); 2].map(|()| {
+            let place = Arc::clone(&place);
+            thread::spawn(move || place.take())
+        });
+        let mut all: Vec<usize> = place.put(0).into_iter().chain(place.put(1)).collect();
+        all.extend(place.take());
+        all.extend(thieves.into_iter().filter_map(|it| it.join().unwrap()));
+        all.sort_unstable();
+        assert_eq!(all, [0, 1], "each is taken once");
+    });
+}
+
+#[test]
+fn the_one_that_runs_next_and_two_thieves() {
+    next(None);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn broken_a_thief_takes_the_next_in_two_steps() {
+    next(Some(Flaw::TakesInTwoSteps));
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn broken_a_thief_of_the_next_does_not_see_it() {
+    next(Some(Flaw::TakesIdly));
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn broken_the_next_is_not_published() {
+    next(Some(Flaw::PutsIdly));
 }

@@ -6,11 +6,11 @@
 //! once.
 
 use super::{SCHED, crowd, deadlock, quit, spare, watchdog};
+use crate::asked::Asked;
 use crate::inspect::schedtrace;
 use crate::sys::futex;
 use crate::sys::thread::Service;
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// What can be asked for; bits.
@@ -33,8 +33,8 @@ pub(super) enum Errand {
     Crowd = 64,
 }
 
-/// What is asked for; the thread's futex.
-static ASKED: AtomicU32 = AtomicU32::new(0);
+/// What is asked for.
+static ASKED: Asked = Asked::new();
 static THREAD: Service = Service::new();
 
 /// Kernel id of the thread, 0 if it has just been made.
@@ -50,11 +50,8 @@ pub(super) fn start() -> io::Result<()> {
 
 /// Allowed in sections, and in signal handlers.
 pub(super) fn ask(errand: Errand) {
-    // ORDERING: Release; pairs with the Acquire in main(): the thread sees what the
-    // caller has seen.
-    let before = ASKED.fetch_or(errand as u32, Ordering::Release);
-    if before == 0 {
-        futex::wake(&ASKED, 1);
+    if ASKED.ask(errand as u32) {
+        futex::wake(ASKED.futex(), 1);
     }
 }
 
@@ -66,8 +63,7 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     let mut crowd = crowd::Crowd::new();
     let mut left = 0;
     loop {
-        // ORDERING: Acquire; pairs with the Release in ask().
-        let asked = ASKED.swap(0, Ordering::Acquire) | left;
+        let asked = ASKED.take() | left;
         let is = |errand| asked & errand as u32 != 0;
         let mut again: Option<Duration> = None;
         left = 0;
@@ -98,6 +94,6 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
         if is(Errand::Watchdog) {
             put_off(Errand::Watchdog, watchdog.look());
         }
-        futex::wait(&ASKED, 0, again);
+        futex::wait(ASKED.futex(), 0, again);
     }
 }

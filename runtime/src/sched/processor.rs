@@ -11,6 +11,7 @@ use super::ring::Ring;
 use super::ripe::{Look, Sight};
 use super::worker::Worker;
 use super::{SCHED, ring};
+use crate::next::Next;
 use crate::stack::pool;
 use crate::task::record::Record;
 use crate::time::Timers;
@@ -31,7 +32,7 @@ pub(crate) struct Processor {
     /// Tasks that any worker may run, oldest first.
     pub(crate) ring: Ring<Record>,
     /// The youngest of them: runs next, as its data is still in the cache.
-    pub(crate) runnext: AtomicPtr<Record>,
+    runnext: Next<Record>,
     pub(crate) stacks: pool::Local,
     pub(crate) timers: Timers,
     /// Scheduling decisions so far; written by the holder only.
@@ -65,7 +66,7 @@ impl Processor {
         Processor {
             id,
             ring: Ring::new(),
-            runnext: AtomicPtr::new(ptr::null_mut()),
+            runnext: Next::new(),
             stacks: pool::Local::new(),
             timers: Timers::new(),
             tick: AtomicU64::new(0),
@@ -107,11 +108,8 @@ impl Processor {
     /// ring's tail.
     #[inline]
     pub(crate) fn put_next(&self, record: &'static Record) {
-        let new = ptr::from_ref(record).cast_mut();
-        // ORDERING: AcqRel; Release publishes the record to a thief's Acquire in
-        // steal_next(); Acquire: the former entry may come from an earlier holder.
-        let old = self.runnext.swap(new, Ordering::AcqRel);
-        // SAFETY: null, or a record that was the slot's and is ours now (R1).
+        let old = self.runnext.put(ptr::from_ref(record).cast_mut());
+        // SAFETY: null, or a record that is ours now (R1).
         if let Some(old) = unsafe { old.as_ref() } {
             self.put(old);
         }
@@ -152,18 +150,13 @@ impl Processor {
     /// Holder: the task that was made last, if no thief took it.
     #[inline]
     pub(crate) fn take_next(&self) -> Option<&'static Record> {
-        if self.runnext.load(Ordering::Relaxed).is_null() {
-            return None;
-        }
-        self.steal_next()
+        self.has_next().then(|| self.steal_next()).flatten()
     }
 
     /// Anybody: the same.
     pub(crate) fn steal_next(&self) -> Option<&'static Record> {
-        // ORDERING: Acquire; pairs with the Release in put_next().
-        let record = self.runnext.swap(ptr::null_mut(), Ordering::Acquire);
-        // SAFETY: null, or a record that the swap made ours (R1).
-        unsafe { record.cast_const().as_ref() }
+        // SAFETY: null, or a record that is ours now (R1).
+        unsafe { self.runnext.take().cast_const().as_ref() }
     }
 
     /// Holder: the oldest task of the ring.
@@ -205,7 +198,7 @@ impl Processor {
 
     /// Anybody: is there a task that runs next?
     pub(crate) fn has_next(&self) -> bool {
-        !self.runnext.load(Ordering::Relaxed).is_null()
+        self.runnext.is_some()
     }
 
     /// Anybody: what a thief sees.

@@ -6,6 +6,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`atomic`] | the atomics of the runtime; loom's under `cfg(loom)` |
+//! | [`turn`] | what one at a time may touch, in signal handlers too |
 //! | [`barrier`] | asymmetric fence: free for tasks, dear for the verifier |
 //! | [`futex`] | wait on a word, wake a word |
 //! | [`lock`] | the futex lock of the runtime's own short sections |
@@ -54,6 +55,7 @@ pub(crate) mod socket;
 pub(crate) mod thread;
 #[cfg(runtime)]
 pub(crate) mod tick;
+pub(crate) mod turn;
 
 /// Prints a message and ends the process: for states that must not exist.
 ///

@@ -132,13 +132,14 @@ where
 #[inline]
 pub(crate) fn release(record: &'static Record, born: impl FnOnce()) {
     let scope = record.home();
-    if scope.is_reaping() {
-        // It takes no new life.
-        record.set(flag::REAP);
-    }
     worker::with_processor(|here| {
         scope.count_birth(here.map(|p| p.id));
         record.state.birth();
+        // After the birth: either this sees that the scope takes no new life, or the
+        // reaper, who looks at all tasks after he has said so, sees this one.
+        if scope.is_reaping() {
+            record.set(flag::REAP);
+        }
         born();
         match here {
             Some(p) => p.counts.created.add(1),

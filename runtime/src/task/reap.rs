@@ -181,6 +181,8 @@ impl Scope {
         }
         let watch = self.watch();
         inner.reaping.fetch_add(1, Ordering::Relaxed);
+        // Who is born and does not see that is seen here, and marked (`launch.rs`).
+        barrier::heavy();
         registry::each_of(inner, |found| {
             if !found.record.has(flag::DAEMON) {
                 found.record.set_in(found.life, flag::REAP);

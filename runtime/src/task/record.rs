@@ -239,7 +239,7 @@ impl Record {
         // life sees that the former task is dead.
         self.flags.store(life << flag::BITS | b.flags, Ordering::Release);
         // ORDERING: Release; pairs with the Acquire fences in observe() and
-        // look(): an observer that sees one of the stores below also sees that
+        // registry::each_of(): an observer that sees one of the stores below also sees that
         // the former task is dead and the new life has begun (R3).
         fence(Ordering::Release);
         let (parent, creator) = match b.parent {
@@ -346,9 +346,9 @@ impl Record {
         for _ in 0..1024 {
             let before = self.state.read().stamp();
             let seen = f(self);
-            // ORDERING: Acquire; pairs with the Release fence in fill() and the
-            // Release stores of the state word: if f saw a newer field, the
-            // next reading sees the newer word.
+            // ORDERING: Acquire; pairs with the Release fences in fill() and
+            // describe_wait() and the Release stores of the state word: if f saw a
+            // newer field, the next reading sees the newer word.
             fence(Ordering::Acquire);
             if self.state.read().stamp() == before {
                 return Some((before, seen));

@@ -1,6 +1,6 @@
 //! All records that ever existed: what observers walk.
 //!
-//! Records come in slabs that are never freed (R1). The slabs are a list that is
+//! Records come in slabs that are never freed (R1). The slabs are a [`Pile`], which is
 //! only added to, so walking it needs no cooperation from the tasks and no lock.
 //! The lock serves another end: it keeps names and labels alive while an observer
 //! copies them; a task that has such takes it at its end, the others never do.
@@ -9,33 +9,15 @@
 use super::record::{Life, Record, flag};
 use super::scope::ScopeInner;
 use super::state::{Reading, Status};
-use crate::sys::lock::RawLock;
+use crate::pile::Pile;
 use crate::sys::section;
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Records per slab: 48 KiB.
 const SLAB: usize = 256;
 
-struct Slab {
-    next: AtomicPtr<Slab>,
-    records: Box<[Record]>,
-}
-
-/// All slabs, the oldest first.
-struct Slabs {
-    first: AtomicPtr<Slab>,
-    /// Where the next one is linked; under the lock.
-    last: AtomicPtr<Slab>,
-    adding: RawLock,
-}
-
-static SLABS: Slabs = Slabs {
-    first: AtomicPtr::new(ptr::null_mut()),
-    last: AtomicPtr::new(ptr::null_mut()),
-    adding: RawLock::new(),
-};
+static SLABS: Pile<Box<[Record]>> = Pile::new();
 
 /// Records that were promised: made, or about to be.
 static PROMISED: AtomicUsize = AtomicUsize::new(0);
@@ -55,30 +37,15 @@ pub(crate) fn promise() -> usize {
 /// Makes a slab of idle records.
 pub(crate) fn grow() -> &'static [Record] {
     let records = (0..SLAB).map(|_| Record::new()).collect();
-    let slab: &'static Slab =
-        Box::leak(Box::new(Slab { next: AtomicPtr::new(ptr::null_mut()), records }));
-    let new = ptr::from_ref(slab).cast_mut();
-    SLABS.adding.with(|| {
-        let last = SLABS.last.swap(new, Ordering::Relaxed);
-        // SAFETY: null, or a slab, and those are never freed (R1).
-        let link = unsafe { last.as_ref() }.map_or(&SLABS.first, |last| &last.next);
-        // ORDERING: Release; pairs with the Acquire in all().
-        link.store(new, Ordering::Release);
-    });
-    &slab.records
+    match SLABS.add(records, |_, _| true) {
+        Ok(slab) => slab,
+        Err(_) => unreachable!("every slab fits"),
+    }
 }
 
 /// Every record that there is, in use or not.
 fn all() -> impl Iterator<Item = &'static Record> {
-    let follow = |link: &AtomicPtr<Slab>| {
-        // ORDERING: Acquire; pairs with the Release in grow(): the slab is one
-        // that has been made.
-        let slab = link.load(Ordering::Acquire).cast_const();
-        // SAFETY: null, or a slab, and those are never freed (R1).
-        unsafe { slab.as_ref::<'static>() }
-    };
-    core::iter::successors(follow(&SLABS.first), move |slab| follow(&slab.next))
-        .flat_map(|slab| slab.records.iter())
+    SLABS.iter().flat_map(|slab| slab.iter())
 }
 
 /// Runs `f` while no task can free its name and labels.

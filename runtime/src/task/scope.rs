@@ -39,9 +39,11 @@ pub use watch::Watch;
 use super::record::TaskId;
 use super::{lineage, registry};
 use crate::inspect::Member;
+use crate::notice::Notice;
 use crate::sched;
 use crate::sched::counts::ELSEWHERE;
-use crate::sys::section;
+use crate::shards::Shards;
+use crate::sys::{barrier, section};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -65,7 +67,7 @@ pub(crate) struct ScopeInner {
     name: Mutex<String>,
     /// One per processor as far as was [expected](sched::processors::expected), then
     /// one for all others.
-    shards: Box<[count::Shard]>,
+    shards: Shards,
     handles: AtomicUsize,
     /// In the list of retired scopes; under its lock.
     retired: AtomicBool,
@@ -73,10 +75,8 @@ pub(crate) struct ScopeInner {
     of_test: AtomicBool,
     /// The stacks are kept on which its tasks are made (`lineage.rs`).
     keeps_stacks: AtomicBool,
-    /// Watches that exist; tasks notify while it is not zero.
-    watched: AtomicU32,
-    /// Counts notifications; a futex.
-    epoch: AtomicU32,
+    /// Who wants to be told when one parks or ends.
+    notice: Notice,
     /// Tasks that are born while it is set are marked for reaping at once.
     pub(crate) reaping: AtomicU32,
     panics: Mutex<Vec<UnseenPanic>>,
@@ -128,7 +128,10 @@ impl ScopeInner {
         self.keeps_stacks.load(Ordering::Relaxed)
     }
 
+    /// After a task of it was born, or before one goes on that might be one too many.
+    #[inline]
     pub(crate) fn is_reaping(&self) -> bool {
+        barrier::light();
         self.reaping.load(Ordering::Relaxed) != 0
     }
 

@@ -78,7 +78,7 @@ impl Spans {
     fn publish_without(&self, own: &Own, n: usize) {
         let last = own.entered.iter().enumerate().rfind(|(at, _)| *at != n);
         let text = last.map_or(ptr::null(), |(_, (_, text))| Arc::as_ptr(text));
-        // ORDERING: Release; pairs with the Acquire in read(): the text is whole.
+        // ORDERING: Release; pairs with the Acquire in text(): the text is whole.
         self.text.store(text.cast_mut(), Ordering::Release);
     }
 

@@ -25,11 +25,12 @@ use crate::sched::counts::Count;
 use crate::sched::enqueue;
 use crate::sched::park::{self, Claimed};
 use crate::sys::lock::RawLock;
+use crate::sys::turn::Turn;
 use crate::task::record::Record;
 use crate::task::state::Cause;
 use core::cell::UnsafeCell;
 use core::ptr;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU64, AtomicUsize, Ordering};
 
 /// Places that a heap begins with.
 const PLACES: usize = 64;
@@ -49,7 +50,7 @@ pub(crate) struct Timers {
     /// Stale entries. For a moment an entry may be swept before it is counted here.
     stale: AtomicIsize,
     /// Somebody fires a batch: two at a time would mix up the order.
-    firing: AtomicBool,
+    firing: Turn,
     /// Entries that were due and had not gone; whoever fires counts.
     fired: Count,
 }
@@ -137,7 +138,7 @@ impl Timers {
             promised: AtomicUsize::new(0),
             places: AtomicUsize::new(heap.capacity()),
             stale: AtomicIsize::new(0),
-            firing: AtomicBool::new(false),
+            firing: Turn::new(),
             fired: Count::new(),
             heap: UnsafeCell::new(heap),
         }
@@ -260,14 +261,13 @@ impl Timers {
     /// How many tasks that made ready.
     #[inline]
     pub(crate) fn run(&'static self, now: u64) -> usize {
-        // ORDERING: Acquire; pairs with the Release below: what was fired before is
-        // where its tasks are run before what is fired now.
-        if self.first() > now || self.firing.swap(true, Ordering::Acquire) {
+        // What was fired in the turns before is where its tasks are run before what is
+        // fired now.
+        if self.first() > now || !self.firing.take() {
             return 0;
         }
         let ready = self.fire_batch(now);
-        // ORDERING: Release; as above.
-        self.firing.store(false, Ordering::Release);
+        self.firing.give_back();
         ready
     }
 

@@ -5,7 +5,7 @@
 //! a shard of its own with two counters, born and died; only the holder of the
 //! processor writes it, so the counters need no atomic read-modify-write. All
 //! other threads share one more shard, and so do processors that were made after the
-//! scope and are more than there are CPUs.
+//! scope and are more than there are CPUs (`shards.rs`).
 //!
 //! Here is what makes C1 true; its rule stands in `scope.rs`. Each count goes down with
 //! a Release that pairs with the Acquire of whoever sums it: what a task, a thread or a
@@ -13,63 +13,30 @@
 //! `is_vacant` in `reuse.rs` argues from.
 
 use super::ScopeInner;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The births and deaths that one processor counted.
-#[repr(align(128))]
-#[derive(Default)]
-pub(super) struct Shard {
-    pub(super) born: AtomicU64,
-    pub(super) died: AtomicU64,
-}
-
-/// Adds one to a counter that only the caller writes.
-#[inline]
-fn bump(counter: &AtomicU64) {
-    // ORDERING: Release; pairs with the Acquire in live(): what happened before
-    // the birth or death is visible to whoever counts it.
-    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Release);
-}
+use std::sync::atomic::Ordering;
 
 impl ScopeInner {
-    /// Number of the shard that is shared.
+    /// Counts a birth on the processor, which the caller holds.
     #[inline]
-    fn others(&self) -> u32 {
-        self.shards.len() as u32 - 1
+    pub(crate) fn count_birth(&self, processor: Option<u32>) {
+        self.shards.count_birth(processor);
     }
 
-    /// Counts a birth on the processor `shard`, which the caller holds.
+    /// Counts a death on the processor, which the caller holds.
     #[inline]
-    pub(crate) fn count_birth(&self, shard: Option<u32>) {
-        match shard {
-            Some(n) if n < self.others() => bump(&self.shards[n as usize].born),
-            // ORDERING: Release; pairs with the Acquire in live().
-            _ => drop(self.shards[self.others() as usize].born.fetch_add(1, Ordering::Release)),
-        }
-    }
-
-    /// Counts a death on the processor `shard`, which the caller holds.
-    #[inline]
-    pub(crate) fn count_death(&self, shard: Option<u32>) {
-        match shard {
-            Some(n) if n < self.others() => bump(&self.shards[n as usize].died),
-            // ORDERING: Release; pairs with the Acquire in live().
-            _ => drop(self.shards[self.others() as usize].died.fetch_add(1, Ordering::Release)),
-        }
+    pub(crate) fn count_death(&self, processor: Option<u32>) {
+        self.shards.count_death(processor);
     }
 
     /// Tasks alive (C1).
     pub(crate) fn live(&self) -> usize {
-        // ORDERING: Acquire; pairs with the Release in bump(): births that
-        // happened before a death we count are in the sum below.
-        let died: u64 = self.shards.iter().map(|s| s.died.load(Ordering::Acquire)).sum();
+        let died = self.shards.died();
         let born = self.born();
         usize::try_from(born.saturating_sub(died)).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn born(&self) -> u64 {
-        // ORDERING: Acquire; pairs with the Release in bump().
-        self.shards.iter().map(|s| s.born.load(Ordering::Acquire)).sum()
+        self.shards.born()
     }
 
     /// A timer of the scope is set. The caller belongs to it.

@@ -73,8 +73,8 @@ impl WatchAll {
         let known = scopes.len();
         for scope in Scope::all() {
             if !scopes.iter().any(|it| it.id() == scope.id()) {
-                // ORDERING: Release; the barrier below is what makes parks see it.
-                scope.inner.watched.fetch_add(1, Ordering::Release);
+                // The barrier below is what makes parks see it.
+                scope.inner.notice.begin();
                 scopes.push(scope);
             }
         }
@@ -100,7 +100,7 @@ impl Drop for WatchAll {
     fn drop(&mut self) {
         let scopes = self.scopes.get_mut().unwrap_or_else(PoisonError::into_inner);
         for scope in scopes {
-            scope.inner.watched.fetch_sub(1, Ordering::Relaxed);
+            scope.inner.notice.end();
         }
     }
 }

@@ -6,9 +6,10 @@
 //! is argued at [`is_vacant`](ScopeInner::is_vacant), on the orderings of `count.rs` and
 //! the handles' own, and modelled in `models/reusing.rs`.
 
-use super::count::Shard;
 use super::{ALL, Scope, ScopeInner, guard};
+use crate::notice::Notice;
 use crate::sched;
+use crate::shards::Shards;
 use crate::task::adopt;
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -23,13 +24,12 @@ impl ScopeInner {
         let scope: &'static ScopeInner = Box::leak(Box::new(ScopeInner {
             id: AtomicU64::new(id),
             name: Mutex::new(name),
-            shards: (0..=sched::processors::expected()).map(|_| Shard::default()).collect(),
+            shards: Shards::new(sched::processors::expected()),
             handles: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
             of_test: AtomicBool::new(false),
             keeps_stacks: AtomicBool::new(false),
-            watched: AtomicU32::new(0),
-            epoch: AtomicU32::new(0),
+            notice: Notice::new(),
             reaping: AtomicU32::new(0),
             panics: Mutex::new(Vec::new()),
             timers: AtomicUsize::new(0),
@@ -48,10 +48,7 @@ impl ScopeInner {
         };
         scope.id.store(id, Ordering::Relaxed);
         // Nothing belongs to it, so nobody counts (C2).
-        for shard in &scope.shards {
-            shard.born.store(0, Ordering::Relaxed);
-            shard.died.store(0, Ordering::Relaxed);
-        }
+        scope.shards.reset();
         scope.reaping.store(0, Ordering::Relaxed);
         scope.of_test.store(false, Ordering::Relaxed);
         scope.keeps_stacks.store(false, Ordering::Relaxed);
