@@ -7,7 +7,8 @@
 //!
 //! | file | protocol | the real code in it | rebuilt here, step by step |
 //! |---|---|---|---|
-//! | `queue` | owner and thieves of a ring, overflow | `ring` | `Processor::{overflow, steal_from}` |
+//! | `queue` | owner and thieves of a ring, overflow; who runs next | `ring`, `next` | `Processor::{overflow, steal_from, put_next}` |
+//! | `posting` | wakers of bound tasks against the owner of the inbox | `links` | |
 //! | `parking` | park and suspension against claim, hold, condemn; what a parked task waits for | `state` | `settle`, `settle_held`, `park_thread`, `look::held`, `Pad::look` |
 //! | `selecting` | two partners and a timer against one select | `state` | `chan::select`, `Queue::try_first` |
 //! | `workers` | who sleeps and who searches; inboxes; hand-over; suspension; spares; fewer processors | `idle`, `barrier` | `find.rs`, `handover.rs`, `enqueue.rs`, `signal.rs`, `spare.rs`, `processors.rs` |
@@ -22,7 +23,13 @@
 //! | `ringing` | a future that is polled again or dropped, against its partner | | `Bell`, `chan/future.rs` |
 //! | `seating` | who sits in the poller | `barrier` | `netpoll/seat.rs` |
 //! | `timing` | who sleeps until the earliest timer; stop and reset; room in a heap | `cover`, `barrier` | `watch.rs`, `Node`, `Timers::promise` |
-//! | `asking` | one asks where others stand, who stand still meanwhile | `question` | `look.rs` |
+//! | `asking` | one asks where others stand, who stand still meanwhile; either gives up | `question` | `look.rs` |
+//! | `errands` | what is asked of a thread that sleeps | `asked` | `errands.rs` |
+//! | `turns` | what one at a time may touch: tables of the CPU profile, batches of timers | `turn` | `inspect/cpu.rs` |
+//! | `growing` | a list that is added to and read: seats of a channel, slabs of records | `pile` | `Seats::add` |
+//! | `owning` | who has a lock, and where he took it, while it changes hands | `owner_word` | |
+//! | `counting` | births and deaths, counted by several processors | `shards` | `ScopeInner::live` |
+//! | `noticing` | who watches a scope against who parks; who is born against the reaper | `notice`, `state`, `barrier` | `ScopeInner::notify`, `Scope::reap`, `launch::release` |
 //! | `reusing` | a scope that nothing is in any more | | `ScopeInner::is_vacant` |
 //! | `taping` | who writes to a tape against who empties it, and ends it | `tape`, `barrier` | `tapes.rs`, `Session::cut` |
 //! | `sharing` | who frees a channel | | `chan/shared.rs` |
@@ -32,10 +39,24 @@
 //! Next to each model that holds stand variants with one mistake in them, which
 //! loom must find: they show that the model looks at what it claims to check.
 //!
+//! # What needs none
+//! | what is more than Relaxed, or is not under a lock | why there is no model |
+//! |---|---|
+//! | `Processors::{made, entries}`, `Processor::holder`, `Worker::current`, `Record::worker`, `stack/arena.rs`, the tables of `inspect/cpu.rs`, `Once`, handlers in `sys/signal.rs` and `tick.rs` | published when it is whole, and neither freed nor changed as long as it can be seen: a Release and an Acquire |
+//! | free lists of records and stacks, timers in a heap, queues of waiters, orders of `offload.rs`, the waker of `block_on`, events of a socket (`netpoll/slot.rs`) | the holder of a processor, or who has a lock, which also orders memory |
+//! | `sched/counts.rs`, `metrics`, `Readers`, `Affinity`, marks and seats of channels | numbers for observers, who say what they are worth; nothing is read because of them |
+//! | `sched/signal.rs`, `preempt.rs`, `stack/segment.rs`, `sys/section.rs`, `last_words.rs` | a thread and its own signal handler: the compiler's order |
+//! | the copy of a ready task's stack (`inspect/frames.rs`) | memory that is copied by the kernel, behind its barrier; loom knows neither |
+//!
 //! # What the models do not show
 //! - loom takes a sequentially consistent access for an acquiring and releasing
 //!   one. So no protocol here may rely on more than that, other than through
-//!   [`barrier`](crate::sys::barrier), whose two sides are full fences to loom.
+//!   [`barrier`](crate::sys::barrier), whose two sides are full fences to loom. The one
+//!   that does is a worker's inbox against its status (`kick` of `sched/enqueue.rs`): all
+//!   four accesses are SeqCst, and `workers` has a barrier between those of the waker.
+//! - To loom a store may come between a read-modify-write and what that has read, which it
+//!   cannot. `turn` takes by a compare-exchange for that, which does not write when it
+//!   fails, and `asking` makes a detour.
 //! - A full fence of loom also publishes, which the real one does only together
 //!   with an atomic access. Memory that is not atomic is therefore checked in
 //!   `queue`, `parking`, `selecting` and `joining`, which have no such fence.

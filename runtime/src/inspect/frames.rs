@@ -489,7 +489,7 @@ impl Looker {
     /// copied, and that counts only if it was there all the time.
     fn ready(&mut self, record: &'static Record) -> bool {
         let starts = || {
-            // ORDERING: Acquire; pairs with the Release in first_start().
+            // ORDERING: Acquire; pairs with the Release of whoever binds it: see enqueue::put().
             let w = record.worker.load(Ordering::Acquire).cast_const();
             // SAFETY: null, or a worker, and those are never freed (W3).
             let starts = unsafe { w.as_ref() }.map_or(0, |w| w.starts.load(Ordering::Relaxed));

@@ -231,7 +231,7 @@ fn read_at(record: &'static Record, now: u64) -> Option<TaskInfo> {
             Kind::Task => record.home(),
             Kind::Thread => record.scope(),
         };
-        // ORDERING: Acquire; pairs with the Release in first_start().
+        // ORDERING: Acquire; pairs with the Release of whoever binds it: see enqueue::put().
         let worker = record.worker.load(Ordering::Acquire);
         Some(TaskInfo {
             id: record.id(),

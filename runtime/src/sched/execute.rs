@@ -62,7 +62,7 @@ impl Worker {
         };
         task.sp.store(sp, Ordering::Relaxed);
         if !SCHED.migrating() || self.exclusive.get() {
-            // ORDERING: Release; pairs with the Acquire in enqueue(): whoever sees
+            // ORDERING: Release; pairs with the Acquire in enqueue::put(): whoever sees
             // the worker sees a finished first start.
             task.worker.store(ptr::from_ref(self).cast_mut(), Ordering::Release);
             self.bound_alive.rise();

@@ -178,7 +178,7 @@ impl Figures {
 
 /// The worker in one of whose queues the task is.
 fn waits_on(record: &Record) -> Option<u32> {
-    // ORDERING: Acquire; pairs with the Release in first_start().
+    // ORDERING: Acquire; pairs with the Release of whoever binds it: see enqueue::put().
     let worker = record.worker.load(Ordering::Acquire).cast_const();
     // SAFETY: null, or a worker, and those are never freed (W3).
     let worker = unsafe { worker.as_ref() }?;

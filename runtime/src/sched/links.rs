@@ -1,7 +1,11 @@
 //! Lists of things that are linked through themselves and never freed; in the runtime,
 //! records (`queue.rs`).
 //!
-//! A thing is in one list at a time, and whoever owns the list owns the thing's link.
+//! # Invariants
+//!
+//! - **X1** What a list or a link points to was a `&'static T` when it was pushed.
+//! - **X2** A thing is in one list at a time, and whoever owns the list owns the thing's
+//!   link.
 
 use crate::sys::atomic::{AtomicPtr, Ordering};
 use core::cell::Cell;
@@ -33,7 +37,7 @@ impl<T: Linked> Fifo<T> {
     #[inline]
     pub(crate) fn push(&self, thing: &'static T) {
         thing.set_next(ptr::null());
-        // SAFETY: null, or from a `&'static T` that was pushed.
+        // SAFETY: null, or X1.
         match unsafe { self.tail.get().as_ref() } {
             Some(tail) => tail.set_next(thing),
             None => self.head.set(thing),
@@ -43,7 +47,7 @@ impl<T: Linked> Fifo<T> {
 
     #[inline]
     pub(crate) fn pop(&self) -> Option<&'static T> {
-        // SAFETY: null, or from a `&'static T` that was pushed.
+        // SAFETY: null, or X1.
         let thing = unsafe { self.head.get().as_ref() }?;
         self.head.set(thing.next());
         if self.head.get().is_null() {
@@ -103,7 +107,7 @@ impl<T: Linked> Inbox<T> {
         // ORDERING: Acquire; pairs with the Release half of push().
         let mut newest = self.0.swap(ptr::null_mut(), Ordering::Acquire).cast_const();
         let mut oldest: *const T = ptr::null();
-        // SAFETY: null, or from a `&'static T`, of the chain that the swap made ours.
+        // SAFETY: null, or X1; the swap has made the chain ours (X2).
         while let Some(thing) = unsafe { newest.as_ref() } {
             newest = thing.next();
             thing.set_next(oldest);

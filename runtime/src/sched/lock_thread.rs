@@ -112,7 +112,7 @@ fn lock(task: &'static Record) {
         set_locks(w, w.locks.get() + 1);
         if migrates(w) {
             w.bound_alive.rise();
-            // ORDERING: Release; pairs with the Acquire in enqueue().
+            // ORDERING: Release; pairs with the Acquire in enqueue::put().
             task.worker.store(core::ptr::from_ref(w).cast_mut(), Ordering::Release);
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! | file | what is decided there |
 //! |---|---|
-//! | `ring.rs` | how a processor's queue is shared with thieves |
-//! | `queue.rs` | lists of records; inboxes of workers |
+//! | `ring.rs`, `next.rs` | how a processor's queue is shared with thieves |
+//! | `queue.rs`, `links.rs` | lists of records; inboxes of workers |
 //! | `idle.rs` | who searches and who sleeps, and why no wake-up is lost |
 //! | `processor.rs` | what a processor owns |
 //! | `processors.rs` | how many there are; `maxprocs`, and how it changes |
@@ -28,7 +28,7 @@
 //! | `offload.rs` | the threads that block in a task's place |
 //! | `spare.rs` | why there is a worker when one is needed |
 //! | `threads.rs` | when a worker's thread ends; how many are too many |
-//! | `errands.rs` | who makes threads, and prints |
+//! | `errands.rs`, `asked.rs` | who makes threads, and prints |
 //! | `watchdog.rs` | who holds others up that are bound to his thread |
 //! | `deadlock.rs` | when nobody can go on |
 //! | `observe.rs` | where the scheduler tells what happens |

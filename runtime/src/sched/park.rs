@@ -340,7 +340,7 @@ impl Pin {
         worker.unwinding.set(worker.unwinding.get() + 1);
         if pin.bound {
             worker.bound_alive.rise();
-            // ORDERING: Release; pairs with the Acquire in enqueue().
+            // ORDERING: Release; pairs with the Acquire in enqueue::put().
             task.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
         }
         pin

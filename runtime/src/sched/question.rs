@@ -113,8 +113,7 @@ impl<W> Question<W> {
         let seen = self.state.load(Ordering::Relaxed);
         let (stands, read) = (seen & !PHASE | STANDS, seen & !PHASE | READ);
         // ORDERING: Acquire; pairs with the Release in stand(): what he has left is there.
-        // When it fails, as in answer().
-        self.state.compare_exchange(stands, read, Ordering::Acquire, Ordering::Acquire).is_ok()
+        self.state.compare_exchange(stands, read, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// a4. Whoever waits on the futex is to be woken.

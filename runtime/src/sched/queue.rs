@@ -1,7 +1,5 @@
-//! Lists of records, linked through the records themselves (`links.rs`).
-//!
-//! A record is in one list at a time, and whoever owns the list owns the
-//! record's `next` (see the table in `task/record.rs`).
+//! Lists of records, linked through the records' `next` (`links.rs`; see the table in
+//! `task/record.rs`).
 
 use crate::links::{self, Linked};
 use crate::task::record::Record;

@@ -149,7 +149,7 @@ impl Watchdog {
 fn siblings(w: &'static Worker, task: TaskId) -> Siblings {
     let mut siblings = Siblings::default();
     registry::each_unlocked(|record| {
-        // ORDERING: Acquire; pairs with the Release in first_start().
+        // ORDERING: Acquire; pairs with the Release of whoever binds it: see enqueue::put().
         let home = || record.worker.load(Ordering::Acquire).cast_const();
         if !ptr::eq(home(), w) || record.has(flag::THREAD) {
             return;

@@ -40,7 +40,7 @@
 //! | file | what |
 //! |---|---|
 //! | `waiters` | a queue of parked tasks and the lock around it |
-//! | `owner`, `readers` | who has a lock, and where it was taken |
+//! | `owner`, `owner_word`, `readers` | who has a lock, and where it was taken |
 //! | `contended` | who waits for which lock |
 //! | `mutex_word`, `rw_word`, `sem_word`, `wg_word` | state words and their steps; also in the models |
 //! | `relock` | who must not be ended while it waits for a lock |

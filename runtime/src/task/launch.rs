@@ -14,8 +14,9 @@
 //! [`release`] counts the task in its scope before anybody can run it (C1 of `scope.rs`).
 //! `StateWord::birth` publishes what `prepare` has filled in, and comes before the task is
 //! enqueued: its Release pairs with the Acquire of the worker that starts the task, and of
-//! observers (R3 of `record.rs`). A task that is bound from the start is so by a Release
-//! that pairs with the Acquire in `enqueue()`.
+//! observers (R3 of `record.rs`). Whether its scope is being reaped is asked after it, so
+//! that no task escapes the reaper's first look (`models/noticing.rs`). A task that is bound
+//! from the start is so by a Release that pairs with the Acquire in `enqueue::put()`.
 
 use super::extra::Extra;
 use super::handle::{self, JoinHandle};
@@ -120,7 +121,7 @@ where
         flags: wish.flags,
     });
     if let Some(worker) = own {
-        // ORDERING: Release; pairs with the Acquire in enqueue().
+        // ORDERING: Release; pairs with the Acquire in enqueue::put().
         record.worker.store(core::ptr::from_ref(worker).cast_mut(), Ordering::Release);
     }
     Ok((record, id))

@@ -5,10 +5,10 @@
 //!
 //! | file | what is decided there |
 //! |---|---|
-//! | `scope/count.rs` | how much of a scope is alive (C1) |
+//! | `scope/count.rs`, `scope/shards.rs` | how much of a scope is alive (C1) |
 //! | `scope/reuse.rs` | when one is used again (C2) |
 //! | `scope/enter.rs` | in which one a task or thread is |
-//! | `scope/watch.rs` | how somebody waits until something in it parks or ends |
+//! | `scope/watch.rs`, `scope/notice.rs` | how somebody waits until something in it parks or ends |
 //! | `scope/everywhere.rs` | all scopes at once |
 //! | `scope/panics.rs` | panics that nobody has joined |
 //!
