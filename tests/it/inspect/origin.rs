@@ -38,12 +38,23 @@ fn whoever_starts_it_a_task_runs_what_the_program_has_written() {
         };
         ours(&|gate| drop(gopark::go(move || gate.pass())));
         ours(&|gate| drop(WaitGroup::new().go(move || gate.pass())));
-        ours(&|gate| Group::<(), ()>::new().go(move || Ok(gate.pass())));
-        ours(&|gate| assert!(Group::<(), ()>::new().try_go(move || Ok(gate.pass()))));
+        ours(&|gate| {
+            Group::<(), ()>::new().go(move || {
+                gate.pass();
+                Ok(())
+            });
+        });
+        ours(&|gate| {
+            let pass = move || {
+                gate.pass();
+                Ok(())
+            };
+            assert!(Group::<(), ()>::new().try_go(pass));
+        });
         ours(&|gate| drop(spawn_future(async move { gate.pass() })));
         ours(&|gate| drop(Context::background().with_cancel().0.after_func(move || gate.pass())));
         ours(&|gate| {
-            drop(gopark::time::after_func(std::time::Duration::ZERO, move || gate.pass()))
+            drop(gopark::time::after_func(std::time::Duration::ZERO, move || gate.pass()));
         });
     });
 }

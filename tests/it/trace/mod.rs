@@ -5,6 +5,7 @@
 mod failures;
 mod loads;
 mod pipe;
+mod rally;
 #[path = "../../../runtime/src/trace/strict.rs"]
 mod reader;
 
@@ -165,7 +166,7 @@ fn eight_processors_migrating() {
 /// Two tasks on two workers wake each other: whose doing it was is known of each time.
 fn known_wakers() {
     start(2, false);
-    let trace = traced(|| loads::rally(5000));
+    let trace = traced(|| rally::rally(5000));
     let (mut reasons, mut known, mut unknown) = (BTreeMap::new(), 0, 0);
     for event in &trace.events {
         match (event.kind, event.g) {
