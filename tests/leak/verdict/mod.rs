@@ -5,7 +5,7 @@ mod wakers;
 use crate::fixtures::{leak_a_receiver, leak_a_sender, silent};
 use crate::support::{alone, alone_with, here};
 use gopark::inspect::{Census, Kind, Snapshot};
-use gopark::{JoinError, Scope, chan, go};
+use gopark::{JoinError, Scope, chan, go, time};
 use leakcheck::{Filter, Leaks, Options, find, verify_none};
 use std::hint;
 use std::sync::Arc;
