@@ -33,7 +33,7 @@ pub(crate) use crate::report::Subject;
 /// counts as one that may still wake the tasks, and the verdict takes until the
 /// deadline.
 ///
-/// It takes a [`Filter`](crate::Filter), or a [`Search`] with times of its own.
+/// It takes a [`Filter`], or a [`Search`] with times of its own.
 ///
 /// ```
 /// use leakcheck::{Filter, find};

@@ -192,6 +192,7 @@ impl Tape {
 
     /// The time of the last entry (E1).
     #[inline]
+    #[cfg(not(loom))]
     pub(crate) fn last(&self) -> u64 {
         self.writer.0.before.ticks.load(Ordering::Relaxed)
     }
