@@ -422,6 +422,17 @@ fn schedtrace_wants_a_program() {
 }
 
 #[test]
+fn chrome_json_wants_a_trace() {
+    let run = started("chrome_json", &[]);
+    run.ends_with(2);
+    shows(&run.text, &["usage: chrome_json FILE"]);
+    let other = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let run = started("chrome_json", &[other]);
+    run.ends_with(1);
+    shows(&run.text, &[other, "no trace of gopark's"]);
+}
+
+#[test]
 fn trace_file() {
     let path = |end| std::env::temp_dir().join(format!("gopark-{}.{end}", std::process::id()));
     let (file, json) = (path("trace"), path("json"));
@@ -435,6 +446,8 @@ fn trace_file() {
     for name in ["running", "chan send", "sleep", "square", "pipeline", "syscall"] {
         shows(&shown, &[&format!("\"name\":\"{name}\"")]);
     }
+    let again = started("chrome_json", &[&text(&file)]);
+    assert!(again.passed && again.text == shown, "{}", again.text);
     match crate::toolchain::find() {
         Ok(go) => {
             let mut tool = std::process::Command::new(go);

@@ -4,8 +4,9 @@
 //! later), which shows who ran where, why and for how long tasks waited for the network,
 //! for each other and for a processor. [`FlightRecorder`] keeps the last seconds in
 //! memory, for when something has gone wrong. [`to_chrome_json`] makes of a file what
-//! Perfetto's page and Chrome's `about:tracing` open. The program adds its own words with
-//! [`Task`], [`region`] and [`log`]. Go: `runtime/trace`.
+//! Perfetto's page and Chrome's `about:tracing` open; so does the repository's example
+//! `chrome_json` from a shell. The program adds its own words with [`Task`], [`region`] and
+//! [`log`]. Go: `runtime/trace`.
 //!
 //! ```
 //! let file = std::env::temp_dir().join(format!("trace-{}.out", std::process::id()));
@@ -21,12 +22,12 @@
 //! # What is written
 //! - Each task is named after its function; a closure, whose name all closures of a function
 //!   have, with the line where the task was made: `shop::open::{{closure}}:42`. Its stack is
-//!   one frame: that function, at the line where the task was made, or where it waits, which may be a line of another function that
-//!   it has called. To find all frames at each of a million waits a second would cost more
-//!   than the rest together. They are in [`block_profile`](crate::inspect::block_profile)
-//!   and [`mutex_profile`](crate::inspect::mutex_profile), which
-//!   `/debug/pprof/block` and `mutex` show, and of all tasks at one moment in
-//!   [`dump`](crate::inspect::dump()).
+//!   one frame: that function, at the line where the task was made, or where it waits, which
+//!   may be a line of another function that it has called. To find all frames at each of a
+//!   million waits a second would cost more than the rest together. They are in
+//!   [`block_profile`](crate::inspect::block_profile) and
+//!   [`mutex_profile`](crate::inspect::mutex_profile), which `/debug/pprof/block` and
+//!   `mutex` show, and of all tasks at one moment in [`dump`](crate::inspect::dump()).
 //! - A task in a blocking call is in a system call, and its processor is free.
 //! - Waits are called what dumps call them, but for those that Go's profiles know
 //!   by another word: `network` for sockets, `forever` for what nothing ends, `sync

@@ -344,9 +344,9 @@ fn part_of<R>(guard: &mut Option<Session>, f: impl FnOnce(&mut Session) -> R) ->
 /// Starts a trace of everything that happens from now on, until [`stop`].
 ///
 /// `writer` is called now and then by a thread of the runtime's own, with some ten thousand
-/// bytes or with what the last second has left, and by [`stop`]; it must not itself start or stop a trace, which would wait for it. Starts the
-/// runtime if it is not running. May block the calling thread for some milliseconds. Go:
-/// `trace.Start`.
+/// bytes or with what the last second has left, and by [`stop`]; it must not itself start or
+/// stop a trace, which would wait for it. Starts the runtime if it is not running. May block
+/// the calling thread for some milliseconds. Go: `trace.Start`.
 ///
 /// The variable `GOPARK_TRACE=FILE` in the environment has the whole run of a program
 /// written to a file, from the start of the runtime to the end of the process; `%p` in the
