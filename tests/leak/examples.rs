@@ -421,8 +421,9 @@ fn schedtrace_wants_a_program() {
     }
 }
 
+/// What it prints of a trace, `trace_file` says.
 #[test]
-fn chrome_json_wants_a_trace() {
+fn chrome_json() {
     let run = started("chrome_json", &[]);
     run.ends_with(2);
     shows(&run.text, &["usage: chrome_json FILE"]);
