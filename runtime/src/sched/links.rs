@@ -96,7 +96,6 @@ impl<T: Linked> Inbox<T> {
 
     /// Owner: is there nothing? What was pushed a moment ago may be missing.
     #[inline]
-    #[cfg(not(loom))]
     pub(crate) fn seems_empty(&self) -> bool {
         self.0.load(Ordering::Relaxed).is_null()
     }

@@ -101,7 +101,7 @@ impl Record {
     /// Name and labels. The caller holds the registry's lock, so the end of the
     /// task cannot free them meanwhile.
     pub(crate) fn clone_extra(&self) -> Option<Extra> {
-        // ORDERING: Acquire; pairs with the Release in fill().
+        // ORDERING: Acquire; pairs with the Release in fill() and enter_span().
         let p = self.extra.load(Ordering::Acquire);
         // SAFETY: non-null means that take_extra() did not run, and it cannot
         // run while the caller holds the registry's lock.
