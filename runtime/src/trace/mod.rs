@@ -37,7 +37,7 @@
 //!
 //! # What it costs
 //! While no trace is written, a branch at each change of a task's state. While one is,
-//! some 25 nanoseconds and 8 to 32 bytes for each, most of that to read the clock, and as
+//! some 20 nanoseconds and 8 to 32 bytes for each, half of that to read the clock, and as
 //! long again on the thread that collects them some forty times a second. Each worker has
 //! a buffer of a MiB, made when it is first needed and then kept. If a worker is faster
 //! than the collector, what finds no room is lost, [counted](Summary::lost), and the trace
