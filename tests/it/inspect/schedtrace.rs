@@ -166,7 +166,13 @@ fn details_say_who_runs_what_where() {
         let captured = Captured::new();
         with_ready(move |ready| {
             let me = gopark::inspect::current_task();
-            let block = captured.now();
+            // A thread that has just been made is on its way to its rest.
+            let block = loop {
+                let block = captured.now();
+                if details(&block).workers.iter().all(|it| it.blocked || it.task.is_some()) {
+                    break block;
+                }
+            };
             let worker = details(&block).processors[0].worker.expect("a holder");
             assert_eq!((block.run_queue, &*block.queues), (4, &[5][..]), "{block:?}");
             let holder = details(&block).workers.iter().find(|it| it.id == worker).unwrap();
