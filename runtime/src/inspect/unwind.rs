@@ -34,6 +34,8 @@ type Inner = <Engine as Unwinder>::UnwindRegs;
 const RED_ZONE: usize = 128;
 /// How many addresses are kept of either end of a stack.
 const KEPT: usize = 64;
+/// Of a cache of `framehop`.
+const PLACES: u64 = 509;
 /// A walk that has not ended by then is broken off.
 const MOST: usize = 1 << 20;
 
@@ -96,14 +98,18 @@ impl Found {
 /// Walks stacks.
 pub(super) struct Walker {
     engine: Engine,
-    cache: Cache,
+    /// Rules of addresses that were met before. Each of these caches has one place for all
+    /// addresses that are equal modulo [`PLACES`], and two in one stack would drive each
+    /// other out at every walk.
+    caches: [Cache; 4],
     /// How many libraries were loaded and unloaded when the tables were found.
     seen: Option<(u64, u64)>,
 }
 
 impl Walker {
     pub(super) fn new() -> Walker {
-        Walker { engine: Engine::new(), cache: Cache::new_in(), seen: None }
+        let caches = std::array::from_fn(|_| Cache::new_in());
+        Walker { engine: Engine::new(), caches, seen: None }
     }
 
     /// Finds the tables of libraries that have come since the last time. Whether
@@ -154,8 +160,9 @@ impl Walker {
                 if found.count == found.most {
                     return;
                 }
-                let next =
-                    self.engine.unwind_frame(address, &mut registers, &mut self.cache, &mut word);
+                let turn = address.address_for_lookup() / PLACES % self.caches.len() as u64;
+                let cache = &mut self.caches[turn as usize];
+                let next = self.engine.unwind_frame(address, &mut registers, cache, &mut word);
                 match next.map(|next| next.map(FrameAddress::from_return_address)) {
                     Ok(Some(Some(next))) => address = next,
                     Ok(None) => {
