@@ -253,12 +253,15 @@ fn several_receivers_and_one_value() {
                 waiter
             })
             .collect();
+        let mut waiters = waiters.into_iter();
+        let mut first = || waiters.next().unwrap().join().unwrap();
         timer.reset(Duration::ZERO);
         until("one has got it", || woken.count() == 1);
         // The first that came.
-        assert_eq!(waiters.into_iter().next().unwrap().join().unwrap(), Ok(1));
+        assert_eq!(first(), Ok(1));
         timer.reset(Duration::ZERO);
         until("the next one has got it", || woken.count() == 2);
+        assert_eq!(first(), Ok(2));
         assert_eq!(scope.reap().ended, 1);
     });
 }
