@@ -302,7 +302,8 @@ fn wait(record: &Record, now: u64) -> Option<Wait> {
         site: record.site()?,
         age: age(record, now),
         timed,
-        left: timed.then(|| Duration::from_nanos(until.saturating_sub(now))),
+        // Who parks while others are read has no more than all of its time left.
+        left: timed.then(|| Duration::from_nanos(until.saturating_sub(clock::now()))),
         lock: sync::lock_of(record),
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::child::{alone, here};
 use crate::support::{ONE_COOPERATIVE, Tally, info, on_one_thread, parked, until};
-use gopark::inspect::WaitReason;
+use gopark::inspect::{Snapshot, WaitReason};
 use gopark::{Scope, chan, sleep};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -203,4 +203,27 @@ fn the_name_in_the_time_module_is_the_same() {
     let start = Instant::now();
     gopark::time::sleep(Duration::from_millis(1));
     assert!(start.elapsed() >= Duration::from_millis(1));
+}
+
+#[test]
+fn nobody_has_more_time_left_than_it_asked_for() {
+    alone(here!(), &[], || {
+        let nap = Duration::from_secs(3600);
+        // It takes a while to read these, and whoever is made later is read behind them.
+        let (gate, wait) = chan::rendezvous::<()>();
+        for _ in 0..3000 {
+            let wait = wait.clone();
+            gopark::go(move || wait.recv().is_ok());
+        }
+        let mut seen = 0;
+        for _ in 0..50 {
+            gopark::go(move || sleep(nap));
+            for left in Snapshot::all().tasks.iter().filter_map(|task| task.wait?.left) {
+                assert!(left <= nap, "{left:?}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 50, "{seen}");
+        drop(gate);
+    });
 }
