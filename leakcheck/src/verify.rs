@@ -71,7 +71,7 @@ pub fn find(search: impl Into<Search>) -> Result<(), Leaks> {
 ///
 /// A leak prints the report on standard error and panics. When the thread is
 /// panicking already, the report is printed and the first panic goes on. Either
-/// way the tasks of the scope are ended afterwards by unwinding them.
+/// way the leaked tasks are ended afterwards by unwinding them.
 ///
 /// In a test, [`#[verify_none]`](macro@crate::verify_none) does the same and
 /// knows more of the test: a guard can neither keep a returned `Err` nor make a

@@ -92,16 +92,7 @@ impl Pattern {
     pub(crate) fn matches_function(&self, path: &str) -> bool {
         match &self.0 {
             Kind::Exact(wanted) => {
-                let same = path
-                    .strip_prefix(wanted.as_str())
-                    // `f`, `f::{{closure}}`, `f<u8>::{{closure}}`.
-                    .is_some_and(|rest| {
-                        rest.is_empty() || rest.starts_with('<') || rest.starts_with("::")
-                    });
-                // Else there is but one way to spell it.
-                let differs = || wanted.contains(['<', '#']) || path.contains(['<', '#']);
-                same || differs()
-                    && spelling::means(&spelling::common(wanted), &spelling::common(path))
+                spelling::means(&spelling::common(wanted), &spelling::common(path))
             }
             Kind::Glob(_, any, function) => {
                 let matches = |form: &WildMatch, path| {

@@ -7,7 +7,7 @@ use gopark::context::ContextError::{Cancelled, DeadlineExceeded};
 use gopark::context::{Context, ContextError, JoinError as ContextJoinError, RecvError, SendError};
 use gopark::inspect::WaitReason;
 use gopark::sync::{Barrier, Condvar, Mutex, WaitGroup};
-use gopark::{JoinError, Scope};
+use gopark::{JoinError, JoinHandle, Scope};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,17 +122,20 @@ fn cancelling_ends_direct_forms() {
     }
 }
 
+/// A task that has the value when the gate is open.
+fn behind(gate: &Gate, value: i32) -> JoinHandle<i32> {
+    let gate = gate.clone();
+    gopark::go(move || {
+        gate.pass();
+        value
+    })
+}
+
 #[test]
 fn a_join_has_the_outcome_or_gives_the_handle_back() {
     let (ctx, cancel) = Context::background().with_cancel();
     let gate = Gate::new();
-    let task = {
-        let gate = gate.clone();
-        gopark::go(move || {
-            gate.pass();
-            7
-        })
-    };
+    let task = behind(&gate, 7);
     let joiner = {
         let ctx = ctx.clone();
         gopark::go(move || ctx.join(task))
@@ -168,13 +171,7 @@ fn joining_and_cancelling_race() {
         let _in = scope.enter();
         let (ctx, cancel) = Context::background().with_cancel();
         let gate = Gate::new();
-        let task = {
-            let gate = gate.clone();
-            gopark::go(move || {
-                gate.pass();
-                round
-            })
-        };
+        let task = behind(&gate, round);
         let joiner = gopark::go(move || match ctx.join(task) {
             Ok(value) => value,
             Err(ContextJoinError::Done(task, Cancelled)) => task.join().unwrap(),
@@ -267,10 +264,7 @@ fn tasks_can_be_reaped_in_the_direct_forms() {
     let (ctx, _cancel) = Context::background().with_cancel();
     let shared = Arc::new((Mutex::new(0), Condvar::new(), Barrier::new(2)));
     let gate = Gate::new();
-    let joined = {
-        let gate = gate.clone();
-        gopark::go(move || gate.pass())
-    };
+    let joined = behind(&gate, 0);
     let waiting = {
         let _in = scope.enter();
         let with = |f: fn(&Context, &(Mutex<i32>, Condvar, Barrier))| {
