@@ -12,7 +12,7 @@ mod no_alloc;
 mod set;
 
 use child::{alone, here, inside};
-use gopark::inspect::{GoDump, Kind, Snapshot, write_go_dump};
+use gopark::inspect::{GoDump, Kind, Snapshot, TaskProfile, write_go_dump};
 use grammar::Block;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -193,7 +193,7 @@ fn other_forms(snapshot: &Snapshot, dump: &str) {
     GoDump::new().labels(true).write(&mut labels, &snapshot.tasks).unwrap();
     assert!(labels.contains("[chan receive] {\"name\": \"one \\\"of\\\" many\", \"n\": \"1\"}:\n"));
 
-    let profile = snapshot.profile_text();
+    let profile = TaskProfile::of(&snapshot.tasks).text();
     let mut lines = profile.lines();
     assert_eq!(lines.next(), Some("goroutine profile: total 200"));
     let counts: Vec<usize> = lines

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use gopark::chan::{self, Sender};
-use gopark::inspect::{Snapshot, dump};
+use gopark::inspect::{dump, task_profile};
 use gopark::sync::WaitGroup;
 
 use crate::contenders;
@@ -32,7 +32,7 @@ pub(super) const FAMILY: Family = Family {
         Case {
             name: "dump",
             procs: 2,
-            sizes: Sizes { full: 100_000, quick: 20_000, warm: 1 },
+            sizes: Sizes { full: 100_000, quick: 100_000, warm: 1 },
             units: identity,
             want: identity,
             bodies: &[(Runtime::Gopark, Body::Measured(dumps)), (Runtime::Go, Body::InGo)],
@@ -93,7 +93,7 @@ fn dumps(_warm: u64, size: u64) -> Result<Sample, String> {
         };
         let profile = || {
             let mut file = Vec::new();
-            let done = Snapshot::all().with_frames().profile(&mut file);
+            let done = task_profile().profile(&mut file);
             done.map_err(|why| format!("a profile: {why}"))
         };
         let sample = Sample::default().with(DEBUG2, time(text)?).with(DEBUG0, time(profile)?);

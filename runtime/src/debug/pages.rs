@@ -5,7 +5,8 @@ use super::leaks::{Looks, is_blocked};
 use super::live::{self, Wanted};
 use super::{metrics, trace};
 use crate::inspect::{
-    Contention, GoDump, Profile, Snapshot, block_profile, cpu_profile, mutex_profile, threads,
+    Contention, GoDump, Profile, Snapshot, block_profile, cpu_profile, mutex_profile, task_profile,
+    threads,
 };
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -210,12 +211,13 @@ fn seconds(text: &str) -> Option<Duration> {
 
 /// Computes for long, if there are many tasks.
 pub(super) fn make(page: Page, looks: &Looks) -> Answer {
-    let all = || Snapshot::all().with_frames();
     match page {
         Page::Index => Answer::html(&index()),
-        Page::Goroutine(Form::Proto) => file("goroutine", |out| all().profile(out)),
-        Page::Goroutine(Form::Counts) => Answer::page(TEXT, all().profile_text()),
-        Page::Goroutine(Form::Dump(form)) => Answer::page(TEXT, form.text(&all().tasks)),
+        Page::Goroutine(Form::Proto) => file("goroutine", |out| task_profile().profile(out)),
+        Page::Goroutine(Form::Counts) => Answer::page(TEXT, task_profile().text()),
+        Page::Goroutine(Form::Dump(form)) => {
+            Answer::page(TEXT, form.text(&Snapshot::all().with_frames().tasks))
+        }
         Page::Threads(Form::Proto) => file("threadcreate", |out| {
             let mut profile = Profile::new("threadcreate");
             profile.add_count(&[], threads() as u64, std::iter::empty());

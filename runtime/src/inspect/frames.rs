@@ -9,7 +9,7 @@ use super::hide::hide;
 use super::shapes::Shapes;
 use super::symbols;
 use super::unwind::{Found, Walker};
-use super::{Kind, Snapshot, Status, TaskInfo};
+use super::{Kind, Snapshot, Status, TaskInfo, snapshot};
 use crate::arch::Registers;
 use crate::sched::worker::{self, Worker};
 use crate::sched::{SCHED, look};
@@ -21,6 +21,7 @@ use crate::task::state::Reading;
 use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ptr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -131,6 +132,12 @@ impl Trace {
     }
 }
 
+impl Hash for Trace {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.addresses.hash(state);
+    }
+}
+
 /// Equal stacks.
 impl PartialEq for Trace {
     fn eq(&self, other: &Trace) -> bool {
@@ -220,16 +227,44 @@ pub fn add_frames(tasks: &mut [TaskInfo]) {
     if tasks.is_empty() {
         return;
     }
+    let (at, stack) = look::here();
+    with_looker(|looker| {
+        looker.own(tasks, &at, stack);
+        looker.others(tasks, &mut Known::default());
+    });
+}
+
+/// Calls `f` with every task and adopted thread, and with its frames as [`add_frames`] finds
+/// them, in no order. Only few of them are there at a time, and those that run at the end.
+#[inline(never)]
+pub(super) fn each_with_frames(mut f: impl FnMut(&TaskInfo)) {
+    let (at, stack) = look::here();
+    with_looker(|looker| {
+        let mut known = Known::default();
+        let mut moving = Vec::new();
+        snapshot::each_slab(|tasks| {
+            let all = (0..tasks.len()).collect();
+            let workers = SCHED.workers();
+            for n in looker.standing(&workers, tasks, all, &mut known).into_iter().rev() {
+                moving.push(tasks.swap_remove(n));
+            }
+            tasks.iter().for_each(&mut f);
+        });
+        looker.own(&mut moving, &at, stack);
+        looker.others(&mut moving, &mut known);
+        moving.iter().for_each(f);
+    });
+}
+
+static LOOKER: Mutex<Option<Looker>> = Mutex::new(None);
+
+fn with_looker(f: impl FnOnce(&mut Looker)) {
     section::check_outside();
     let mut looker = LOOKER.lock().unwrap_or_else(PoisonError::into_inner);
     let looker = looker.get_or_insert_with(Looker::new);
     looker.refresh();
-    let (at, stack) = look::here();
-    looker.own(tasks, &at, stack);
-    looker.others(tasks);
+    f(looker);
 }
-
-static LOOKER: Mutex<Option<Looker>> = Mutex::new(None);
 
 pub(super) struct Looker {
     walker: Walker,
@@ -363,22 +398,14 @@ impl Looker {
         Some(trace)
     }
 
-    fn others(&mut self, tasks: &mut [TaskInfo]) {
-        let mut known = Known::default();
+    fn others(&mut self, tasks: &mut [TaskInfo], known: &mut Known) {
         let mut left: Vec<usize> = Vec::with_capacity(tasks.len());
         left.extend((0..tasks.len()).filter(|&n| tasks[n].trace.is_none()));
         let end = clock::after(ANSWER);
         for _ in 0..LOOKS {
             let workers = SCHED.workers();
-            let all = std::mem::take(&mut left);
-            for (n, &task) in all.iter().enumerate() {
-                self.ask_cache(all.get(n + SOON).map(|&soon| &tasks[soon]));
-                match self.still(&workers, &mut tasks[task], &mut known) {
-                    Some(done) => tasks[task].trace = done,
-                    None => left.push(task),
-                }
-            }
-            self.threads(tasks, &mut left, end, &mut known);
+            left = self.standing(&workers, tasks, left, known);
+            self.threads(tasks, &mut left, end, known);
             let mut running: HashMap<TaskId, usize> = HashMap::new();
             running.extend(left.iter().map(|&n| (tasks[n].id, n)));
             for &w in &workers {
@@ -389,7 +416,7 @@ impl Looker {
                     if !matches!(tasks[n].status, Status::Running | Status::Syscall) {
                         reread(&mut tasks[n]);
                     }
-                    tasks[n].trace = self.keep(&mut known);
+                    tasks[n].trace = self.keep(known);
                     running.remove(&id);
                 }
             }
@@ -399,6 +426,25 @@ impl Looker {
                 return;
             }
         }
+    }
+
+    /// Those of them that stand still. Gives back the others, in the same order.
+    fn standing(
+        &mut self,
+        workers: &[&'static Worker],
+        tasks: &mut [TaskInfo],
+        of: Vec<usize>,
+        known: &mut Known,
+    ) -> Vec<usize> {
+        let mut left = Vec::new();
+        for (n, &task) in of.iter().enumerate() {
+            self.ask_cache(of.get(n + SOON).map(|&soon| &tasks[soon]));
+            match self.still(workers, &mut tasks[task], known) {
+                Some(done) => tasks[task].trace = done,
+                None => left.push(task),
+            }
+        }
+        left
     }
 
     /// Asks the adopted threads among those that are left. Each has a part of the time that

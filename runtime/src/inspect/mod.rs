@@ -131,6 +131,7 @@ pub use groups::{Group, groups};
 pub(crate) use json::{List, Object, Place, write_task, write_tasks};
 pub use lineage::{Ancestor, keep_ancestors, keep_creation_stacks};
 pub use metrics::Metrics;
+pub use profile::{TaskProfile, TaskSample, task_profile};
 #[cfg(feature = "debug")]
 pub(crate) use proto::Profile;
 pub use snapshot::{Kind, Snapshot, StackInfo, TaskInfo, Wait, current_task};

@@ -1,39 +1,16 @@
-//! Equal stacks, counted, for `go tool pprof` (debug=0): a `profile.proto`, compressed.
+//! Profiles for `go tool pprof` (debug=0): a `profile.proto`, compressed.
 //!
-//! Of that format a profile of tasks needs five messages, with numbers, strings and messages
+//! Of that format they need five messages, with numbers, strings and messages
 //! as fields; [`Message`] writes those. Locations have no mapping: the names are in the file,
 //! and no program is needed to read it.
 
-use super::profile::{self, Sample};
-use super::{Frame, Snapshot, Trace, source, symbols};
+use super::{Frame, Trace, source, symbols};
+use core::panic::Location;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
-
-impl Snapshot {
-    /// How many tasks are in the middle of the same, in the form that `go tool pprof` reads:
-    /// a compressed `profile.proto`, as Go's `/debug/pprof/goroutine` gives it. Names and
-    /// labels of tasks are labels in it. [`with_frames`](Snapshot::with_frames) gives the
-    /// stacks; of a task without there is its function, at the place where it waits. Needs the
-    /// feature `debug`.
-    ///
-    /// # Errors
-    /// Those of `out`.
-    ///
-    /// ```
-    /// let mut file = Vec::new();
-    /// gopark::inspect::Snapshot::all().with_frames().profile(&mut file)?;
-    /// assert!(file.starts_with(&[0x1f, 0x8b]));
-    /// # std::io::Result::Ok(())
-    /// ```
-    pub fn profile(&self, out: impl Write) -> io::Result<()> {
-        let mut profile = Profile::new("goroutine");
-        profile::samples(&self.tasks).iter().for_each(|sample| profile.add(sample));
-        profile.finish(out)
-    }
-}
 
 /// Fields of `Profile`, in the order of their use here.
 mod field {
@@ -126,11 +103,6 @@ impl Profile {
         (number, u64::from(line))
     }
 
-    fn add(&mut self, sample: &Sample<'_>) {
-        let stack = self.stack(sample);
-        self.add_count(&stack, sample.count as u64, sample.labels());
-    }
-
     /// So many, at the locations, the innermost first.
     pub(crate) fn add_count<'a>(
         &mut self,
@@ -160,15 +132,10 @@ impl Profile {
         self.out.message(field::SAMPLE, &message);
     }
 
-    /// The locations of what is shown of a task's stack.
-    fn stack(&mut self, sample: &Sample<'_>) -> Vec<u64> {
-        let mut stack = sample.trace.map_or_else(Vec::new, |trace| self.shown(trace));
-        if stack.is_empty() {
-            let at = profile::site(sample.like);
-            let line = self.line(sample.like.entry, "", at.file(), at.line());
-            stack.push(self.locations.number((0, vec![line])));
-        }
-        stack
+    /// The location of a function that nothing but a place in it is known of.
+    pub(super) fn place(&mut self, function: &str, at: &Location<'_>) -> u64 {
+        let line = self.line(function, "", at.file(), at.line());
+        self.locations.number((0, vec![line]))
     }
 
     /// The locations of what is shown of a stack.

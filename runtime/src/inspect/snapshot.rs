@@ -152,14 +152,7 @@ impl Snapshot {
         let now = clock::now();
         let mut tasks = Vec::with_capacity(found.len());
         for some in found.chunks(AT_ONCE) {
-            registry::with_lock(|| {
-                for (n, (_, record)) in some.iter().enumerate() {
-                    if let Some(&(_, soon)) = some.get(n + AHEAD) {
-                        Record::prefetch_all(soon);
-                    }
-                    tasks.extend(read_at(record, now));
-                }
-            });
+            read_all(some.iter().map(|(_, record)| *record), now, &mut tasks);
         }
         // A record may have come to serve another task meanwhile.
         Snapshot::sorted(tasks)
@@ -216,7 +209,35 @@ pub(super) fn read(record: &'static Record) -> Option<TaskInfo> {
     read_at(record, clock::now())
 }
 
-/// The same with ages as of that time.
+/// Calls `f` with all tasks and adopted threads, some hundreds at a time and in no order. What
+/// it leaves of them is gone afterwards.
+pub(super) fn each_slab(mut f: impl FnMut(&mut Vec<TaskInfo>)) {
+    let mut tasks = Vec::new();
+    for slab in registry::slabs() {
+        tasks.clear();
+        read_all(slab.iter(), clock::now(), &mut tasks);
+        f(&mut tasks);
+    }
+}
+
+/// Reads them all, with ages as of that time.
+fn read_all(
+    records: impl Iterator<Item = &'static Record> + Clone,
+    now: u64,
+    tasks: &mut Vec<TaskInfo>,
+) {
+    let mut soon = records.clone().skip(AHEAD);
+    registry::with_lock(|| {
+        for record in records {
+            if let Some(soon) = soon.next() {
+                Record::prefetch_all(soon);
+            }
+            tasks.extend(read_at(record, now));
+        }
+    });
+}
+
+/// One of them, under the registry's lock.
 fn read_at(record: &'static Record, now: u64) -> Option<TaskInfo> {
     let (life, origin) = (record.life(), record);
     let (stamp, info) = record.observe(|record| {

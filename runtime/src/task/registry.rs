@@ -43,9 +43,13 @@ pub(crate) fn grow() -> &'static [Record] {
     }
 }
 
-/// Every record that there is, in use or not.
+/// Every record that there is, in use or not, some hundreds at a time.
+pub(crate) fn slabs() -> impl Iterator<Item = &'static [Record]> {
+    SLABS.iter().map(|slab| &**slab)
+}
+
 fn all() -> impl Iterator<Item = &'static Record> {
-    SLABS.iter().flat_map(|slab| slab.iter())
+    slabs().flatten()
 }
 
 /// Runs `f` while no task can free its name and labels.

@@ -11,6 +11,7 @@ mod lineage;
 mod locks;
 mod metrics;
 mod origin;
+mod profile;
 mod schedtrace;
 mod snapshot;
 mod source;
