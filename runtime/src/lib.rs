@@ -66,6 +66,10 @@
 //!   (`scoped-tls` does) breaks when two tasks park inside it out of order, as with
 //!   every stackful coroutine. Against that, [`no_park`] turns a park inside into a
 //!   panic, and [`Builder::own_thread`] gives a task a worker to itself.
+//! - A coroutine of another library, one that switches stacks by itself, must not be
+//!   left in the middle of a closure that [`stack::grow`], [`no_park`] or
+//!   [`time::timeout`] runs, and be continued by another task or never: they keep on that
+//!   stack what the task refers to until the closure returns.
 //! - The initialiser of a `thread_local!` must not park, for the same reason: a
 //!   sibling would initialise the same variable meanwhile, and the first one
 //!   then replaces, under the sibling's borrow, what it holds. This is undefined

@@ -61,8 +61,12 @@ pub fn may_allocate() -> bool {
 /// Calls `f` in a section, so that tests can see that a breach of N1 is found.
 ///
 /// Not part of the API.
+///
+/// # Safety
+/// `f` does not park, and neither yields nor suspends the task: while others run on it, the
+/// thread would still be in the section, and the task outside of it on another thread.
 #[doc(hidden)]
-pub fn in_section<R>(f: impl FnOnce() -> R) -> R {
+pub unsafe fn in_section<R>(f: impl FnOnce() -> R) -> R {
     let _section = Section::new();
     f()
 }
