@@ -6,6 +6,9 @@ use core::arch::{asm, global_asm, naked_asm};
 /// Bytes that `switch` keeps: x19–x30 and d8–d15.
 const SAVED: usize = 160;
 
+/// Others see a thread's stores in any order, unless it asks for one.
+pub(crate) const STORES_IN_ORDER: bool = false;
+
 /// Leaves this stack at `*save` and continues the one saved at `to`.
 ///
 /// # Safety

@@ -10,6 +10,9 @@
 use super::Registers;
 use core::arch::{asm, global_asm, naked_asm};
 
+/// A thread's stores are seen by all in the order in which it made them.
+pub(crate) const STORES_IN_ORDER: bool = true;
+
 /// Leaves this stack at `*save` and continues the one saved at `to`.
 ///
 /// # Safety

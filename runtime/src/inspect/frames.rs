@@ -10,7 +10,7 @@ use super::shapes::Shapes;
 use super::symbols;
 use super::unwind::{Found, Walker};
 use super::{Kind, Snapshot, Status, TaskInfo, snapshot};
-use crate::arch::Registers;
+use crate::arch::{self, Registers};
 use crate::sched::worker::{self, Worker};
 use crate::sched::{SCHED, look};
 use crate::stack::{Part, Pieces};
@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ptr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -205,8 +205,9 @@ const LOOKS: usize = 3;
 /// started, and one that runs and does not answer, have none: all that run have a tenth
 /// of a second together.
 ///
-/// Stops nobody, except the task that is just looked at, for microseconds. Blocks the
-/// calling thread for a tenth of a second at most, unless another one does the same.
+/// Stops nobody, except the task that is just looked at, for microseconds. A parked task takes
+/// a part of a microsecond; a ready one, whose stack is copied, some. Blocks the calling thread
+/// for a tenth of a second at most, unless another one does the same.
 ///
 /// # Signals
 /// Those that run are asked by SIGURG, adopted threads too, also in a system call of the
@@ -344,15 +345,20 @@ impl Looker {
 
     /// The same, unless the stack is like one that was walked before.
     fn see(&mut self, at: &Registers, stack: Pieces) -> Seen {
-        // SAFETY: as in walk(); the shapes ask for words of the one part.
-        let read = |at| unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() };
         let mut parts = stack;
         let first = parts.next().filter(|part| parts.next().is_none() && part.has(at.sp));
         let Some(part) = first else {
-            self.walker.walk(at, stack, read, &mut self.found);
+            self.walk(at, stack);
             return Seen::Segments;
         };
-        if let Some(trace) = self.shapes.find(at, &part, read) {
+        // SAFETY: as in walk(); the shapes ask for words of the one part.
+        let read = |at| unsafe { ptr::with_exposed_provenance::<usize>(at).read_volatile() };
+        self.see_part(at, part, read)
+    }
+
+    /// A stack of one part.
+    fn see_part(&mut self, at: &Registers, part: Part, read: impl Fn(usize) -> usize) -> Seen {
+        if let Some(trace) = self.shapes.find(at, &part, &read) {
             return Seen::Known(trace);
         }
         self.shapes.begin();
@@ -488,7 +494,7 @@ impl Looker {
         let Some(record) = soon.map(|task| task.origin.0) else { return };
         let sp = record.sp.load(Ordering::Relaxed);
         if !sp.is_null() {
-            self.shapes.lines().for_each(|line| crate::arch::prefetch(sp.wrapping_add(line)));
+            self.shapes.lines().for_each(|line| arch::prefetch(sp.wrapping_add(line)));
         }
     }
 
@@ -518,63 +524,69 @@ impl Looker {
                 // That one has ended.
                 return Some(None);
             }
-            match record.state.read().status() {
+            let now = record.state.read();
+            match now.status() {
                 Status::Idle | Status::Dead => return Some(None),
                 Status::Running | Status::Syscall => break,
                 // Woken, and about to go on by itself.
                 Status::Runnable if task.kind == Kind::Thread => break,
                 Status::Runnable if record.place().stack().is_none() => return Some(None),
-                Status::Runnable if self.ready(record) => return Some(self.keep(known)),
-                _ => reread(task).then_some(())?,
+                Status::Runnable if now.stamp() == task.stamp => {
+                    if let Some(seen) = self.ready(record, now) {
+                        return Some(self.trace(seen, known));
+                    }
+                }
+                _ => {}
             }
+            reread(task).then_some(())?;
         }
         None
     }
 
     /// One that has started, and is in a queue: it goes on when it likes. So its stack is
     /// copied, and that counts only if it was there all the time.
-    fn ready(&mut self, record: &'static Record) -> bool {
-        let starts = || {
-            // ORDERING: Acquire; pairs with the Release of whoever binds it: see enqueue::put().
-            let w = record.worker.load(Ordering::Acquire).cast_const();
-            // SAFETY: null, or a worker, and those are never freed (W3).
-            let starts = unsafe { w.as_ref() }.map_or(0, |w| w.starts.load(Ordering::Relaxed));
-            (record.state.read(), record.sp.load(Ordering::Relaxed), starts)
-        };
-        let before = starts();
+    fn ready(&mut self, record: &'static Record, now: Reading) -> Option<Seen> {
+        let sp = || record.sp.load(Ordering::Relaxed);
+        let from = sp().addr();
         let place = record.place();
-        let (Some(stack), 0) = (place.stack(), place.segments()) else { return false };
-        if before.0.status() != Status::Runnable || !stack.contains(before.1.addr() + 256) {
-            return false;
+        let stack = place.stack().filter(|stack| stack.contains(from))?;
+        if place.segments() != 0 {
+            return None;
         }
         // The task writes there when it goes on, and a race with that must not be read. The
         // kernel copies the words, as it does for a debugger.
-        let (from, top) = (before.1.addr(), stack.top().addr());
+        let top = stack.top().addr();
         let mut copy = vec![0; FIRST.min((top - from) / size_of::<usize>())];
         loop {
             if prof::copy_words(from, &mut copy) < copy.len() {
-                return false;
+                return None;
             }
-            // What a task writes to its stack is in no order with the words that say that it
-            // runs. But if something was copied that it wrote when it went on, its thread
-            // has said so before, and the barrier makes that visible to the reading below.
-            // (A kernel without such a barrier leaves it to the processor's own order; what
-            // is read of a copy that was torn is a wrong trace, and only of the copy.)
-            barrier::heavy();
-            if starts() != before {
-                return false;
+            // If something was copied that the task wrote when it went on, its thread has
+            // changed its state before. That is seen below: where threads do not see each
+            // other's stores in their order, the barrier makes it so. (A kernel without such
+            // a barrier leaves it to the processor's own order; what is read of a copy that
+            // was torn is a wrong trace, and only of the copy.)
+            if arch::STORES_IN_ORDER {
+                // ORDERING: Acquire; pairs with the Release in start(), as said above.
+                fence(Ordering::Acquire);
+            } else {
+                barrier::heavy();
             }
-            // SAFETY: a copy of what was saved there, by A1, as the task has not gone on.
-            let mut at = unsafe { crate::arch::saved(copy.as_ptr().cast()) };
+            if record.state.read().stamp() != now.stamp() || sp().addr() != from {
+                return None;
+            }
+            // SAFETY: a copy of what was saved there, all of it below the top (A1), as the task
+            // has not gone on.
+            let mut at = unsafe { arch::saved(copy.as_ptr().cast()) };
             at.sp = at.sp - copy.as_ptr().addr() + from;
             let bounds = (from, from + size_of_val(&copy[..]));
             let read = |at: usize| copy[(at - from) / size_of::<usize>()];
-            let part = Part { bounds, left: None };
-            self.walker.walk(&at, std::iter::once(part), read, &mut self.found);
+            let seen = self.see_part(&at, Part { bounds, left: None }, read);
+            let known = matches!(seen, Seen::Known(_));
             let enough = self.found.whole || self.found.ends().0.len() >= self.found.most;
             let words = (8 * copy.len()).min((top - from) / size_of::<usize>());
-            if enough || words == copy.len() {
-                return true;
+            if known || enough || words == copy.len() {
+                return Some(seen);
             }
             copy.resize(words, 0);
         }

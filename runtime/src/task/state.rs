@@ -59,7 +59,10 @@ pub use status::Status;
 use crate::sys::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
 use reading::SETTLED;
-use reading::{CASE_SHIFT, CAUSE, CAUSE_SHIFT, SCAN, STATUS, TICKET_ONE, is_parked, with_status};
+use reading::{
+    CASE, CASE_ONE, CASE_SHIFT, CAUSE, CAUSE_SHIFT, SCAN, STATUS, TICKET_ONE, is_parked,
+    with_status,
+};
 
 /// The states of a task whose code runs.
 const UNDER_WAY: &[Status] = &[Status::Running, Status::Syscall];
@@ -209,35 +212,37 @@ impl StateWord {
         self.0.store((old & !STATUS) | to as u64, Ordering::Release);
     }
 
-    /// running, syscall => runnable.
+    /// running, syscall => runnable. Counted, as it may be in the same state before long.
     #[inline]
     pub(crate) fn requeue(&self) {
-        self.leave(UNDER_WAY, Status::Runnable, 0, 0);
+        let yields = |old: u64| old.wrapping_add(CASE_ONE) & CASE;
+        self.leave(UNDER_WAY, Status::Runnable, |old| old & !CAUSE | yields(old));
     }
 
     /// running, syscall => waiting, under a new ticket.
     #[inline]
     pub(crate) fn wait(&self) {
-        self.leave(UNDER_WAY, Status::Waiting, 0, TICKET_ONE);
+        self.leave(UNDER_WAY, Status::Waiting, next);
     }
 
     /// running, syscall => waiting + scan: the caller is its first observer.
     #[inline]
     pub(crate) fn wait_held(&self) {
-        self.leave(UNDER_WAY, Status::Waiting, SCAN, TICKET_ONE);
+        self.leave(UNDER_WAY, Status::Waiting, |old| next(old) | SCAN);
     }
 
     /// running => dead. Ends every reading that was taken before.
     #[inline]
     pub(crate) fn finish(&self) {
-        self.leave(&[Status::Running], Status::Dead, 0, TICKET_ONE);
+        self.leave(&[Status::Running], Status::Dead, next);
     }
 
+    /// With what is said of the former state made into what is said of this one.
     #[inline]
-    fn leave(&self, from: &[Status], to: Status, scan: u64, ticket: u64) {
+    fn leave(&self, from: &[Status], to: Status, said: impl FnOnce(u64) -> u64) {
         let old = self.0.load(Ordering::Relaxed);
         check(old, from, to);
-        let new = (old.wrapping_add(ticket) & !(STATUS | CAUSE)) | to as u64 | scan;
+        let new = with_status(said(old), to);
         // A plain store is enough: T1.
         // ORDERING: Release; pairs with the Acquire in read(), claim() and
         // start(). Publishes the saved context and the wait's reason and site.
@@ -352,6 +357,12 @@ impl StateWord {
     pub(crate) fn futex(&self) -> *const u32 {
         self.0.as_ptr().cast_const().cast()
     }
+}
+
+/// Under a new ticket.
+#[inline]
+fn next(old: u64) -> u64 {
+    old.wrapping_add(TICKET_ONE) & !CAUSE
 }
 
 fn yield_thread() {

@@ -247,6 +247,35 @@ fn of_a_ready_task() {
     });
 }
 
+/// So many that each is ready for longer than it takes to look at it, though their worker
+/// starts others all the time.
+#[test]
+fn of_those_who_yield_all_the_time() {
+    #[inline(never)]
+    fn yields(over: &AtomicBool) {
+        while !over.load(Ordering::Relaxed) {
+            gopark::yield_now();
+        }
+    }
+    alone(here!(), &[("GOPARK_MAXPROCS", "1")], || {
+        const CROWD: usize = 5000;
+        let over = Arc::new(AtomicBool::new(false));
+        let start = |_| {
+            let over = over.clone();
+            gopark::go(move || yields(&over))
+        };
+        let tasks: Vec<_> = (0..CROWD).map(start).collect();
+        until("most show where they are", || {
+            let all = Snapshot::all().with_frames();
+            let ready = all.tasks.iter().filter(|task| task.status == Status::Runnable);
+            let shown = ready.filter(|task| names(task).first() == Some(&"yields"));
+            shown.count() > CROWD / 2
+        });
+        over.store(true, Ordering::Relaxed);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
 #[test]
 fn of_a_parked_thread() {
     let scope = Scope::new("threads");

@@ -10,7 +10,8 @@
 //! *Status* has Go's numbers. *Ticket* counts parks and deaths, so that equal
 //! words mean one uninterrupted state: nothing happened between two readings.
 //! *Cause* says who ended the last park, and *case*, if it was a partner of a
-//! `select`, through which of its cases. *Settled* means that its stack needs no
+//! `select`, through which of its cases. Each yield counts *case* up, for the same end as
+//! the ticket, until the next park; nobody looks which case it was by then. *Settled* means that its stack needs no
 //! more trimming in this park. *Scan* means that an observer holds the parked
 //! task: it may be made runnable, but it may not start; or the suspended one, which
 //! waits for him before it goes on.
@@ -24,6 +25,8 @@ pub(super) const CAUSE_SHIFT: u32 = 16;
 pub(super) const CAUSE: u64 = 0xFFFF << CAUSE_SHIFT;
 pub(super) const SETTLED: u64 = 4 << CAUSE_SHIFT;
 pub(super) const CASE_SHIFT: u32 = 19;
+pub(super) const CASE_ONE: u64 = 1 << CASE_SHIFT;
+pub(super) const CASE: u64 = (CASES as u64 - 1) << CASE_SHIFT;
 /// How many cases a select can have: what the word has room for.
 pub(crate) const CASES: usize = 1 << (TICKET_SHIFT - CASE_SHIFT);
 pub(super) const TICKET_SHIFT: u32 = 32;

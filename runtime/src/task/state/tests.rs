@@ -19,6 +19,26 @@ fn a_life() {
     assert_eq!(s.read().ticket(), 2);
 }
 
+/// Who yields and comes back is in another state than before.
+#[test]
+fn each_yield_is_a_change_of_state() {
+    let s = StateWord::new();
+    s.birth();
+    let mut seen = vec![s.read().stamp()];
+    for _ in 1..CASES {
+        assert_eq!(s.start(), Cause::Ready);
+        s.requeue();
+        assert_eq!((s.read().ticket(), s.read().cause()), (0, Cause::Ready));
+        seen.push(s.read().stamp());
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), CASES);
+    assert_eq!(s.start(), Cause::Ready);
+    s.wait();
+    assert_eq!((s.read().case(), s.read().ticket()), (0, 1));
+}
+
 /// A task that has just parked.
 fn parked() -> StateWord {
     let s = StateWord::new();
