@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use gopark::__names::of_symbol;
 use gopark::inspect::Trace;
 
 /// What is said in the place of a stack that names nobody.
@@ -55,7 +56,7 @@ pub(crate) fn of_addresses(frames: &[usize]) -> Vec<Caller> {
             let file = symbol.filename().map(|path| path.to_string_lossy().into_owned());
             let place = file.zip(symbol.lineno());
             let place = place.map(|(file, line)| (file, line, symbol.colno().unwrap_or(1)));
-            all.push(Caller::new(format!("{name:#}"), place));
+            all.push(Caller::new(of_symbol(name.as_bytes()), place));
         });
     }
     // What called the test, or the thread, is no maker. Optimised, the test itself may

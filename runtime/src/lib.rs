@@ -348,6 +348,7 @@ pub mod debug;
 pub mod tracing;
 
 pub mod guide;
+mod names;
 
 /// Parsers, for whoever tries to break them; no part of the public API.
 #[cfg(all(runtime, feature = "debug", any(test, fuzzing)))]
@@ -439,6 +440,14 @@ pub use crate::{
     time::sleep,
 };
 
+/// What only `leakcheck` needs, also where the runtime does not exist; no part of the public API.
+#[doc(hidden)]
+pub mod __names {
+    #[cfg(runtime)]
+    pub use crate::names::of_symbol;
+    pub use crate::names::{bracket, is_name, outside, same_crate, spelled, without_closures};
+}
+
 /// What only `leakcheck` needs; no part of the public API.
 #[cfg(runtime)]
 #[doc(hidden)]
@@ -468,11 +477,6 @@ pub mod __private {
     /// Whether the scope was opened for the thread of a test.
     pub fn is_of_test(scope: &crate::Scope) -> bool {
         scope.is_of_test()
-    }
-
-    /// See `task/names.rs`.
-    pub fn without_closures(path: &str) -> &str {
-        crate::task::names::without_closures(path)
     }
 
     /// Tasks ever born, in all scopes.

@@ -24,10 +24,10 @@ use super::spelling;
 /// An end of a path begins behind a `/`. `*` matches `::` and `/`, too.
 ///
 /// Symbols of a program spell some functions in one way or another, as it was built:
-/// `pool::Pool::start` or `<pool::Pool>::start`. With [`exact`](Pattern::exact) and
-/// [`glob`](Pattern::glob) either means both. In what is exact, generic arguments may be left
-/// out, and `pool::Run::run` is also that function of every type which the trait is
-/// implemented for.
+/// `pool::Pool::start` or `<pool::Pool>::start`. Either means both. In what is exact, and in
+/// a [`prefix`](Pattern::prefix), generic arguments may be left out, and `pool::Run::run` is
+/// also that function of every type which the trait is implemented for.
+/// [`when`](Pattern::when) gets names in the first spelling.
 ///
 /// ```
 /// use leakcheck::{Filter, Pattern};
@@ -45,7 +45,8 @@ pub struct Pattern(Kind);
 #[derive(Clone)]
 enum Kind {
     Exact(String),
-    Prefix(String),
+    /// The same for functions, in their common spelling.
+    Prefix(String, Vec<String>),
     /// As it was written, for any name, and for functions in their common spelling.
     Glob(String, WildMatch, WildMatch),
     When(Arc<dyn Fn(&str) -> bool + Send + Sync>),
@@ -61,7 +62,9 @@ impl Pattern {
     /// Names that begin so.
     #[must_use]
     pub fn prefix(start: impl Into<String>) -> Pattern {
-        Pattern(Kind::Prefix(start.into()))
+        let start = start.into();
+        let starts = spelling::starts(&start);
+        Pattern(Kind::Prefix(start, starts))
     }
 
     /// Names of this form: `*` stands for any characters, `?` for any one.
@@ -83,7 +86,7 @@ impl Pattern {
     pub(crate) fn matches_name(&self, name: &str) -> bool {
         match &self.0 {
             Kind::Exact(wanted) => name == wanted,
-            Kind::Prefix(start) => name.starts_with(start.as_str()),
+            Kind::Prefix(start, _) => name.starts_with(start.as_str()),
             Kind::Glob(_, form, _) => form.matches(name),
             Kind::When(f) => f(name),
         }
@@ -100,7 +103,12 @@ impl Pattern {
                 };
                 matches(any, path) || matches(function, &spelling::common(path))
             }
-            Kind::Prefix(_) | Kind::When(_) => self.matches_name(path),
+            Kind::Prefix(start, starts) => {
+                let common = spelling::common(path);
+                path.starts_with(start.as_str())
+                    || starts.iter().any(|start| spelling::begins(start, &common))
+            }
+            Kind::When(f) => f(path),
         }
     }
 
@@ -147,7 +155,7 @@ impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Exact(text) => write!(f, "exact({text:?})"),
-            Kind::Prefix(text) => write!(f, "prefix({text:?})"),
+            Kind::Prefix(text, _) => write!(f, "prefix({text:?})"),
             Kind::Glob(text, ..) => write!(f, "glob({text:?})"),
             Kind::When(_) => f.write_str("when(..)"),
         }
@@ -211,10 +219,14 @@ mod tests {
                 }
                 assert!(!Pattern::exact(wanted).matches_function(&format!("{function}_all")));
             }
+            for start in ["pool::Po", "pool::Pool::st", "<pool::Po", "<pool::Pool>::st"] {
+                assert!(Pattern::prefix(start).matches_function(wanted), "{start}, {wanted}");
+            }
         }
         assert!(Pattern::from("<pool::*>::start").matches_function("pool::Pool::start"));
         assert!(Pattern::from("pool::*::start").matches_function("<pool::Pool>::start"));
         assert!(!Pattern::from("pool::*::start").matches_name("<pool::Pool>::start"));
+        assert!(!Pattern::prefix("pool::").matches_name("<pool::Pool>::start"));
         assert!(!Pattern::exact("pool::Pool::start").matches_file("<pool::Pool>::start"));
         assert!(!Pattern::exact("pool::Pool::start").matches_name("<pool::Pool>::start"));
     }

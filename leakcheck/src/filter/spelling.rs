@@ -17,14 +17,62 @@
 
 use std::borrow::Cow;
 
+use gopark::__names::{bracket, is_name, outside, same_crate, spelled};
+
 /// The spelling of `type_name` for all of them, with the type first if it is another
 /// module's.
 pub(super) fn common(path: &str) -> Cow<'_, str> {
-    if !path.contains('<') && !path.contains("{closure#") {
-        return Cow::Borrowed(path);
+    match without_module(path) {
+        Some(first) => Cow::Owned(spelled(&first).into_owned()),
+        None => spelled(path),
     }
-    let first = without_module(path).unwrap_or(Cow::Borrowed(path));
-    Cow::Owned(closures_alike(&first).replace("::<", "<"))
+}
+
+/// What names in their [`common`] spelling begin with, if they begin so in any.
+pub(super) fn starts(start: &str) -> Vec<String> {
+    let start = of_closures(start);
+    let mut starts = vec![common(&start).into_owned()];
+    if let Some(of) = start.strip_prefix('<') {
+        match bracket(&start) {
+            // There is a function to follow.
+            Some((_, "")) => starts = vec![common(&format!("{start}::")).into_owned()],
+            Some(_) => {}
+            // If no trait follows.
+            None if of.contains("::") && outside(of, " as ").is_none() => {
+                starts.push(spelled(of).into_owned());
+            }
+            None => {}
+        }
+    }
+    starts
+}
+
+/// With the beginning of that of a closure's name which is alike in all.
+fn of_closures(start: &str) -> Cow<'_, str> {
+    let Some((before, last)) = start.rsplit_once("::{") else { return Cow::Borrowed(start) };
+    if "closure#".starts_with(last) && !last.is_empty() {
+        return Cow::Owned(format!("{before}::{{"));
+    }
+    let number = last.strip_prefix("closure#").unwrap_or("-");
+    if number.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Cow::Owned(format!("{before}::{{{{closure}}}}"));
+    }
+    Cow::Borrowed(start)
+}
+
+/// Whether `path`, in its [`common`] spelling, begins with this one of the [`starts`].
+/// Generic arguments are as in [`means`].
+pub(super) fn begins(start: &str, path: &str) -> bool {
+    let goes_on = |path: &str| path.starts_with(start) || behind(start, path, true).is_some();
+    if goes_on(path) {
+        return true;
+    }
+    // As in `means`; but who leaves out a crate does not leave out what others do by its
+    // traits.
+    let Some((of, what, rest)) = of_trait(path).filter(|_| !start.starts_with('<')) else {
+        return false;
+    };
+    goes_on(&format!("{what}{rest}")) && (same_crate(of, what) || !goes_on(what))
 }
 
 /// Whether `path` is the function that is `wanted`, or inside it; both in their
@@ -33,76 +81,52 @@ pub(super) fn common(path: &str) -> Cow<'_, str> {
 pub(super) fn means(wanted: &str, path: &str) -> bool {
     let inside = |rest: &str| {
         let rest = bracket(rest).map_or(rest, |(_, behind)| behind);
-        rest.is_empty() || rest.starts_with("::")
+        rest.is_empty() || rest.starts_with("::") || rest.starts_with("{{")
     };
-    if behind(wanted, path).is_some_and(inside) {
+    let is_meant = |path: &str| behind(wanted, path, false).is_some_and(inside);
+    if is_meant(path) {
         return true;
     }
     // The trait's function, whatever it is of.
     !wanted.starts_with('<')
-        && of_trait(path).is_some_and(|path| behind(wanted, &path).is_some_and(inside))
+        && of_trait(path).is_some_and(|(_, what, rest)| is_meant(&format!("{what}{rest}")))
 }
 
-/// `<a::Pool>::start`, and `a::b::<impl a::Pool>::start`, as `a::Pool::start`; the same of
-/// a trait as `<a::Pool as a::Run>::run`.
-fn without_module(path: &str) -> Option<Cow<'_, str>> {
-    let (at, implemented) = match path.starts_with('<') {
-        true => (0, false),
-        false => (path.find("::<impl ")? + "::".len(), true),
-    };
-    let (inner, rest) = bracket(&path[at..])?;
-    if !implemented {
-        return is_path(inner).then(|| Cow::Owned(format!("{inner}{rest}")));
+/// `a::b::<impl a::Pool>::start` as `<a::Pool>::start`; the same of a trait as
+/// `<a::Pool as a::Run>::run`.
+fn without_module(path: &str) -> Option<String> {
+    if path.starts_with('<') {
+        return None;
     }
+    let (inner, rest) = bracket(&path[path.find("::<impl ")? + "::".len()..])?;
     let inner = inner.strip_prefix("impl ")?;
-    Some(Cow::Owned(match outside(inner, " for ") {
+    Some(match outside(inner, " for ") {
         Some((what, of)) => format!("<{of} as {what}>{rest}"),
-        None if is_path(inner) => format!("{inner}{rest}"),
         None => format!("<{inner}>{rest}"),
-    }))
+    })
 }
 
-/// `a::Run::run` of `<a::Pool as a::Run>::run`.
-fn of_trait(path: &str) -> Option<String> {
+/// `a::Pool`, `a::Run` and `::run` of `<a::Pool as a::Run>::run`.
+fn of_trait(path: &str) -> Option<(&str, &str, &str)> {
     let (inner, rest) = bracket(path)?;
-    let (_, what) = outside(inner, " as ")?;
-    Some(format!("{what}{rest}"))
+    let (of, what) = outside(inner, " as ")?;
+    Some((of, what, rest))
 }
 
-/// Names a type, and not `dyn a::Run`, `[u8]` or `u8`; or has the form of such names.
-fn is_path(of: &str) -> bool {
-    let name = of.split('<').next().unwrap_or_default();
-    name.contains("::") && name.chars().all(|c| is_name(c) || matches!(c, ':' | '*' | '?'))
-}
-
-/// Replaces the numbers of closures.
-fn closures_alike(path: &str) -> String {
-    let mut text = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((before, behind)) = rest.split_once("{closure#") {
-        let Some((number, after)) = behind.split_once('}') else { break };
-        if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
-            break;
-        }
-        text += before;
-        text += "{{closure}}";
-        rest = after;
-    }
-    text + rest
-}
-
-/// What is left of the path behind what is wanted of it.
-fn behind<'a>(wanted: &str, path: &'a str) -> Option<&'a str> {
+/// What is left of the path behind what is wanted of it, of which the end may be cut off.
+fn behind<'a>(wanted: &str, path: &'a str, cut: bool) -> Option<&'a str> {
     let (mut w, mut p) = (wanted, path);
     while let Some(next) = w.chars().next() {
         let seen = &wanted[..wanted.len() - w.len()];
         let is_argument = seen.ends_with(['<', '(', '[', '&']) || seen.ends_with(", ");
         if is_argument && (is_parameter(p) || is_short_parameter(w)) {
-            (w, p) = (behind_type(w)?, behind_type(p)?);
+            let Some(more) = behind_type(w) else { return cut.then_some(p) };
+            (w, p) = (more, behind_type(p)?);
         } else if p.starts_with(next) {
             (w, p) = (&w[next.len_utf8()..], &p[next.len_utf8()..]);
-        } else if next == '<' && seen.ends_with(is_name) {
-            w = bracket(w)?.1;
+        } else if next == '<' && seen.ends_with(is_name) && !p.starts_with(is_name) {
+            let Some((_, more)) = bracket(w) else { return cut.then_some(p) };
+            w = more;
         } else if p.starts_with('<') && seen.ends_with(is_name) {
             p = bracket(p)?.1;
         } else {
@@ -140,43 +164,6 @@ fn behind_type(text: &str) -> Option<&str> {
         }
     }
     None
-}
-
-/// What is inside of the bracket `<…>` at the beginning, and what is behind it.
-fn bracket(text: &str) -> Option<(&str, &str)> {
-    let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
-        match c {
-            '<' => depth += 1,
-            '>' if text[..at].ends_with('-') => {}
-            '>' if depth == 1 => return Some((&text[1..at], &text[at + 1..])),
-            '>' => depth = depth.checked_sub(1)?,
-            _ if depth == 0 => return None,
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Splits at the first such word that is in no bracket.
-fn outside<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
-    let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
-        match c {
-            '<' | '(' | '[' => depth += 1,
-            '>' if text[..at].ends_with('-') => {}
-            '>' | ')' | ']' => depth = depth.checked_sub(1)?,
-            _ if depth == 0 && text[at..].starts_with(word) => {
-                return Some((&text[..at], &text[at + word.len()..]));
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-fn is_name(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]
@@ -271,6 +258,74 @@ mod tests {
         }
     }
 
+    fn begins_so(start: &str, path: &str) -> bool {
+        starts(start).iter().any(|start| begins(start, &common(path)))
+    }
+
+    /// But for the module of an `impl`, which one of them has, and text that is too short to
+    /// tell what it is.
+    #[test]
+    fn a_beginning_in_any_spelling_is_one_in_every_other() {
+        for spellings in SPELLINGS {
+            let [older, v0, function] = spellings.map(|it| it.trim_end_matches("::{{closure}}"));
+            for path in [older, v0, function] {
+                let closures = ["", "::{{closure}}", "::{closure#1}", "::{closure#0}::{closure#1}"];
+                for path in closures.map(|closure| format!("{path}{closure}")) {
+                    for whole in [older, v0, function] {
+                        let (last, _) = whole.rsplit_once("::").expect("a path");
+                        let name = whole.len().min(last.len() + "::x".len());
+                        for start in [last, &whole[..name], whole] {
+                            assert!(begins_so(start, &path), "{path} begins with {start}");
+                        }
+                        assert!(!begins_so(&format!("{whole}_all"), &path), "{whole}, {path}");
+                        assert!(!begins_so(&format!("{whole}::inner"), &path), "{whole}, {path}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_are_cut_off() {
+        for (start, path) in [
+            ("<a::Po", "a::Pool::start"),
+            ("a::Po", "<a::Pool>::start"),
+            ("<a::Of<u8", "a::Of<T>::start"),
+            ("a::Of<u8", "<a::Of<u8>>::start"),
+            ("a::f::<u", "a::f<u8>"),
+            ("a::f::<u", "a::f::{{closure}}"),
+            ("<a::Pool as a::R", "<a::Pool as a::Run>::run"),
+            ("<a::Pool as a::R", "a::b::<impl a::Run for a::Pool>::run"),
+            ("a::f::{clo", "a::f::{{closure}}"),
+            ("a::f::{closure#1", "a::f::{{closure}}"),
+            ("a::f::{closure#1}::{", "a::f::{{closure}}::{{closure}}"),
+            ("a::f::{{clo", "a::f::<u8>::{closure#0}"),
+            ("a::Run::", "<b::Pool as a::Run>::run"),
+            ("a::Put::p", "<b::Pool as a::Put<u8>>::put"),
+            ("a::", "<a::Pool as a::Run>::run"),
+            ("a::Ru", "<a::Pool as a::Run>::run"),
+            ("", "<a::Pool>::start"),
+        ] {
+            assert!(begins_so(start, path), "{path} begins with {start}");
+        }
+        for (start, path) in [
+            ("<a::Pool>", "a::Pools::start"),
+            ("a::Pool::", "<a::Pools>::start"),
+            ("a::Pool::", "<a::Pool as b::Run>::run"),
+            ("a::Of<u8>", "<a::Of<u16>>::start"),
+            ("a::Of<u8", "a::Often::start"),
+            ("a::f<", "a::fold"),
+            // What others do by the traits of a crate.
+            ("a::", "<b::Pool as a::Run>::run"),
+            ("a::Ru", "<b::Pool as a::Run>::run"),
+            ("a::f::{clo", "a::f"),
+            ("<", "a::f"),
+            ("Pool", "a::Pool::start"),
+        ] {
+            assert!(!begins_so(start, path), "{path} begins with {start}");
+        }
+    }
+
     /// Older symbols do not say which type it was.
     #[test]
     fn the_function_of_a_trait_by_default() {
@@ -279,6 +334,7 @@ mod tests {
             assert!(fits("a::Run::run", &format!("{path}::{{closure#0}}")), "{path}");
         }
         assert!(fits("a::Put::put", "<a::Pool as a::Put<u8>>::put"));
+        assert!(fits("a::Put::put", "<a::Of<u8> as a::Put<u8>>::put"));
         assert!(!fits("<a::Pool as a::Run>::run", "a::Run::run"));
         assert!(!fits("a::Run::run", "<a::Pool as a::Runs>::run"));
     }
@@ -289,7 +345,7 @@ mod tests {
             assert!(fits(text, text), "{text}");
             let _ = (fits(text, "<a::b>::c"), fits("<a::b>::c", text));
         }
-        assert_eq!(common("{closure#x}::{closure#1}"), "{closure#x}::{closure#1}");
-        assert_eq!(common("a::f::{shim:vtable#0}"), "a::f::{shim:vtable#0}");
+        assert_eq!(common("{closure#x}::{closure#1}"), "{closure#x}::{{closure}}");
+        assert!(fits("a::f", "a::f::{shim:vtable#0}") && fits("a::f", "a::f{{vtable.shim}}"));
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::panic::Location;
 use std::time::Duration;
 
-use gopark::__private::without_closures;
+use gopark::__names::without_closures;
 use gopark::inspect::{TaskInfo, WaitReason, source, write_go_dump};
 use gopark::{TaskId, UnseenPanic};
 

@@ -256,7 +256,7 @@ impl Made {
                         `spawn_blocking`";
         }
         if let Some(Caller { function, place, .. }) = chain.first() {
-            made.function = gopark::__private::without_closures(function).to_owned();
+            made.function = gopark::__names::without_closures(function).to_owned();
             if let Some((file, line, column)) = place.clone() {
                 let says = format!("made here, by {}", made.function);
                 made.places.push(Place { file, line, column, says });

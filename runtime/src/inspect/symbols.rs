@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_types, reason = "names are looked up outside of sections")]
 
 use super::frames::Frame;
+use crate::names;
 use crate::sys::section;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError};
@@ -70,7 +71,7 @@ fn find(address: usize) -> Symbols {
         let Some(name) = symbol.name() else { return };
         linked.push(name.as_str().unwrap_or_default().to_owned());
         frames.push(Frame {
-            function: format!("{name:#}"),
+            function: names::of_symbol(name.as_bytes()),
             file: symbol.filename().map(|file| file.display().to_string()),
             line: symbol.lineno().filter(|&line| line != 0),
             offset,

@@ -9,6 +9,7 @@
 //! [`bare`] does not: it writes addresses where names cannot be had, and keeps H1.
 //! Whoever asks for the frames of a task that is well finds them in `inspect`.
 
+use crate::names;
 use crate::sys::last_words::{self, Text, Trouble};
 use crate::sys::program::Program;
 use core::fmt::{self, Write};
@@ -206,7 +207,7 @@ fn functions(address: usize, folder: Option<&Path>) -> Vec<Function> {
                 None => format!("{}:{line}{column}", file.display()),
             }
         });
-        functions.push(Function { name: format!("{name:#}"), at });
+        functions.push(Function { name: names::of_symbol(name.as_bytes()), at });
     });
     functions
 }

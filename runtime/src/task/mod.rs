@@ -31,7 +31,6 @@ pub(crate) mod extra;
 pub(crate) mod handle;
 pub(crate) mod launch;
 pub(crate) mod lineage;
-pub(crate) mod names;
 pub(crate) mod packet;
 pub(crate) mod reap;
 pub(crate) mod reason;

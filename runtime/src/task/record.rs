@@ -27,11 +27,11 @@
 use super::TaskRef;
 use super::extra::Extra;
 use super::join::JoinWord;
-use super::names;
 use super::packet::Body;
 use super::reason::WaitReason;
 use super::scope::ScopeInner;
 use super::state::StateWord;
+use crate::names;
 use crate::sched::worker::Worker;
 use crate::stack::Place;
 use crate::stack::class::Class;

@@ -1,7 +1,7 @@
 //! What the model knows of each task, processor and thread: what was written of it so far.
 
 use super::said::Region;
-use crate::task::names;
+use crate::names;
 use crate::trace::file::{Batch, Stack};
 use core::panic::Location;
 use core::ptr;

@@ -9,8 +9,8 @@
 
 use super::known::{Left, P_IDLE, P_RUNNING, Processor, State, Task, Who};
 use super::{GUEST, Model, OUTSIDE};
+use crate::names;
 use crate::sched::observe::{Given, Leave};
-use crate::task::names;
 use crate::task::reason::WaitReason;
 use crate::trace::file::{Stack, ev};
 use core::panic::Location;
