@@ -185,6 +185,20 @@ mod tests {
         assert!(of_program(&[caller("leakcheck::case::Case::check", None)]).is_empty());
     }
 
+    /// std has symbols of `v0`, whichever the program has.
+    #[test]
+    fn those_of_std_are_spelled_as_others() {
+        let stack = || gopark::threads::callers(64);
+        let stack = std::thread::spawn(stack).join().unwrap();
+        let names: Vec<_> = stack
+            .iter()
+            .flat_map(|&at| of_addresses(&[at]))
+            .map(|caller| caller.function)
+            .collect();
+        let start = names.iter().find(|name| name.ends_with("::thread_start")).expect("std's");
+        assert!(start.starts_with("std::"), "{start}");
+    }
+
     #[test]
     fn pools_are_known_by_functions_and_by_files() {
         let pools = [

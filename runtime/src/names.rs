@@ -23,10 +23,7 @@ use std::borrow::Cow;
 pub fn of_symbol(linked: &[u8]) -> String {
     let name = format!("{:#}", backtrace::SymbolName::new(linked));
     let whole = if is_by_default(linked) { of_its_trait(&name) } else { None };
-    match spelled(whole.as_deref().unwrap_or(&name)) {
-        Cow::Borrowed(text) if text.len() == name.len() => name,
-        text => text.into_owned(),
-    }
+    spelled(whole.as_deref().unwrap_or(&name)).into_owned()
 }
 
 /// Whether the symbol, of `v0`, is that of a function which a trait has by default, or the

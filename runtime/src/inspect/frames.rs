@@ -31,9 +31,10 @@ use std::time::Duration;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Frame {
-    /// Its path, demangled; of a function that was inlined only the last part, where the
-    /// profile has `debug = "line-tables-only"`; the address in hexadecimal if nothing is known
-    /// of it.
+    /// Its path, demangled, as [`type_name`](std::any::type_name) would spell it, whichever
+    /// symbols the program has (`-C symbol-mangling-version`); of a function that was inlined
+    /// only the last part, where the profile has `debug = "line-tables-only"`; the address in
+    /// hexadecimal if nothing is known of it.
     pub function: String,
     /// The source file, if the program has line tables.
     pub file: Option<String>,

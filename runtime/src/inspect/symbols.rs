@@ -110,3 +110,21 @@ pub(super) fn tell_if_no_lines() {
         }
     });
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::inspect::callers::callers;
+
+    /// std has symbols of `v0`, whichever the program has.
+    #[test]
+    fn those_of_std_are_spelled_as_others() {
+        let stack = || callers(64).iter().flat_map(|&at| look_up(at).to_vec()).collect::<Vec<_>>();
+        let frames = std::thread::spawn(stack).join().unwrap();
+        let names: Vec<_> = frames.iter().map(|frame| frame.function.as_str()).collect();
+        let start = names.iter().find(|name| name.ends_with("::thread_start")).expect("std's");
+        assert!(start.starts_with("std::"), "{start}");
+        assert!(names.iter().any(|name| name.ends_with("std_are_spelled_as_others::{{closure}}")));
+        assert!(!names.iter().any(|name| name.contains("{closure#")), "{names:?}");
+    }
+}

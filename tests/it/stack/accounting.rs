@@ -167,7 +167,9 @@ fn an_observer_sees_limit_and_depth() {
         let stack = parked(task.id(), WaitReason::ChanReceive).stack.unwrap();
         assert_eq!((stack.limit, stack.segments), (256 * KIB, 0));
         let depth = stack.depth.unwrap();
-        assert!((bytes..bytes + 8 * KIB).contains(&depth), "{depth} with {bytes} in use");
+        // A frame of `down` more, which is large without optimisation, and those of the wait.
+        let most = bytes + 12 * KIB;
+        assert!((bytes..most).contains(&depth), "{depth} with {bytes} in use");
     }
     gate.open();
     tasks.into_iter().for_each(|task| task.join().unwrap());
