@@ -52,7 +52,7 @@ fn of_its_trait(name: &str) -> Option<String> {
     Some(format!("{what}{behind}"))
 }
 
-/// Whether a type and a trait are.
+/// Whether a type and a trait are of one crate, as far as their names tell.
 pub fn same_crate(of: &str, what: &str) -> bool {
     let of = of.trim_start_matches(['<', '&']).trim_start_matches("mut ");
     of.split("::").next() == what.split("::").next()

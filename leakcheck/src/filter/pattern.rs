@@ -27,7 +27,8 @@ use super::spelling;
 /// `pool::Pool::start` or `<pool::Pool>::start`. Either means both. In what is exact, and in
 /// a [`prefix`](Pattern::prefix), generic arguments may be left out, and `pool::Run::run` is
 /// also that function of every type which the trait is implemented for.
-/// [`when`](Pattern::when) gets names in the first spelling.
+/// [`when`](Pattern::when) gets names in the first spelling. The module of an `impl` that
+/// stands apart from its type is in older symbols only: better name the type.
 ///
 /// ```
 /// use leakcheck::{Filter, Pattern};
