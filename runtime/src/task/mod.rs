@@ -6,7 +6,6 @@
 //! | `reason.rs` | why a task waits |
 //! | `record.rs` | the record, and which field belongs to whom |
 //! | `extra.rs` | what few tasks carry: names, labels |
-//! | `names.rs` | which function a closure is written in |
 //! | `registry.rs`, `pile.rs` | all records, for observers; a list that only grows |
 //! | `packet.rs`, `join.rs` | closure and result; the word between task and handle |
 //! | `scope.rs`, `scope/`, `affinity.rs` | who owns a task; who shares a primitive |
