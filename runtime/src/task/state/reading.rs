@@ -10,11 +10,11 @@
 //! *Status* has Go's numbers. *Ticket* counts parks and deaths, so that equal
 //! words mean one uninterrupted state: nothing happened between two readings.
 //! *Cause* says who ended the last park, and *case*, if it was a partner of a
-//! `select`, through which of its cases. Each yield counts *case* up, for the same end as
-//! the ticket, until the next park; nobody looks which case it was by then. *Settled* means that its stack needs no
-//! more trimming in this park. *Scan* means that an observer holds the parked
-//! task: it may be made runnable, but it may not start; or the suspended one, which
-//! waits for him before it goes on.
+//! `select`, through which of its cases. By the time that the task yields it has asked
+//! for it; from then on to the next park *case* counts yields, for the same end as the
+//! ticket, modulo 8192. *Settled* means that its stack needs no more trimming in this
+//! park. *Scan* means that an observer holds the parked task: it may be made runnable,
+//! but it may not start; or the suspended one, which waits for him before it goes on.
 
 use super::status::Status;
 
