@@ -6,6 +6,7 @@ use crate::sync::{self, LockInfo};
 use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::scope::{self, Scope, ScopeId, ScopeInner};
+use crate::task::state::Reading;
 use crate::task::{adopt, registry, threads};
 use core::panic::Location;
 use std::collections::HashSet;
@@ -110,7 +111,7 @@ impl Census {
         };
         registry::each(|record| {
             let Some((stamp, seen)) = record.observe(look) else {
-                // It changes faster than it can be read: it runs.
+                // One task after another is born there, and runs.
                 census.outside += usize::from(!core::ptr::eq(record, me));
                 return;
             };
@@ -169,12 +170,12 @@ struct Look {
     lock: Option<(&'static Location<'static>, WaitReason, LockInfo)>,
 }
 
-fn look(record: &Record) -> Option<Look> {
-    let status = record.state.read().status();
+fn look(record: &Record, reading: Reading) -> Option<Look> {
+    let status = reading.status();
     if matches!(status, Status::Idle | Status::Dead) || record.has(flag::SYSTEM) {
         return None;
     }
-    let blocked = record.is_blocked();
+    let blocked = record.is_blocked(reading);
     let scope = if record.has(flag::THREAD) { record.scope() } else { record.home() };
     let reason = record.reason();
     let lock = match blocked && reason.is_lock() {

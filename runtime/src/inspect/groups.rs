@@ -4,6 +4,7 @@ use super::{Status, WaitReason};
 use crate::sys::clock;
 use crate::task::record::{Record, flag};
 use crate::task::registry;
+use crate::task::state::Reading;
 use core::panic::Location;
 use std::collections::HashMap;
 use std::fmt;
@@ -110,8 +111,7 @@ struct Seen {
     blocked: bool,
 }
 
-fn look(record: &Record) -> Option<(Key, Seen)> {
-    let reading = record.state.read();
+fn look(record: &Record, reading: Reading) -> Option<(Key, Seen)> {
     let status = match reading.status() {
         Status::Idle | Status::Dead => return None,
         // For a moment, of a task that waits.

@@ -203,8 +203,7 @@ pub fn current_task() -> TaskId {
     crate::task::current().id()
 }
 
-/// Reads one task, under the registry's lock. `None`: it ended meanwhile, or
-/// changed too fast to be caught.
+/// Reads one task, under the registry's lock. `None`: it has ended.
 pub(super) fn read(record: &'static Record) -> Option<TaskInfo> {
     read_at(record, clock::now())
 }
@@ -240,8 +239,7 @@ fn read_all(
 /// One of them, under the registry's lock.
 fn read_at(record: &'static Record, now: u64) -> Option<TaskInfo> {
     let (life, origin) = (record.life(), record);
-    let (stamp, info) = record.observe(|record| {
-        let reading = record.state.read();
+    let (stamp, info) = record.observe(|record, reading| {
         let status = reading.status();
         let parked = reading.parked();
         if matches!(status, Status::Idle | Status::Dead) || record.has(flag::SYSTEM) {

@@ -153,7 +153,7 @@ pub fn explain(tasks: &mut [TaskInfo]) {
     }
     let mut pad = Pad::new();
     registry::each(|record| {
-        let Some((_, id)) = record.observe(|record| record.id()) else { return };
+        let Some((_, id)) = record.observe(|record, _| record.id()) else { return };
         let Some(task) = wanted.get_mut(&id) else { return };
         let seen = pad.look(record, task.stamp);
         if !seen.is_empty() {

@@ -1,5 +1,6 @@
 //! What an observer reads between two equal stamps belongs to one state, and
-//! what it reads between two equal numbers of the life to one task (R3).
+//! what it reads between two equal numbers of the life to one task (R3); that is enough
+//! for one that runs.
 
 use super::explore;
 use crate::state::{Cause, Claim, StateWord, Status};
@@ -24,6 +25,8 @@ enum Flaw {
     FillsWithoutFence,
     DescribesWithoutFence,
     ObservesWithoutFence,
+    /// Who runs is believed without a look at the life.
+    TrustsWhoRuns,
     /// The fields are written before the word says that the old life is over.
     FillsBeforeTheEnd,
     /// The home is read before it is known that the life has begun.
@@ -79,11 +82,11 @@ impl Record {
 
     /// One round of `Record::observe`.
     fn observe(&self) -> Option<Seen> {
+        let life = self.life.load(Ordering::Acquire);
         let before = self.state.read();
-        let status = self.state.read().status();
         let seen = Seen {
             ticket: before.ticket(),
-            status,
+            status: before.status(),
             id: self.id.load(Ordering::Relaxed),
             home: self.home.load(Ordering::Relaxed),
             reason: self.reason.load(Ordering::Relaxed),
@@ -92,7 +95,11 @@ impl Record {
         if !self.is(Flaw::ObservesWithoutFence) {
             fence(Ordering::Acquire);
         }
-        (self.state.read().stamp() == before.stamp()).then_some(seen)
+        let same = match before.runs() {
+            true => self.is(Flaw::TrustsWhoRuns) || self.life.load(Ordering::Acquire) == life,
+            false => self.state.read().stamp() == before.stamp(),
+        };
+        same.then_some(seen)
     }
 }
 
@@ -154,6 +161,22 @@ fn used_again(flaw: Option<Flaw>) {
     });
 }
 
+/// A task yields while it is looked at: it is seen, whatever comes between.
+fn yields() {
+    explore(None, || {
+        let record = Record::new(None);
+        let observer = {
+            let record = Arc::clone(&record);
+            thread::spawn(move || record.observe())
+        };
+        record.state.requeue();
+        assert_eq!(record.state.start(), Cause::Ready);
+        record.state.requeue();
+        let seen = observer.join().unwrap().expect("it is there all the time");
+        assert_eq!((seen.id, seen.home), (1, 1));
+    });
+}
+
 /// A task parks twice.
 fn parks_again(flaw: Option<Flaw>) {
     explore(None, move || {
@@ -182,6 +205,11 @@ fn a_record_that_is_used_again() {
 }
 
 #[test]
+fn a_task_that_yields() {
+    yields();
+}
+
+#[test]
 fn a_task_that_parks_again() {
     parks_again(None);
 }
@@ -207,6 +235,12 @@ fn broken_a_record_is_filled_without_a_fence() {
 #[should_panic(expected = "of two lives")]
 fn broken_a_record_is_filled_before_its_task_is_dead() {
     used_again(Some(Flaw::FillsBeforeTheEnd));
+}
+
+#[test]
+#[should_panic(expected = "of two lives")]
+fn broken_who_runs_is_believed() {
+    used_again(Some(Flaw::TrustsWhoRuns));
 }
 
 #[test]

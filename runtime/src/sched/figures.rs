@@ -11,7 +11,7 @@ use super::worker::{GONE, IDLE, Worker};
 use crate::sys::thread;
 use crate::task::record::{Record, TaskId, flag};
 use crate::task::registry;
-use crate::task::state::Status;
+use crate::task::state::{Reading, Status};
 use core::ptr;
 use std::sync::atomic::Ordering;
 
@@ -177,7 +177,7 @@ impl Figures {
 }
 
 /// The worker in one of whose queues the task is.
-fn waits_on(record: &Record) -> Option<u32> {
+fn waits_on(record: &Record, reading: Reading) -> Option<u32> {
     // ORDERING: Acquire; pairs with the Release of whoever binds it: see enqueue::put().
     let worker = record.worker.load(Ordering::Acquire).cast_const();
     // SAFETY: null, or a worker, and those are never freed (W3).
@@ -185,6 +185,6 @@ fn waits_on(record: &Record) -> Option<u32> {
     // One that comes out of a call stays its worker's current task, and waits in the
     // FIFO with it.
     let in_fifo = worker.running_elsewhere().is_some_and(|current| ptr::eq(current, record));
-    let ready = record.state.read().status() == Status::Runnable && !record.has(flag::THREAD);
+    let ready = reading.status() == Status::Runnable && !record.has(flag::THREAD);
     (ready && !in_fifo).then_some(worker.id)
 }

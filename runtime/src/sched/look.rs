@@ -210,14 +210,12 @@ impl Asked {
             Asked::Thread(record) => {
                 // If the thread ends here the number may become another's, which does
                 // nothing.
-                let tid = record.observe(|it| {
-                    let ended = matches!(it.state.read().status(), Status::Idle | Status::Dead);
+                let tid = record.observe(|it, reading| {
+                    let ended = matches!(reading.status(), Status::Idle | Status::Dead);
                     let there = !ended && it.has(flag::THREAD) && it.id() == task;
                     there.then(|| it.tid.load(Ordering::Relaxed))
                 });
-                // Else it does too much to be seen in one state.
-                let Some((_, tid)) = tid else { return true };
-                tid.is_some_and(|tid| signal::poke_thread(tid, self.who()))
+                tid.and_then(|(_, tid)| tid).is_some_and(|tid| signal::poke_thread(tid, self.who()))
             }
         }
     }

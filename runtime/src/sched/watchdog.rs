@@ -154,8 +154,8 @@ fn siblings(w: &'static Worker, task: TaskId) -> Siblings {
         if !ptr::eq(home(), w) || record.has(flag::THREAD) {
             return;
         }
-        let seen = record.observe(|record| {
-            let status = record.state.read().status();
+        let seen = record.observe(|record, reading| {
+            let status = reading.status();
             let alive = !matches!(status, Status::Idle | Status::Dead);
             (alive && ptr::eq(home(), w)).then(|| (record.id(), status == Status::Runnable))
         });

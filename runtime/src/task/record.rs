@@ -22,7 +22,9 @@
 //!
 //! **R3**: what observers read are atomics, read between two equal stamps of
 //! the state word, or between two equal numbers of the life; a writer changes
-//! the word, or the number, before it changes the fields.
+//! the word, or the number, before it changes the fields. The life is enough for a task
+//! that was ready or running at the beginning: it may change faster than it can be read,
+//! and of the fields that it writes meanwhile none is of such a state.
 
 use super::TaskRef;
 use super::extra::Extra;
@@ -30,7 +32,7 @@ use super::join::JoinWord;
 use super::packet::Body;
 use super::reason::WaitReason;
 use super::scope::ScopeInner;
-use super::state::StateWord;
+use super::state::{Reading, StateWord};
 use crate::names;
 use crate::sched::worker::Worker;
 use crate::stack::Place;
@@ -42,6 +44,9 @@ use core::panic::Location;
 use core::ptr;
 use std::fmt;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+
+/// How often an observer tries to find a record in one state or in one life.
+const ROUNDS: u32 = 1024;
 
 /// The number of a task or of an adopted thread. Numbers grow, start at 1, and
 /// are never used twice; each processor takes sixteen at a time, as in Go.
@@ -328,30 +333,39 @@ impl Record {
         self.since.store(since, Ordering::Relaxed);
     }
 
-    /// Is it parked where only another task or thread can end it? To be asked within
-    /// [`observe`](Self::observe).
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.state.read().parked() && self.reason().durable() && self.until() == u64::MAX
+    /// Is it parked where only another task or thread can end it? With the reading that
+    /// [`observe`](Self::observe) gives.
+    pub(crate) fn is_blocked(&self, reading: Reading) -> bool {
+        reading.parked() && self.reason().durable() && self.until() == u64::MAX
     }
 
     /// Number and stamp, and whether it [is blocked](Self::is_blocked).
     pub(crate) fn blocked(&self) -> Option<(TaskId, u64, bool)> {
-        let (stamp, (id, blocked)) = self.observe(|record| (record.id(), record.is_blocked()))?;
+        let look = |record: &Record, reading| (record.id(), record.is_blocked(reading));
+        let (stamp, (id, blocked)) = self.observe(look)?;
         Some((id, stamp, blocked))
     }
 
-    /// Reads what `f` wants in one uninterrupted state (R3). `None` when the
-    /// task never stood still long enough.
-    pub(crate) fn observe<R>(&self, f: impl Fn(&Record) -> R) -> Option<(u64, R)> {
-        for _ in 0..1024 {
-            let before = self.state.read().stamp();
-            let seen = f(self);
+    /// Reads what `f` wants of one state, the one that it is given, and gives the stamp of
+    /// that (R3). `None`: the task has ended, and the record serves one after another, each
+    /// for a moment.
+    pub(crate) fn observe<R>(&self, f: impl Fn(&Record, Reading) -> R) -> Option<(u64, R)> {
+        for round in 0..ROUNDS {
+            let life = self.life();
+            let read = self.state.read();
+            // Who is in another state whenever it is looked at has run in between.
+            let before = if round < ROUNDS / 2 { read } else { read.under_way() };
+            let seen = f(self, before);
             // ORDERING: Acquire; pairs with the Release fences in fill() and
             // describe_wait() and the Release stores of the state word: if f saw a
-            // newer field, the next reading sees the newer word.
+            // newer field, the next reading sees the newer word, or the newer life.
             fence(Ordering::Acquire);
-            if self.state.read().stamp() == before {
-                return Some((before, seen));
+            let same = match before.runs() {
+                true => self.life() == life,
+                false => self.state.read().stamp() == before.stamp(),
+            };
+            if same {
+                return Some((before.stamp(), seen));
             }
             core::hint::spin_loop();
         }

@@ -263,9 +263,9 @@ fn look() -> Vec<(u64, Who, Status)> {
         if record.has(flag::THREAD) {
             return;
         }
-        let seen = record.observe(|record| {
+        let seen = record.observe(|record, reading| {
             let who = Who { entry: record.entry(), at: Some(record.created_at()) };
-            (record.try_id(), who, record.state.read().status())
+            (record.try_id(), who, reading.status())
         });
         if let Some((_, (Some(id), who, status))) = seen {
             tasks.push((id.get(), who, status));

@@ -2,9 +2,9 @@
 
 use crate::child::{alone, here};
 use crate::support::{Gate, ONE_COOPERATIVE, Tick, for_ever, info, parked, spin_until, until};
-use gopark::inspect::{Kind, Snapshot, Status, TaskInfo, Wait, WaitReason};
+use gopark::inspect::{self, Census, Kind, Snapshot, Status, TaskInfo, Wait, WaitReason};
 use gopark::sync::{Mutex, WaitGroup};
-use gopark::{Builder, JoinHandle, Scope, chan};
+use gopark::{Builder, JoinHandle, Scope, TaskId, chan};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -317,4 +317,43 @@ fn a_wait_with_a_limit_is_not_durable() {
         assert!(!seen.durably_blocked());
         assert_eq!(scope.reap().ended, 1);
     });
+}
+
+/// Whoever changes faster than it can be read is there all the same, in every view.
+#[test]
+fn those_who_change_all_the_time_are_seen_all_the_time() {
+    alone(here!(), &[("GOPARK_MAXPROCS", "2")], || {
+        let changes: [fn(); 3] = [
+            gopark::yield_now,
+            || gopark::blocking(|| ()),
+            || gopark::time::sleep(Duration::from_nanos(1)),
+        ];
+        for change in changes {
+            let (scope, over) = (Scope::new("changing"), Arc::new(AtomicBool::new(false)));
+            let (_in, ending) = (scope.enter(), over.clone());
+            let task = gopark::go(move || {
+                while !ending.load(Ordering::Relaxed) {
+                    change();
+                }
+            });
+            for _ in 0..1_000 {
+                is_seen(&scope, task.id());
+            }
+            over.store(true, Ordering::Relaxed);
+            task.join().unwrap();
+        }
+    });
+}
+
+/// The only task of the scope, in every view.
+fn is_seen(scope: &Scope, id: TaskId) {
+    let all = Snapshot::all().tasks;
+    assert!(all.iter().any(|seen| seen.id == id), "{all:#?}");
+    let ours = Snapshot::of(scope).tasks;
+    assert!(ours.iter().map(|seen| seen.id).eq([id]), "{ours:#?}");
+    let census = Census::take(scope);
+    assert!(census.members.iter().map(|member| member.id).eq([id]), "{census:#?}");
+    let groups = inspect::groups();
+    let here = groups.iter().filter(|group| group.created_at.file() == file!());
+    assert_eq!(here.map(|group| group.count).sum::<usize>(), 1, "{groups:#?}");
 }

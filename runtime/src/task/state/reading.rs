@@ -78,6 +78,21 @@ impl Reading {
         is_parked(self.0)
     }
 
+    /// Ready or running: in a state from which it may go into another and come back while
+    /// somebody looks.
+    pub(crate) fn runs(self) -> bool {
+        matches!(self.status(), Status::Runnable | Status::Running)
+    }
+
+    /// The same task, running, unless it has ended.
+    #[cfg(not(loom))]
+    pub(crate) fn under_way(self) -> Reading {
+        match self.status() {
+            Status::Idle | Status::Dead | Status::Runnable => self,
+            _ => Reading(with_status(self.0, Status::Running)),
+        }
+    }
+
     /// Nothing is left to trim in this park.
     #[cfg(not(loom))]
     pub(crate) fn settled(self) -> bool {
