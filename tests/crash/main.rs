@@ -13,6 +13,7 @@ mod frames;
 #[path = "../golden/grammar.rs"]
 mod grammar;
 mod guards;
+mod held;
 #[path = "../no_alloc.rs"]
 mod no_alloc;
 mod quit;

@@ -10,6 +10,7 @@ use crate::asked::Asked;
 use crate::inspect::schedtrace;
 use crate::sys::futex;
 use crate::sys::thread::Service;
+use core::ptr;
 use std::io;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub(crate) fn thread_id() -> u32 {
 /// Starts the thread.
 pub(super) fn start() -> io::Result<()> {
     // SAFETY: `main` takes no argument and does not unwind.
-    unsafe { THREAD.start(main) }
+    unsafe { THREAD.start(main, ptr::null_mut()) }
 }
 
 /// Allowed in sections, and in signal handlers.

@@ -245,8 +245,8 @@ extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
     // SAFETY: promise() passed one of the static numbers.
     let tid: &'static AtomicU32 = unsafe { &*arg.cast::<AtomicU32>().cast_const() };
     tid.store(thread::id(), Ordering::Relaxed);
-    thread::set_name("gopark-offload");
-    let _alternate_stack = AlternateStack::install();
+    thread::set_name(format_args!("gopark-offload"));
+    let _alternate_stack = AlternateStack::reserve().inspect(AlternateStack::install);
     let mut idle_since = clock::now();
     loop {
         // Read before the look at the queue.

@@ -3,7 +3,8 @@
 //! Making a thread allocates, which nobody may do who passes a processor on. So a
 //! *spare*, an idle worker that may run anything, is there before it is needed:
 //! whoever takes the last one from the list of idle workers asks for another
-//! (`errands.rs`).
+//! (`errands.rs`). It can be given a processor before its thread runs, so all that this
+//! needs is made first: the thread is in a section from its beginning.
 //!
 //! A processor that finds no worker in spite of that goes to the idle ones, with
 //! its queues; the run queues keep their place in the FIFO, and whoever comes

@@ -64,8 +64,15 @@ pub(crate) fn thread_id() -> u32 {
 
 /// Starts the thread.
 pub(super) fn start() -> io::Result<()> {
-    // SAFETY: `main` takes no argument and does not unwind.
-    unsafe { THREAD.start(main) }
+    // Here, because the thread allocates nothing from its beginning on.
+    let memory = Box::into_raw(Box::new(Memory::new()));
+    // SAFETY: `main` takes that and does not unwind.
+    let started = unsafe { THREAD.start(main, memory.cast()) };
+    if started.is_err() {
+        // SAFETY: from into_raw() above, and no thread has it.
+        drop(unsafe { Box::from_raw(memory) });
+    }
+    started
 }
 
 /// Ends its sleep: a processor is idle no more, or a blocking call has begun.
@@ -87,13 +94,34 @@ impl Sched {
     }
 }
 
-extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
+/// What it has seen.
+struct Memory {
+    slices: preempt::Watch,
+    calls: blocking::Watch,
+    sockets: netpoll::Watch,
+    trimmer: Trimmer,
+    alarm: Alarm,
+}
+
+impl Memory {
+    fn new() -> Memory {
+        Memory {
+            slices: preempt::Watch::new(),
+            calls: blocking::Watch::new(),
+            sockets: netpoll::Watch::new(),
+            trimmer: Trimmer::new(),
+            alarm: Alarm::new(),
+        }
+    }
+}
+
+extern "C" fn main(memory: *mut libc::c_void) -> *mut libc::c_void {
+    // For good (N1).
+    arch::enter_section();
     THREAD.begin("gopark-sysmon");
-    let mut slices = preempt::Watch::new();
-    let mut calls = blocking::Watch::new();
-    let mut sockets = netpoll::Watch::new();
-    let mut trimmer = Trimmer::new();
-    let mut alarm = Alarm::new();
+    // SAFETY: start() made it for this thread, and nobody else has it.
+    let memory: &'static mut Memory = unsafe { &mut *memory.cast() };
+    let Memory { slices, calls, sockets, trimmer, alarm } = memory;
     // How many processors had been taken when it last looked, and the same again
     // if none was held then.
     let (mut taken, mut idle) = (0, None);
@@ -104,8 +132,6 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     // When the scheduler's state is printed next, if at all.
     let trace = SCHED.traces();
     let mut next_trace = 0;
-    // For good (N1).
-    arch::enter_section();
     loop {
         let now = clock::now();
         slices.look(now);

@@ -6,6 +6,7 @@ use crate::arch;
 use crate::sys::lock::RawLock;
 use crate::sys::thread::{self, Service};
 use crate::sys::{barrier, futex};
+use core::ptr;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -68,7 +69,7 @@ pub(crate) fn start_collector(collect: fn() -> !) -> io::Result<()> {
     }
     COLLECT.get_or_init(|| collect);
     // SAFETY: `main` takes no argument and does not unwind.
-    unsafe { COLLECTOR.start(main) }
+    unsafe { COLLECTOR.start(main, ptr::null_mut()) }
 }
 
 extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {

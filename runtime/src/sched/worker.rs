@@ -15,9 +15,10 @@
 //! A worker whose task is in a blocking call is `HOLDS` although its processor
 //! is lent or gone, so that nobody gives it one that it could not use (`blocking.rs`).
 //!
-//! - **W1** Fields that are cells belong to the worker's own thread; while it
-//!   is `IDLE` or `WANTS`, to whoever assigns it a processor, under the lock; but its
-//!   queues always to its own thread, which fills them while it sits in the poller.
+//! - **W1** Fields that are cells belong to the worker's own thread, and before there
+//!   is one, to who launches it; while it is `IDLE` or `WANTS`, to whoever assigns it a
+//!   processor, under the lock; but its queues always to its own thread, which fills
+//!   them while it sits in the poller.
 //! - **W2** `status` changes under the scheduler's lock. Whoever changes it to
 //!   `HOLDS` from outside also stores the processor to `handoff`.
 //! - **W3** Workers are never freed; one whose thread has ended is used again for
@@ -139,6 +140,8 @@ pub(crate) struct Worker {
     /// What it writes down for the execution trace, and what it knows of the time (O1).
     pub(crate) tape: Slot,
     pub(super) at_once: Cell<bool>,
+    /// Made by the launcher, for the thread to install.
+    alternate_stack: Cell<Option<AlternateStack>>,
 }
 
 // SAFETY: cells belong to the worker's thread (W1) or are under the scheduler's
@@ -202,6 +205,7 @@ impl Worker {
             wanted_since: Cell::new(0),
             tape: Slot::new(),
             at_once: Cell::new(false),
+            alternate_stack: Cell::new(None),
         }
     }
 
@@ -223,6 +227,7 @@ impl Worker {
 
     /// Starts the thread.
     pub(crate) fn try_launch(&'static self) -> io::Result<()> {
+        self.alternate_stack.set(AlternateStack::reserve());
         let arg = ptr::from_ref(self).cast_mut().cast();
         // SAFETY: `main` takes a worker that is never freed (W3) and does not unwind.
         let started = unsafe { thread::spawn(main, arg) };
@@ -462,11 +467,12 @@ impl Nudge {
 extern "C" fn main(arg: *mut libc::c_void) -> *mut libc::c_void {
     // SAFETY: launch() passed a worker that is never freed (W3).
     let worker: &'static Worker = unsafe { &*arg.cast::<Worker>().cast_const() };
-    worker.tid.store(thread::id(), Ordering::Relaxed);
-    thread::set_name(&format!("gopark-{}", worker.id));
-    let _alternate_stack = AlternateStack::install();
-    arch::set_thread_word(arg.cast());
+    // It may have been given a processor before it runs: N1 holds from the beginning.
     arch::enter_section();
+    worker.tid.store(thread::id(), Ordering::Relaxed);
+    thread::set_name(format_args!("gopark-{}", worker.id));
+    let _alternate_stack = worker.alternate_stack.take().inspect(AlternateStack::install);
+    arch::set_thread_word(arg.cast());
     worker.slices.make(arg.cast());
     while worker.rest() {
         worker.lull.end_of_sleep(clock::now, worker.has_bound_work());

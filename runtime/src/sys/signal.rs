@@ -237,7 +237,7 @@ const ALTERNATE: usize = 512 << 10;
 /// Below it, as below every stack.
 const GUARD: usize = 64 << 10;
 
-/// The alternate signal stack of the thread that made it, as long as it lives.
+/// An alternate signal stack: of the thread that installed it, as long as it lives.
 pub(crate) struct AlternateStack {
     base: *mut u8,
     len: usize,
@@ -255,13 +255,15 @@ impl AlternateStack {
         let enough = || installed().is_some_and(|stack| stack.ss_size >= ALTERNATE);
         // A thread that is about to end goes without.
         let _ = ENSURED.try_with(|ensured| {
-            ensured.get_or_init(|| if enough() { None } else { AlternateStack::install() });
+            ensured.get_or_init(|| {
+                if enough() { None } else { AlternateStack::reserve().inspect(Self::install) }
+            });
         });
     }
 
-    /// `None`: the kernel has no room for it. An overflow on this thread is then
-    /// an ordinary fault.
-    pub(crate) fn install() -> Option<AlternateStack> {
+    /// `None`: the kernel has no room for it. An overflow on its thread is then
+    /// an ordinary fault. Not in a section: it may allocate.
+    pub(crate) fn reserve() -> Option<AlternateStack> {
         // SAFETY: getauxval takes a number. AT_MINSIGSTKSZ is what this CPU's
         // register state needs; 0 where the kernel does not say.
         #[cfg(target_os = "linux")]
@@ -273,11 +275,15 @@ impl AlternateStack {
         let alternate = AlternateStack { base: mem::reserve(len).ok()?, len };
         // SAFETY: reserved above, and nothing uses it yet.
         unsafe { mem::guard(alternate.base, GUARD).ok()? };
-        let stack =
-            libc::stack_t { ss_sp: alternate.lowest().cast(), ss_flags: 0, ss_size: len - GUARD };
+        Some(alternate)
+    }
+
+    /// Gives it to the calling thread, on which it is to be dropped.
+    pub(crate) fn install(&self) {
+        let (ss_sp, ss_size) = (self.lowest().cast(), self.len - GUARD);
+        let stack = libc::stack_t { ss_sp, ss_flags: 0, ss_size };
         // SAFETY: the memory stays until drop() takes the stack away.
         unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) };
-        Some(alternate)
     }
 
     fn lowest(&self) -> *mut u8 {
@@ -305,10 +311,10 @@ impl Drop for AlternateStack {
                 ss_flags: libc::SS_DISABLE,
                 ss_size: self.len,
             };
-            // SAFETY: dropped on the thread that installed it, outside of a handler.
+            // SAFETY: dropped on the thread that has it, outside of a handler.
             unsafe { libc::sigaltstack(&raw const none, ptr::null_mut()) };
         }
-        // SAFETY: install() reserved it, and no signal arrives on it any more.
+        // SAFETY: reserve() mapped it, and no signal arrives on it any more.
         unsafe { libc::munmap(self.base.cast(), self.len) };
     }
 }

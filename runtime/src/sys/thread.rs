@@ -6,8 +6,8 @@
 use super::mem::{self, PAGE};
 use super::{clock, section};
 use core::cell::Cell;
-use std::ffi::CString;
-use std::io;
+use std::fmt;
+use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -83,17 +83,18 @@ impl Service {
     /// Starts it; `main` calls [`begin`](Self::begin) first.
     ///
     /// # Safety
-    /// `main` takes no argument and does not unwind.
+    /// `main` accepts `arg` on another thread and does not unwind.
     ///
     /// # Errors
     /// If the system refuses it.
     pub(crate) unsafe fn start(
         &self,
         main: extern "C" fn(*mut libc::c_void) -> *mut libc::c_void,
+        arg: *mut libc::c_void,
     ) -> io::Result<()> {
         self.tid.store(0, Ordering::Relaxed);
         // SAFETY: by contract.
-        let started = unsafe { spawn(main, core::ptr::null_mut()) };
+        let started = unsafe { spawn(main, arg) };
         if started.is_err() {
             self.tid.store(ENDED, Ordering::Relaxed);
         }
@@ -102,7 +103,7 @@ impl Service {
 
     /// On the thread itself.
     pub(crate) fn begin(&self, name: &str) {
-        set_name(name);
+        set_name(format_args!("{name}"));
         self.tid.store(id(), Ordering::Relaxed);
     }
 
@@ -112,15 +113,16 @@ impl Service {
     }
 }
 
-/// Names the calling thread (15 bytes at most are kept).
-pub(crate) fn set_name(name: &str) {
-    let mut short = name.to_owned();
-    short.truncate(15);
-    let Ok(c) = CString::new(short) else { return };
+/// Names the calling thread (15 bytes at most are kept). Allocates nothing (N1).
+pub(crate) fn set_name(name: fmt::Arguments<'_>) {
+    // The last byte stays zero.
+    let mut bytes = [0_u8; 16];
+    // What has no room is an error, and left out.
+    let _ = (&mut bytes[..15]).write_fmt(name);
     #[cfg(target_os = "linux")]
-    // SAFETY: a valid C string of at most 16 bytes.
+    // SAFETY: a C string of at most 16 bytes.
     unsafe {
-        libc::prctl(libc::PR_SET_NAME, c.as_ptr());
+        libc::prctl(libc::PR_SET_NAME, bytes.as_ptr());
     }
 }
 

@@ -18,13 +18,9 @@ pub(crate) enum Clock {
     ThreadCpu,
 }
 
-/// A timer that sends a thread a signal.
-pub(crate) struct Timer(libc::timer_t);
-
-// SAFETY: a number of the kernel's, in the shape of a pointer.
-unsafe impl Send for Timer {}
-// SAFETY: as above.
-unsafe impl Sync for Timer {}
+/// A timer that sends a thread a signal: its number in the kernel. By system calls, because
+/// some C libraries allocate a timer, which is made in a section (N1).
+pub(crate) struct Timer(libc::c_int);
 
 impl Timer {
     /// A timer that is off. The handler finds `value` with the signal.
@@ -48,7 +44,7 @@ impl Timer {
         signal: libc::c_int,
         value: *mut (),
     ) -> io::Result<Timer> {
-        let mut timer = ptr::null_mut();
+        let mut timer = 0;
         // SAFETY: a zeroed sigevent is valid; all pointers are to local places.
         let rc = unsafe {
             let mut event: libc::sigevent = core::mem::zeroed();
@@ -56,7 +52,7 @@ impl Timer {
             event.sigev_signo = signal;
             event.sigev_value.sival_ptr = value.cast();
             event.sigev_notify_thread_id = tid as libc::c_int;
-            libc::timer_create(clock, &raw mut event, &raw mut timer)
+            libc::syscall(libc::SYS_timer_create, clock, &raw const event, &raw mut timer)
         };
         if rc == 0 { Ok(Timer(timer)) } else { Err(io::Error::last_os_error()) }
     }
@@ -69,15 +65,16 @@ impl Timer {
             tv_nsec: period.subsec_nanos().into(),
         };
         let period = libc::itimerspec { it_interval: period, it_value: period };
+        let before = ptr::null_mut::<libc::itimerspec>();
         // SAFETY: a timer that was made and is deleted by drop() only.
-        unsafe { libc::timer_settime(self.0, 0, &raw const period, ptr::null_mut()) };
+        unsafe { libc::syscall(libc::SYS_timer_settime, self.0, 0, &raw const period, before) };
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
         // SAFETY: made by new(), deleted once.
-        unsafe { libc::timer_delete(self.0) };
+        unsafe { libc::syscall(libc::SYS_timer_delete, self.0) };
     }
 }
 
