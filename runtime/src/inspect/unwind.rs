@@ -226,103 +226,9 @@ fn module(library: &Library<'_>) -> Option<Module<Tables>> {
 mod tests {
     use super::*;
 
-    const WORD: usize = size_of::<usize>();
-
-    /// Walks with frame pointers, as where nothing is known of the code, in pieces of memory
-    /// that begin at these addresses; the first is the innermost, and each but the last says
-    /// where the next was left. Whoever reads beside them fails.
-    fn walk(at: Registers, pieces: &[(usize, &[usize], Option<usize>)]) -> Found {
-        let mut found = Found::new();
-        let parts = pieces.iter().map(|(start, words, left)| Part {
-            bounds: (*start, start + words.len() * WORD),
-            left: *left,
-        });
-        let read = |at: usize| {
-            let inside = |(start, words, _): &&(usize, &[usize], _)| {
-                (*start..start + words.len() * WORD).contains(&at)
-            };
-            let (start, words, _) = pieces.iter().find(inside).expect("in one of the pieces");
-            words[(at - start) / WORD]
-        };
-        Walker::new().walk(&at, parts, read, &mut found);
-        found
-    }
-
     fn addresses(found: &Found) -> Vec<usize> {
         let (inner, outer) = found.ends();
         inner.iter().copied().chain(outer).collect()
-    }
-
-    fn at(pc: usize, sp: usize, fp: usize) -> Registers {
-        // A leaf on AArch64 would return through the register.
-        Registers { pc, sp, fp, lr: 0 }
-    }
-
-    #[test]
-    #[cfg(target_arch = "x86_64")]
-    fn callers_are_found_by_their_frame_pointers() {
-        let stack = [7, 0x1020, 0x501, 8, 0x1040, 0x601, 9, 9, 0, 0];
-        let found = walk(at(0x400, 0x1000, 0x1008), &[(0x1000, &stack, None)]);
-        // Each but the first is an instruction before the one that is returned to.
-        assert_eq!(addresses(&found), [0x400, 0x500, 0x600]);
-        assert_eq!(found.elided(), 0);
-    }
-
-    /// Nothing is read outside, whatever the words say.
-    #[test]
-    #[cfg(target_arch = "x86_64")]
-    fn a_torn_stack_ends_the_walk() {
-        for torn in [0, 1, 8, 0xFF8, 0x1001, 0x1018, 0x1020, 0x1028, usize::MAX, usize::MAX - 7] {
-            for back in [0, 0x501, usize::MAX] {
-                let stack = [7, torn, back, 8];
-                for fp in [0x1008, torn] {
-                    let found = walk(at(0x400, 0x1000, fp), &[(0x1000, &stack, None)]);
-                    assert!(addresses(&found).len() <= 3, "{torn:x} {found:x?}");
-                    assert_eq!(addresses(&found)[0], 0x400);
-                }
-            }
-        }
-    }
-
-    #[test]
-    #[cfg(target_arch = "x86_64")]
-    fn a_seam_leads_to_the_stack_around_wherever_that_is() {
-        for around in [0x8000, 0x100] {
-            // The frame of `call_on` has its saved words on the stack around.
-            let segment = [7, 0x1018, 0x501, around + 8, 0x601];
-            let outer = [1, around + 0x20, 0x701, 2, 0, 0];
-            let pieces: [(_, &[usize], _); 2] =
-                [(0x1000, &segment, Some(around + 8)), (around, &outer, None)];
-            let found = walk(at(0x400, 0x1000, 0x1008), &pieces);
-            assert_eq!(addresses(&found), [0x400, 0x500, 0x600, 0x700], "{around:x}");
-        }
-    }
-
-    /// A task can be asked between the moment at which a segment is in its chain and the
-    /// one at which it is on it, and after it has left it.
-    #[test]
-    #[cfg(target_arch = "x86_64")]
-    fn a_segment_that_nobody_is_on_is_passed_over() {
-        let segment = [7, 0x1018, 0x501, 0x8008, 0x601];
-        let outer = [1, 0x8018, 0x701, 0x8028, 0x801, 0, 0, 0, 0];
-        for left in [0, 0x8008, usize::MAX - 15] {
-            let pieces: [(_, &[usize], _); 2] =
-                [(0x1000, &segment, Some(left)), (0x8000, &outer, None)];
-            let found = walk(at(0x400, 0x8000, 0x8008), &pieces);
-            assert_eq!(addresses(&found), [0x400, 0x700, 0x800], "{left:x}");
-        }
-        // Whoever is on neither, but in a signal's handler, say.
-        let pieces: [(_, &[usize], _); 2] = [(0x1000, &segment, Some(0)), (0x8000, &outer, None)];
-        let found = walk(at(0x400, 0x4000, 0x4008), &pieces);
-        assert_eq!(addresses(&found), [0x400]);
-        // A seam that leads to nowhere.
-        let segment = [7, 0, 0x501, 8];
-        for left in [0, 0x7FF8, 0x8048, usize::MAX - 7] {
-            let pieces: [(_, &[usize], _); 2] =
-                [(0x1000, &segment, Some(left)), (0x8000, &outer, None)];
-            let found = walk(at(0x400, 0x1000, 0x1008), &pieces);
-            assert!(addresses(&found).starts_with(&[0x400]), "{left:x}");
-        }
     }
 
     #[test]
@@ -336,6 +242,103 @@ mod tests {
                 (0..count).filter(|n| !(KEPT..KEPT + elided).contains(n)).collect();
             assert_eq!(addresses(&found), expected, "{count}");
             assert_eq!(found.ends().0.len(), count.min(KEPT));
+        }
+    }
+
+    /// Where a frame pointer lies as on x86-64.
+    #[cfg(target_arch = "x86_64")]
+    mod by_frame_pointers {
+        use super::*;
+
+        const WORD: usize = size_of::<usize>();
+
+        /// Walks with frame pointers, as where nothing is known of the code, in pieces of memory
+        /// that begin at these addresses; the first is the innermost, and each but the last says
+        /// where the next was left. Whoever reads beside them fails.
+        fn walk(at: Registers, pieces: &[(usize, &[usize], Option<usize>)]) -> Found {
+            let mut found = Found::new();
+            let parts = pieces.iter().map(|(start, words, left)| Part {
+                bounds: (*start, start + words.len() * WORD),
+                left: *left,
+            });
+            let read = |at: usize| {
+                let inside = |(start, words, _): &&(usize, &[usize], _)| {
+                    (*start..start + words.len() * WORD).contains(&at)
+                };
+                let (start, words, _) = pieces.iter().find(inside).expect("in one of the pieces");
+                words[(at - start) / WORD]
+            };
+            Walker::new().walk(&at, parts, read, &mut found);
+            found
+        }
+
+        fn at(pc: usize, sp: usize, fp: usize) -> Registers {
+            Registers { pc, sp, fp, lr: 0 }
+        }
+
+        #[test]
+        fn callers_are_found_by_their_frame_pointers() {
+            let stack = [7, 0x1020, 0x501, 8, 0x1040, 0x601, 9, 9, 0, 0];
+            let found = walk(at(0x400, 0x1000, 0x1008), &[(0x1000, &stack, None)]);
+            // Each but the first is an instruction before the one that is returned to.
+            assert_eq!(addresses(&found), [0x400, 0x500, 0x600]);
+            assert_eq!(found.elided(), 0);
+        }
+
+        /// Nothing is read outside, whatever the words say.
+        #[test]
+        fn a_torn_stack_ends_the_walk() {
+            for torn in [0, 1, 8, 0xFF8, 0x1001, 0x1018, 0x1020, 0x1028, usize::MAX, usize::MAX - 7]
+            {
+                for back in [0, 0x501, usize::MAX] {
+                    let stack = [7, torn, back, 8];
+                    for fp in [0x1008, torn] {
+                        let found = walk(at(0x400, 0x1000, fp), &[(0x1000, &stack, None)]);
+                        assert!(addresses(&found).len() <= 3, "{torn:x} {found:x?}");
+                        assert_eq!(addresses(&found)[0], 0x400);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_seam_leads_to_the_stack_around_wherever_that_is() {
+            for around in [0x8000, 0x100] {
+                // The frame of `call_on` has its saved words on the stack around.
+                let segment = [7, 0x1018, 0x501, around + 8, 0x601];
+                let outer = [1, around + 0x20, 0x701, 2, 0, 0];
+                let pieces: [(_, &[usize], _); 2] =
+                    [(0x1000, &segment, Some(around + 8)), (around, &outer, None)];
+                let found = walk(at(0x400, 0x1000, 0x1008), &pieces);
+                assert_eq!(addresses(&found), [0x400, 0x500, 0x600, 0x700], "{around:x}");
+            }
+        }
+
+        /// A task can be asked between the moment at which a segment is in its chain and the
+        /// one at which it is on it, and after it has left it.
+        #[test]
+        fn a_segment_that_nobody_is_on_is_passed_over() {
+            let segment = [7, 0x1018, 0x501, 0x8008, 0x601];
+            let outer = [1, 0x8018, 0x701, 0x8028, 0x801, 0, 0, 0, 0];
+            for left in [0, 0x8008, usize::MAX - 15] {
+                let pieces: [(_, &[usize], _); 2] =
+                    [(0x1000, &segment, Some(left)), (0x8000, &outer, None)];
+                let found = walk(at(0x400, 0x8000, 0x8008), &pieces);
+                assert_eq!(addresses(&found), [0x400, 0x700, 0x800], "{left:x}");
+            }
+            // Whoever is on neither, but in a signal's handler, say.
+            let pieces: [(_, &[usize], _); 2] =
+                [(0x1000, &segment, Some(0)), (0x8000, &outer, None)];
+            let found = walk(at(0x400, 0x4000, 0x4008), &pieces);
+            assert_eq!(addresses(&found), [0x400]);
+            // A seam that leads to nowhere.
+            let segment = [7, 0, 0x501, 8];
+            for left in [0, 0x7FF8, 0x8048, usize::MAX - 7] {
+                let pieces: [(_, &[usize], _); 2] =
+                    [(0x1000, &segment, Some(left)), (0x8000, &outer, None)];
+                let found = walk(at(0x400, 0x1000, 0x1008), &pieces);
+                assert!(addresses(&found).starts_with(&[0x400]), "{left:x}");
+            }
         }
     }
 }

@@ -232,6 +232,7 @@ impl Worker {
         // SAFETY: `main` takes a worker that is never freed (W3) and does not unwind.
         let started = unsafe { thread::spawn(main, arg) };
         if started.is_err() {
+            self.alternate_stack.take();
             self.tid.store(thread::ENDED, Ordering::Relaxed);
         }
         started
