@@ -209,8 +209,10 @@ impl Display for Why<'_> {
             }
             State::Parked(_) => write!(f, "did not end in the {after} that the check waited"),
             State::Running => write!(f, "did not end or park in the {after} that the check waited"),
+            // That may be how it was found only, between two times at which it ran.
             State::Ready => {
-                write!(f, "had no processor at the end of the {after} that the check waited")
+                write!(f, "did not end in the {after} that the check waited")?;
+                f.write_str(", and had no processor when they were over")
             }
             State::Syscall => write!(f, "did not return in the {after} that the check waited"),
         }

@@ -4,6 +4,8 @@ use crate::child::{alone, here};
 use crate::support::{ONE_COOPERATIVE, info, until};
 use gopark::chan;
 use gopark::inspect::{Metrics, WaitReason};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What has happened between two times.
@@ -78,39 +80,41 @@ fn timers_and_sleeps_are_counted() {
     });
 }
 
+/// Calls `f` again and again in a task, until `count` has risen; others want to run
+/// meanwhile.
+fn compute_until(what: &str, f: fn(), count: fn(&Metrics) -> u64) {
+    let over = Arc::new(AtomicBool::new(false));
+    let end = over.clone();
+    let before = Metrics::now();
+    let hog = gopark::go(move || {
+        while !end.load(Ordering::Relaxed) {
+            f();
+        }
+    });
+    until(what, || {
+        gopark::go(|| ()).join().unwrap();
+        count(&Metrics::now()) > count(&before)
+    });
+    over.store(true, Ordering::Relaxed);
+    hog.join().unwrap();
+}
+
 #[test]
-fn who_has_had_a_slice_is_counted_by_how_it_let_go() {
+fn who_is_suspended_is_counted() {
     let one = [("GOPARK_MAXPROCS", "1"), ("GOPARK_SLICE", "1ms"), ("GOPARK_DEBUG", "watchdog=0")];
     alone(here!(), &one, || {
-        let hog = |agrees: bool| {
-            let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-            let end = over.clone();
-            let hog = gopark::go(move || {
-                while !end.load(std::sync::atomic::Ordering::SeqCst) {
-                    if agrees {
-                        gopark::safepoint();
-                    }
-                }
-            });
-            (hog, over)
-        };
-        let before = Metrics::now();
-        let (task, over) = hog(false);
-        until("it was suspended", || {
-            gopark::go(|| ()).join().unwrap();
-            Metrics::now().suspended > before.suspended
-        });
-        over.store(true, std::sync::atomic::Ordering::SeqCst);
-        task.join().unwrap();
-        let before = Metrics::now();
-        assert!(before.handovers > 0);
-        let (task, over) = hog(true);
-        until("it gave way", || {
-            gopark::go(|| ()).join().unwrap();
-            Metrics::now().gave_way > before.gave_way
-        });
-        over.store(true, std::sync::atomic::Ordering::SeqCst);
-        task.join().unwrap();
+        compute_until("it was suspended", || (), |metrics| metrics.suspended);
+        assert!(Metrics::now().handovers > 0);
+    });
+}
+
+/// Who comes to safepoints all the time may be suspended between two of them, where a
+/// signal can do that.
+#[test]
+fn who_gives_way_at_a_safepoint_is_counted() {
+    alone(here!(), ONE_COOPERATIVE, || {
+        compute_until("it gave way", gopark::safepoint, |metrics| metrics.gave_way);
+        assert_eq!(Metrics::now().suspended, 0);
     });
 }
 
