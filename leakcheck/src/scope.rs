@@ -107,7 +107,7 @@ pub(crate) fn remains(
         leaked.into_iter().partition(|task| !cycles_only || doomed.contains(&task.id));
     // Before they are condemned: it takes tasks in the state that was seen.
     explain(&mut leaked);
-    let foreign = if still { view.foreign } else { foreign_threads_of(scope) };
+    let foreign = if still { Vec::new() } else { foreign_threads_of(scope) };
     if still || cycles_only {
         let ids: HashSet<TaskId> = leaked.iter().map(|task| task.id).collect();
         let members = view.census.members.iter().filter(|it| ids.contains(&it.id));
@@ -155,7 +155,6 @@ pub(crate) struct View {
     tasks: Vec<TaskInfo>,
     /// Daemons, which a census leaves out, but which may wake others.
     daemons: Vec<Stamped>,
-    foreign: Vec<u32>,
     /// Tasks that wait for each other's locks, as far as this look can tell; one of
     /// them at least is this scope's.
     pub(crate) cycles: Vec<Cycle>,
@@ -211,7 +210,7 @@ pub(crate) fn look(scope: &Scope, filter: &Filter, body: Option<TaskId>) -> Look
     let blocked = census.all_blocked() && daemons.clone().all(TaskInfo::durably_blocked);
     // Reading the list of threads is the dearest part for a small scope.
     let quiet = census.outside == 0 && census.timers == 0;
-    let foreign = if blocked && quiet { foreign_threads_of(scope) } else { Vec::new() };
+    let still = blocked && quiet && census.unknown_threads().is_empty();
     let ready: Vec<Stamped> =
         census.members.iter().filter(|it| it.runnable).map(|it| (it.id.get(), it.stamp)).collect();
     let ours: HashSet<TaskId> = match census.locks.is_empty() {
@@ -226,7 +225,7 @@ pub(crate) fn look(scope: &Scope, filter: &Filter, body: Option<TaskId>) -> Look
     Look {
         candidates: tasks.iter().filter(|task| !is_left_out(filter, task)).count(),
         complete,
-        still: blocked && quiet && foreign.is_empty(),
+        still,
         deadlock: !cycles.is_empty(),
         restless: blocked || !ready.is_empty(),
         ready,
@@ -234,7 +233,6 @@ pub(crate) fn look(scope: &Scope, filter: &Filter, body: Option<TaskId>) -> Look
             daemons: daemons.by_ref().map(|task| (task.id.get(), task.stamp)).collect(),
             census,
             tasks,
-            foreign,
             cycles,
         },
     }

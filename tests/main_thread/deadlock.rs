@@ -19,6 +19,7 @@ pub(super) const TESTS: &[(&str, fn())] = &[
     ("a_timer_saves_them", a_timer_saves_them),
     ("a_timers_channel_saves_them", a_timers_channel_saves_them),
     ("a_timer_that_is_stopped_saves_nobody", a_timer_that_is_stopped_saves_nobody),
+    ("a_timer_that_a_thread_stops_saves_nobody", a_timer_that_a_thread_stops_saves_nobody),
     ("a_thread_saves_them", a_thread_saves_them),
     ("an_offloaded_call_saves_them", an_offloaded_call_saves_them),
     ("a_system_call_saves_them", a_system_call_saves_them),
@@ -169,6 +170,27 @@ fn a_timer_that_is_stopped_saves_nobody() {
             timer.stop();
             timer.receiver().recv().unwrap();
         });
+    });
+}
+
+/// Nobody takes a processor for that, and so nobody sees that it has changed anything.
+fn a_timer_that_a_thread_stops_saves_nobody() {
+    deadlocks("a_timer_that_a_thread_stops_saves_nobody", || {
+        let (tx, rx) = chan::rendezvous::<()>();
+        let thread = thread::spawn({
+            let rx = rx.clone();
+            move || {
+                let timer = Timer::new(Duration::from_secs(3600));
+                thread::sleep(Duration::from_millis(300));
+                timer.stop();
+                rx.recv()
+            }
+        });
+        gopark::run(move || {
+            rx.recv().unwrap();
+            drop(tx);
+        });
+        thread.join().unwrap().unwrap();
     });
 }
 

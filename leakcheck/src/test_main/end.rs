@@ -239,7 +239,7 @@ fn remains_of(
         after,
         outside: view.census.outside + view.tasks.iter().filter(moving).count(),
         timers: view.census.timers,
-        foreign: if *proven { view.foreign.clone() } else { foreign_threads() },
+        foreign: if *proven { Vec::new() } else { foreign_threads() },
         cycles,
         doomed: caught.doomed.clone(),
         others: others.len(),
@@ -303,7 +303,6 @@ struct View {
     tasks: Vec<TaskInfo>,
     /// Daemons, which a census leaves out.
     daemons: Vec<Stamped>,
-    foreign: Vec<u32>,
     cycles: Vec<Cycle>,
 }
 
@@ -339,7 +338,7 @@ impl World for Everything {
         let blocked = census.all_blocked() && daemons().all(TaskInfo::durably_blocked);
         // Reading the list of threads is the dearest part if few are left.
         let quiet = census.outside == 0 && census.timers == 0;
-        let foreign = if blocked && quiet { foreign_threads() } else { Vec::new() };
+        let still = blocked && quiet && census.unknown_threads().is_empty();
         let ready: Vec<Stamped> = census
             .members
             .iter()
@@ -359,11 +358,11 @@ impl World for Everything {
         Look {
             candidates: candidates.len(),
             complete,
-            still: blocked && quiet && foreign.is_empty(),
+            still,
             restless: blocked || !ready.is_empty(),
             ready,
             deadlock: !cycles.is_empty(),
-            view: View { census, tasks, daemons, foreign, cycles },
+            view: View { census, tasks, daemons, cycles },
         }
     }
 

@@ -5,7 +5,7 @@ use crate::sched::{SCHED, errands, offload, sysmon, tapes};
 use crate::sync::{self, LockInfo};
 use crate::sys::{barrier, thread};
 use crate::task::record::{Record, TaskId, flag};
-use crate::task::scope::{self, Scope, ScopeId, ScopeInner};
+use crate::task::scope::{self, Scope, ScopeId};
 use crate::task::state::Reading;
 use crate::task::{adopt, registry, threads};
 use core::panic::Location;
@@ -38,6 +38,10 @@ pub struct Census {
     pub locks: Vec<LockWait>,
     /// All who are outside, blocked or not, with their states.
     outsiders: Vec<(TaskId, u64)>,
+    /// Kernel ids of all adopted threads.
+    threads: HashSet<u32>,
+    /// Whose census it is; `None` if every thread counts.
+    scope: Option<ScopeId>,
 }
 
 /// A task or an adopted thread that waits for a lock, and nothing but the lock ends
@@ -108,8 +112,11 @@ impl Census {
             timers: 0,
             locks: Vec::new(),
             outsiders: Vec::new(),
+            threads: HashSet::new(),
+            scope: scope.and_then(counted_scope),
         };
         registry::each(|record| {
+            census.threads.extend(adopted_thread(record));
             let Some((stamp, seen)) = record.observe(look) else {
                 // One task after another is born there, and runs.
                 census.outside += usize::from(!core::ptr::eq(record, me));
@@ -149,6 +156,18 @@ impl Census {
     /// Every member is parked where only others can wake it.
     pub fn all_blocked(&self) -> bool {
         self.members.iter().all(|member| member.blocked)
+    }
+
+    /// Kernel ids of threads that this census knows nothing of, and that could wake a
+    /// member: the [foreign](foreign_threads_of) ones, and those that have been adopted
+    /// since.
+    ///
+    /// If there are none after either of two censuses that are [the same](Census::same),
+    /// then no thread was there between them that nothing is known of.
+    pub fn unknown_threads(&self) -> Vec<u32> {
+        let mut threads = threads_beside(self.scope);
+        threads.retain(|tid| !self.threads.contains(tid));
+        threads
     }
 
     /// Nothing moved between this census and a later one.
@@ -229,7 +248,7 @@ fn near(id: ScopeId) -> HashSet<ScopeId> {
 /// assert!(thread.join().unwrap().is_err());
 /// ```
 pub fn foreign_threads() -> Vec<u32> {
-    unknown_threads(|_| false)
+    foreign_beside(None)
 }
 
 /// Those of the [foreign threads](foreign_threads) that could wake a task of the
@@ -238,28 +257,39 @@ pub fn foreign_threads() -> Vec<u32> {
 ///
 /// Where nobody tells of the birth of threads, these are all foreign threads.
 pub fn foreign_threads_of(scope: &Scope) -> Vec<u32> {
-    if scope.inner().is_root() {
-        return foreign_threads();
-    }
-    let near = near(scope.id());
-    unknown_threads(|other| other.is_open() && !near.contains(&other.id()))
+    foreign_beside(counted_scope(scope))
 }
 
-/// Ids of threads that nothing is known of; those of scopes that are `apart` are not
-/// among them.
-fn unknown_threads(apart: impl Fn(&'static ScopeInner) -> bool) -> Vec<u32> {
+fn foreign_beside(scope: Option<ScopeId>) -> Vec<u32> {
+    let mut threads = threads_beside(scope);
+    let mut adopted = HashSet::new();
+    registry::each(|record| adopted.extend(adopted_thread(record)));
+    threads.retain(|tid| !adopted.contains(tid));
+    threads
+}
+
+/// A scope, if some threads do not count for it.
+fn counted_scope(scope: &Scope) -> Option<ScopeId> {
+    (!scope.inner().is_root()).then(|| scope.id())
+}
+
+/// The kernel id of an adopted thread.
+pub(crate) fn adopted_thread(record: &Record) -> Option<u32> {
+    record.has(flag::THREAD).then(|| record.tid.load(Ordering::Relaxed))
+}
+
+/// Threads that could wake a task of the scope, as far as their birth says, or of any.
+pub(crate) fn threads_beside(scope: Option<ScopeId>) -> Vec<u32> {
     // Before the list: whoever ends meanwhile is missing there. A thread that is born
     // meanwhile counts.
-    let elsewhere = threads::ids_of(apart);
-    let mut unknown = others_threads();
-    let mut known: HashSet<u32> = elsewhere.into_iter().collect();
-    registry::each(|record| {
-        if record.has(flag::THREAD) {
-            known.insert(record.tid.load(Ordering::Relaxed));
-        }
+    let apart: HashSet<u32> = scope.map_or_else(HashSet::new, |scope| {
+        let near = near(scope);
+        threads::ids_of(|other| other.is_open() && !near.contains(&other.id()))
+            .into_iter()
+            .collect()
     });
-    unknown.retain(|key| !known.contains(&key.id));
-    unknown.iter().map(|key| key.id).collect()
+    let threads = others_threads().into_iter().map(|key| key.id);
+    threads.filter(|tid| !apart.contains(tid)).collect()
 }
 
 /// Threads that are neither the runtime's own nor a test harness's nor the caller,

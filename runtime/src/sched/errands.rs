@@ -59,6 +59,7 @@ pub(super) fn ask(errand: Errand) {
 extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
     THREAD.begin("gopark-errands");
     let mut maker = spare::Maker::new();
+    let mut deadlock = deadlock::Checker::new();
     let mut watchdog = watchdog::Watchdog::new();
     let mut tracer = schedtrace::Tracer::new();
     let mut crowd = crowd::Crowd::new();
@@ -90,7 +91,7 @@ extern "C" fn main(_: *mut libc::c_void) -> *mut libc::c_void {
             put_off(Errand::Spare, maker.make());
         }
         if is(Errand::Deadlock) {
-            put_off(Errand::Deadlock, deadlock::check());
+            put_off(Errand::Deadlock, deadlock.look());
         }
         if is(Errand::Watchdog) {
             put_off(Errand::Watchdog, watchdog.look());

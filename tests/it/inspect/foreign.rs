@@ -2,7 +2,7 @@
 
 use crate::child::{Child, alone, here, inside};
 use crate::support::{Gate, parked, thread_id, until};
-use gopark::inspect::{WaitReason, foreign_threads, mark_harness_thread};
+use gopark::inspect::{Census, WaitReason, foreign_threads, mark_harness_thread};
 use gopark::{Builder, Scope};
 use std::path::Path;
 use std::sync::mpsc;
@@ -57,6 +57,37 @@ fn known_threads_are_not_foreign() {
             drop(stop);
             thread.join().unwrap();
         }
+    });
+}
+
+/// Adopted between two things that are read, it would be in neither.
+#[test]
+fn a_thread_that_is_adopted_after_a_census_is_unknown_to_it() {
+    alone(here!(), &[], || {
+        mark_harness_thread();
+        let scope = Scope::new("counted");
+        let adopted = waiting(|| drop(Scope::current()));
+        for take in [|_: &Scope| Census::everywhere(), Census::take] {
+            let census = take(&scope);
+            assert_eq!(census.unknown_threads(), []);
+            let plain = waiting(|| ());
+            assert_eq!(census.unknown_threads(), [plain.2 as u32]);
+            let later = waiting(|| drop(Scope::current()));
+            assert_eq!(foreign_threads(), [plain.2 as u32]);
+            let mut unknown = census.unknown_threads();
+            unknown.sort_unstable();
+            let mut both = [plain.2 as u32, later.2 as u32];
+            both.sort_unstable();
+            assert_eq!(unknown, both);
+            assert_eq!(take(&scope).unknown_threads(), [plain.2 as u32]);
+            for (stop, thread, _) in [plain, later] {
+                drop(stop);
+                thread.join().unwrap();
+            }
+            until("the kernel has let them go", || foreign_threads().is_empty());
+        }
+        drop(adopted.0);
+        adopted.1.join().unwrap();
     });
 }
 
