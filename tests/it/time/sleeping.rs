@@ -215,15 +215,16 @@ fn nobody_has_more_time_left_than_it_asked_for() {
             let wait = wait.clone();
             gopark::go(move || wait.recv().is_ok());
         }
-        let mut seen = 0;
-        for _ in 0..50 {
+        let (mut looks, mut seen) = (0, 0);
+        // On a machine with much to do many looks are over before the first sleeps.
+        while looks < 50 || seen < 50 {
+            looks += 1;
             gopark::go(move || sleep(nap));
             for left in Snapshot::all().tasks.iter().filter_map(|task| task.wait?.left) {
                 assert!(left <= nap, "{left:?}");
                 seen += 1;
             }
         }
-        assert!(seen > 50, "{seen}");
         drop(gate);
     });
 }
